@@ -1,0 +1,1 @@
+"""What the two functions share: the model, the tables, the reminder rules and the logger."""

@@ -1,0 +1,209 @@
+"""The plain core: intervals, calendar days, appointments, reminders and the overlap rule. No I/O.
+
+All datetimes are aware and in UTC; intervals are half-open, `[start, end)`, in whole seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from appointments.times import floor_to_minute, parse_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+DAY = timedelta(days=1)
+QUARTER_HOUR = timedelta(minutes=15)
+MAX_DURATION = timedelta(days=31)
+DEFAULT_REMINDERS = ("24h", "1h")
+
+
+class Interval(NamedTuple):
+    """`[start, end)`: one that ends at 10:00 and one that starts at 10:00 do not overlap."""
+
+    start: datetime
+    end: datetime
+
+    def overlaps(self, other: Interval) -> bool:
+        return self.start < other.end and other.start < self.end
+
+    def days(self) -> Iterator[date]:
+        """The UTC days that the interval touches."""
+        day = self.start.date()
+        last = (self.end - timedelta(microseconds=1)).date()
+        while day <= last:
+            yield day
+            day += DAY
+
+    def quarter_hours(self, day: date) -> range:
+        """The quarter hours of a UTC day (0 to 95) that the interval touches."""
+        midnight = datetime.combine(day, time(), UTC)
+        first = max(self.start - midnight, timedelta()) // QUARTER_HOUR
+        last = -((midnight - min(self.end, midnight + DAY)) // QUARTER_HOUR)
+        return range(first, last)
+
+
+class Conflict(NamedTuple):
+    """A calendar, and an interval in which it is full."""
+
+    calendar_id: str
+    interval: Interval
+
+
+class DayKey(NamedTuple):
+    """What names a calendar day: one calendar on one UTC day."""
+
+    calendar_id: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """One calendar on one UTC day, as it was read.
+
+    `entries` maps the id of each live appointment that touches the day to its whole interval.
+    `counters` maps a quarter hour (0 to 95) to how often appointments have come or gone on it; one
+    never touched is absent. A booking commits only if the counters of its own quarter hours are still
+    the ones read here, so whoever decided on old entries starts again, and nobody else has to.
+    """
+
+    key: DayKey
+    entries: Mapping[str, Interval] = field(default_factory=dict)
+    counters: Mapping[int, int] = field(default_factory=dict)
+
+
+def find_conflicts(
+    wanted: Interval, days: Iterable[CalendarDay], *, capacity: int = 1, ignore: str | None = None
+) -> list[Conflict]:
+    """The booking decision: where `wanted` would exceed a calendar's capacity, in order of time.
+
+    The answer is exact to the second and empty when `wanted` fits. `ignore` is the id of an appointment
+    that does not count, because it is the one that is being moved or booked again.
+    """
+    busy: dict[str, dict[str, Interval]] = {}
+    for day in days:
+        busy.setdefault(day.key.calendar_id, {}).update(day.entries)
+    return [
+        Conflict(calendar_id, full)
+        for calendar_id, entries in busy.items()
+        for full in _full_intervals((busy for id_, busy in entries.items() if id_ != ignore), capacity)
+        if full.overlaps(wanted)
+    ]
+
+
+def _full_intervals(entries: Iterable[Interval], capacity: int) -> Iterator[Interval]:
+    """The intervals in which at least `capacity` appointments lie over one another."""
+    # At the same instant ends (-1) sort before starts (+1): half-open intervals only touch there.
+    events = sorted(event for busy in entries for event in ((busy.start, 1), (busy.end, -1)))
+    count = 0
+    full_since: datetime | None = None
+    for moment, change in events:
+        count += change
+        if change > 0 and count == capacity:
+            full_since = moment
+        elif change < 0 and count == capacity - 1 and full_since is not None:
+            yield Interval(full_since, moment)
+            full_since = None
+
+
+class Status(StrEnum):
+    """`scheduled` occupies its calendars; `cancelled` does not."""
+
+    SCHEDULED = "scheduled"
+    CANCELLED = "cancelled"
+
+
+class ReminderState(StrEnum):
+    """Where a reminder stands. `sending` is claimed by a sender under a lease; the last three are final."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One message, due a fixed span before the start.
+
+    `offset` is that span as the caller wrote it, such as `24h`; it is unique within an appointment.
+    """
+
+    offset: str
+    due_at: datetime
+    state: ReminderState = ReminderState.PENDING
+    attempts: int = 0
+    claim: str | None = None
+    lease_until: datetime | None = None
+    sent_at: datetime | None = None
+    message_id: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to do something about it."""
+        return self.state in (ReminderState.PENDING, ReminderState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """An interval on one or more calendars. `offsets` are the reminders asked for, in the caller's order;
+    `reminders` are those of them that were still ahead when the appointment was booked or last moved.
+    """
+
+    appointment_id: str
+    user_id: str
+    interval: Interval
+    created_at: datetime
+    updated_at: datetime
+    resource_ids: tuple[str, ...] = ()
+    time_zone: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    offsets: tuple[str, ...] = DEFAULT_REMINDERS
+    reminders: tuple[Reminder, ...] = ()
+    status: Status = Status.SCHEDULED
+    version: int = 1
+
+    @property
+    def calendar_ids(self) -> tuple[str, ...]:
+        """Every calendar that the appointment occupies, each once: the person's, then the resources'."""
+        return tuple(dict.fromkeys((self.user_id, *self.resource_ids)))
+
+    def day_keys(self) -> list[DayKey]:
+        """The calendar days that carry an entry of this appointment."""
+        days = list(self.interval.days())
+        return [DayKey(calendar_id, day) for calendar_id in self.calendar_ids for day in days]
+
+    def reminder(self, offset: str) -> Reminder | None:
+        return next((reminder for reminder in self.reminders if reminder.offset == offset), None)
+
+    def with_reminder(self, changed: Reminder) -> Appointment:
+        """A copy in which `changed` stands in place of the reminder of the same offset."""
+        reminders = tuple(changed if old.offset == changed.offset else old for old in self.reminders)
+        return replace(self, reminders=reminders)
+
+    @property
+    def next_reminder_at(self) -> datetime | None:
+        """When the earliest open reminder is due; what the sparse index sorts by."""
+        return min((reminder.due_at for reminder in self.reminders if reminder.is_open), default=None)
+
+
+def reminders_ahead(start: datetime, offsets: Iterable[str], now: datetime) -> tuple[Reminder, ...]:
+    """The reminders of an appointment that starts at `start`, the earliest first.
+
+    Those already due are left out: booked 30 minutes ahead, there is nothing to say a day before.
+    """
+    reminders = (Reminder(offset, start - parse_offset(offset)) for offset in offsets)
+    return tuple(sorted((r for r in reminders if r.due_at > now), key=lambda r: r.due_at))
+
+
+def firing_minute(reminder: Reminder, now: datetime, lead: timedelta) -> datetime:
+    """The minute in which the rule of a reminder should fire: its own, or the next that `lead` allows.
+
+    Rules fire on whole minutes and never for a minute that has begun, so one that is due within `lead`
+    of now is put off by a minute rather than lost.
+    """
+    return max(floor_to_minute(reminder.due_at), floor_to_minute(now + lead) + timedelta(minutes=1))

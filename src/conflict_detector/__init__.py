@@ -1,0 +1,1 @@
+"""The function behind the HTTP API: books appointments and never double-books."""

@@ -1,0 +1,30 @@
+"""What the template tells the conflict detector, read and checked once, when the function starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    appointments_table: str
+    calendars_table: str
+    retention: timedelta
+    reminder_sender_arn: str
+    dead_letter_queue_arn: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Raises KeyError or ValueError at start, rather than failing on some later request."""
+        return cls(
+            appointments_table=env["APPOINTMENTS_TABLE"],
+            calendars_table=env["CALENDARS_TABLE"],
+            retention=timedelta(days=int(env["RETENTION_DAYS"])),
+            reminder_sender_arn=env["REMINDER_SENDER_ARN"],
+            dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
+        )

@@ -1,0 +1,1 @@
+"""The function behind the EventBridge rules: sends each reminder once, then removes its rule."""

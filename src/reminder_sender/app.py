@@ -1,0 +1,45 @@
+"""The reminder sender: the Lambda function that EventBridge rules invoke."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from appointments.aws import client
+from appointments.table import SchedulerTable
+from appointments.telemetry import EventType, logger
+from reminder_sender.sender import Firing, ReminderSender
+from reminder_sender.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@logger.inject_lambda_context(clear_state=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Send the reminder that one rule's event names.
+
+    A failure is logged and raised again: Lambda repeats the event and then hands it to the dead-letter queue.
+    """
+    logger.set_correlation_id(event.get("correlationId"))
+    try:
+        firing = Firing.from_event(event)
+        logger.append_keys(appointment_id=firing.appointment_id, reminder=firing.offset)
+        _sender().send(firing)
+    except Exception:
+        logger.exception("Reminder failed", event_type=EventType.REMINDER_ERROR)
+        raise
+
+
+@cache
+def _sender() -> ReminderSender:
+    settings = Settings.from_env(os.environ)
+    return ReminderSender(
+        table=SchedulerTable(client("dynamodb"), settings.appointments_table, settings.calendars_table),
+        sns=client("sns"),
+        events=cache(lambda: client("events")),
+        topic_arn=settings.notification_topic_arn,
+        clock=lambda: datetime.now(UTC),
+    )

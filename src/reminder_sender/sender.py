@@ -1,0 +1,169 @@
+"""The use case: send one reminder once, however often its event arrives, and remove its rule."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from appointments.model import Appointment, Reminder, ReminderState, Status
+from appointments.reminders import remove_rule, rule_name
+from appointments.table import ReminderClaimLostError
+from appointments.telemetry import EventType, logger
+from appointments.times import from_utc_text, to_utc_text
+from reminder_sender import message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
+
+    from appointments.table import SchedulerTable
+
+# Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
+# after which Lambda repeats a failed event, so that the repeat finds the lease run out.
+LEASE = timedelta(seconds=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """The event of a rule: which reminder, and when it was due as the rule knew it."""
+
+    appointment_id: str
+    offset: str
+    due_at: datetime
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Firing:
+        """Raises KeyError or ValueError for what no rule of ours sends."""
+        return cls(event["appointmentId"], event["reminder"], from_utc_text(event["dueAt"]))
+
+    @property
+    def rule_name(self) -> str:
+        return rule_name(self.appointment_id, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderSender:
+    table: SchedulerTable
+    sns: SNSClient
+    events: Callable[[], EventBridgeClient]
+    topic_arn: str
+    clock: Callable[[], datetime]
+
+    def send(self, firing: Firing) -> None:
+        """Send the reminder if it is still wanted and nobody has sent it; then remove its rule.
+
+        Whatever AWS call fails raises, so that Lambda repeats the event and at last hands it to the
+        dead-letter queue; every step is safe to repeat.
+        """
+        appointment = self.table.get_appointment(firing.appointment_id)
+        reason = _reason_to_skip(appointment, firing)
+        if reason or appointment is None:
+            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
+            if reason != _MOVED:  # a moved reminder's rule bears the same name and is armed for the new time
+                self._clean(firing)
+            return
+        reminder = appointment.reminder(firing.offset)
+        assert reminder is not None  # noqa: S101 - _reason_to_skip has seen it
+        claimed = self._claim(firing, reminder)
+        if claimed is None:
+            return
+        held, mine = claimed
+        now = self.clock()
+        if now >= held.interval.start:
+            self.table.settle_reminder(held, replace(mine, state=ReminderState.MISSED))
+            logger.warning(
+                "Reminder missed: the appointment has begun",
+                event_type=EventType.REMINDER_MISSED,
+                lateness_ms=_milliseconds(now - mine.due_at),
+            )
+        else:
+            self._publish(held, mine)
+        self._clean(firing)
+
+    def _claim(self, firing: Firing, reminder: Reminder) -> tuple[Appointment, Reminder] | None:
+        """Take the reminder under a lease, or return None where another sender holds it."""
+        now = self.clock()
+        try:
+            held = self.table.claim_reminder(
+                firing.appointment_id, reminder, claim=str(uuid.uuid4()), lease=LEASE, now=now
+            )
+        except ReminderClaimLostError:
+            # Whoever holds it removes the rule when done; should it die, its own event is repeated.
+            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="claimed by another")
+            return None
+        mine = held.reminder(firing.offset)
+        assert mine is not None  # noqa: S101 - the claim's condition has seen it
+        if reminder.state is ReminderState.SENDING:
+            # Somebody claimed it and fell silent, perhaps after publishing: this is the one ambiguous window.
+            logger.warning(
+                "Reminder taken over from a sender that did not finish; it may arrive twice",
+                event_type=EventType.REMINDER_RECOVERED,
+                attempts=mine.attempts,
+            )
+        return held, mine
+
+    def _publish(self, held: Appointment, mine: Reminder) -> None:
+        try:
+            message_id = self._to_topic(held, mine)
+        except ClientError:
+            # SNS answered, and refused: nothing went out, so the next attempt need not wait for the lease.
+            self.table.settle_reminder(held, replace(mine, state=ReminderState.PENDING))
+            raise
+        sent_at = self.clock()
+        sent = replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id)
+        self.table.settle_reminder(held, sent)
+        logger.info(
+            "Reminder sent",
+            event_type=EventType.REMINDER_SENT,
+            message_id=message_id,
+            due_at=to_utc_text(mine.due_at),
+            lateness_ms=_milliseconds(sent_at - mine.due_at),
+        )
+
+    def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
+        attributes = {
+            "userId": appointment.user_id,
+            "appointmentId": appointment.appointment_id,
+            "reminderType": reminder.offset,
+        }
+        answer = self.sns.publish(
+            TopicArn=self.topic_arn,
+            Subject=message.subject(appointment),
+            Message=message.body(appointment, reminder),
+            MessageStructure="json",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+        return answer["MessageId"]
+
+    def _clean(self, firing: Firing) -> None:
+        if remove_rule(self.events(), firing.rule_name):
+            logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=firing.rule_name)
+
+
+_MOVED = "moved to another time"
+
+
+def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | None:
+    """Why a firing must send nothing, or None where it must."""
+    if appointment is None:
+        return "no such appointment"
+    if appointment.status is Status.CANCELLED:
+        return "cancelled"
+    reminder = appointment.reminder(firing.offset)
+    if reminder is None:
+        return "no longer asked for"
+    if reminder.due_at != firing.due_at:
+        return _MOVED
+    return None if reminder.is_open else f"already {reminder.state}"
+
+
+def _milliseconds(span: timedelta) -> int:
+    return round(span / timedelta(milliseconds=1))
