@@ -150,8 +150,10 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """An interval on one or more calendars. `offsets` are the reminders asked for, in the caller's order;
-    `reminders` are those of them that were still ahead when the appointment was booked or last moved.
+    """An interval on one or more calendars.
+
+    `offsets` are the reminders asked for, in the caller's order; `reminders` are those of them that were
+    still ahead when the appointment was booked or last moved.
     """
 
     appointment_id: str

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from botocore.exceptions import ClientError
-
 from appointments.errors import SchedulerError
 from appointments.model import (
     DAY,
@@ -35,6 +33,7 @@ from appointments.times import from_utc_text, to_utc_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
 
     Item = Mapping[str, Any]
@@ -192,7 +191,6 @@ class SchedulerTable:
                 ":now": {"S": to_utc_text(now)},
                 ":one": {"N": "1"},
             },
-            {"#status": "status"},
         )
 
     def settle_reminder(self, appointment: Appointment, settled: Reminder) -> None:
@@ -234,18 +232,17 @@ class SchedulerTable:
         update: str,
         condition: str,
         values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
     ) -> Appointment:
-        placeholders = {"#r": "reminders", "#o": offset, **(names or {})}
-        if "#s" in update:
-            placeholders["#s"] = "state"
+        # DynamoDB refuses a placeholder that no expression uses.
+        names = {"#r": "reminders", "#o": offset, "#s": "state", "#status": "status"}
+        used = {name: value for name, value in names.items() if name in f"{update} {condition}"}
         try:
             answer = self.client.update_item(
                 TableName=self.appointments_table,
                 Key={"appointmentId": {"S": appointment_id}},
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=placeholders,
+                ExpressionAttributeNames=used,
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",

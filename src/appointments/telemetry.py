@@ -28,4 +28,5 @@ class EventType(StrEnum):
 
 
 # Service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL, which the template sets.
-logger = Logger(utc=True)
+# The `exception` text says it all; the same again as a structure would double the line.
+logger = Logger(utc=True, serialize_stacktrace=False)

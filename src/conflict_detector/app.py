@@ -88,7 +88,7 @@ class Api:
             return self._route(event)()
         except SchedulerError as exc:
             return problem_response(exc, request_id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR)
             return internal_error_response(request_id)
 

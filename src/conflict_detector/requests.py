@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
@@ -21,6 +20,7 @@ from appointments.times import InvalidTimeError, has_offset, load_zone, parse_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
 MAX_RESOURCES = 20

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """Names of what the function uses. `retention` is how long data outlives its appointment."""
+
     appointments_table: str
     calendars_table: str
     retention: timedelta

@@ -49,6 +49,8 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class ReminderSender:
+    """Sends over collaborators that a test can bring along."""
+
     table: SchedulerTable
     sns: SNSClient
     events: Callable[[], EventBridgeClient]

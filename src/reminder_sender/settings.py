@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """Names of what the function uses."""
+
     appointments_table: str
     calendars_table: str
     notification_topic_arn: str

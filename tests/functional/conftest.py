@@ -1,0 +1,52 @@
+"""The handlers on moto: the tables of `template.yaml`, and AWS calls that are counted and can be made to fail."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from appointments.telemetry import logger
+from world import REGION, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def clients() -> dict[str, Any]:
+    """Made once: a client costs more than the whole of most tests."""
+    session = boto3.Session(region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+    return {name: session.client(name) for name in ("dynamodb", "events", "sns", "sqs")}
+
+
+@pytest.fixture
+def world(clients: dict[str, Any]) -> Iterator[World]:
+    with mock_aws():
+        world = World(clients)
+        for client in clients.values():
+            client.meta.events.register("before-call", world.before_call)
+        yield world
+        for client in clients.values():
+            client.meta.events.unregister("before-call", world.before_call)
+
+
+@pytest.fixture
+def events_of() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The log lines written since the last call, as dictionaries."""
+    stream = io.StringIO()
+    handler = logger.registered_handler
+    before = handler.setStream(stream)  # type: ignore[attr-defined]  # it is a StreamHandler
+
+    def read() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        stream.seek(0)
+        stream.truncate()
+        return lines
+
+    yield read
+    handler.setStream(before)  # type: ignore[attr-defined]

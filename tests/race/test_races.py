@@ -1,0 +1,206 @@
+"""Many writers at once, on an engine whose transactions are atomic; afterwards both tables are read by brute force."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import urllib.error
+import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appointments.errors import CalendarBusyError, ConflictError
+from appointments.model import Appointment, Interval
+from appointments.table import SchedulerTable
+from conflict_detector.booking import book
+from support import create_tables, inconsistencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.engine import Engine
+    from local.system import System
+
+CLIENTS = 32
+DAY = datetime(2031, 5, 5, tzinfo=UTC)
+
+
+def random_interval(chance: random.Random) -> Interval:
+    """An evening or the night after it, 5 to 120 minutes long."""
+    start = DAY + timedelta(hours=18, minutes=chance.randrange(0, 12 * 60, 5))
+    return Interval(start, start + timedelta(minutes=chance.randrange(5, 121, 5)))
+
+
+def at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
+    """Run every job on a thread of its own, all let go at the same moment; their results in order."""
+    gate = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], Any]) -> Any:
+        gate.wait()
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+# --- the table code, 32 threads ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(engine: Engine) -> SchedulerTable:
+    """The template's tables, fresh, on the engine."""
+    client = engine.client("dynamodb", max_pool_connections=CLIENTS)
+    for name in ("AppointmentsTable", "CalendarsTable"):
+        if name in client.list_tables()["TableNames"]:
+            client.delete_table(TableName=name)
+    create_tables(client)
+    return SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
+
+
+def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4) -> list[str]:
+    """32 threads book random intervals, each on 1 to 3 of few calendars. The outcomes of all bookings."""
+
+    def client(seed: int) -> list[str]:
+        chance = random.Random(seed)
+        outcomes = []
+        for _ in range(bookings):
+            names = chance.sample([f"calendar-{n}" for n in range(calendars)], chance.randint(1, 3))
+            appointment = Appointment(
+                str(uuid.UUID(int=chance.getrandbits(128))),
+                names[0],
+                random_interval(chance),
+                DAY,
+                DAY,
+                tuple(names[1:]),
+            )
+            try:
+                book(appointment, table)
+                outcomes.append("booked")
+            except ConflictError:
+                outcomes.append("refused")
+            except CalendarBusyError:
+                outcomes.append("gave up")
+        return outcomes
+
+    return [one for many in at_once([lambda seed=seed: client(seed) for seed in range(CLIENTS)]) for one in many]
+
+
+def test_32_threads_never_double_book(table: SchedulerTable) -> None:
+    outcomes = book_at_random(table)
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+    assert len(outcomes) == CLIENTS * 20
+    assert outcomes.count("booked") >= 20  # the calendars did fill up, and people did collide
+    assert outcomes.count("refused") >= CLIENTS
+    assert "gave up" not in outcomes
+
+
+def test_the_check_above_notices_a_missing_condition(table: SchedulerTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the transaction's condition the same race double-books: the condition is what holds."""
+    original = SchedulerTable._add_entry
+
+    def without_condition(self: SchedulerTable, *arguments: Any) -> dict[str, Any]:
+        entry = original(self, *arguments)
+        update = entry["Update"]
+        del update["ConditionExpression"]
+        used = (":entry", ":expires", ":one")
+        update["ExpressionAttributeValues"] = {name: update["ExpressionAttributeValues"][name] for name in used}
+        return entry
+
+    monkeypatch.setattr(SchedulerTable, "_add_entry", without_condition)
+    book_at_random(table)
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        [("10:00", "11:00")] * 10,
+        [("10:00", "11:00"), ("10:30", "11:30")],
+        [("10:00", "11:00"), ("10:59", "12:00")],
+        [("23:00", "23:59"), ("09:00", "23:30")],
+    ],
+)
+def test_of_intervals_that_overlap_exactly_one_wins(table: SchedulerTable, wanted: list[tuple[str, str]]) -> None:
+    def attempt(start: str, end: str) -> bool:
+        interval = Interval(*(datetime.fromisoformat(f"2031-05-05T{text}:00+00:00") for text in (start, end)))
+        try:
+            book(Appointment(str(uuid.uuid4()), "c", interval, DAY, DAY), table)
+        except ConflictError:
+            return False
+        return True
+
+    assert at_once([lambda span=span: attempt(*span) for span in wanted]).count(True) == 1
+
+
+def test_neighbours_in_one_day_all_win(table: SchedulerTable) -> None:
+    """24 bookings at once of the 24 hours of one day: none gets in another's way for good."""
+
+    def attempt(hour: int) -> None:
+        start = DAY + timedelta(hours=hour)
+        book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), table)
+
+    at_once([lambda hour=hour: attempt(hour) for hour in range(24)])
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+
+
+def test_a_month_on_three_calendars_is_one_transaction(table: SchedulerTable) -> None:
+    """The largest booking there is: 93 calendar days of 96 quarter hours each, all or nothing."""
+    month = Interval(DAY, DAY + timedelta(days=31))
+    book(Appointment(str(uuid.uuid4()), "a", month, DAY, DAY, ("b", "c")), table)
+    last = Interval(month.end - timedelta(seconds=1), month.end + timedelta(minutes=5))
+    with pytest.raises(ConflictError):
+        book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), table)
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+
+
+# --- the deployed API, 32 clients --------------------------------------------------------------------
+
+
+def post(api_url: str, user: str, interval: Interval, resources: list[str]) -> int:
+    body = {
+        "userId": user,
+        "startTime": interval.start.isoformat(),
+        "endTime": interval.end.isoformat(),
+        "resourceIds": resources,
+        "reminders": [],  # this test is about bookings; rules would only fill the engine's bus
+    }
+    request = urllib.request.Request(f"{api_url}/appointments", json.dumps(body).encode(), method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code
+
+
+def test_32_clients_of_the_api_never_double_book(deployed_system: System) -> None:
+    run = uuid.uuid4().hex[:8]
+
+    def client(seed: int) -> list[int]:
+        chance = random.Random(seed)
+        statuses = []
+        for _ in range(6):
+            names = chance.sample([f"{run}-{n}" for n in range(3)], chance.randint(1, 3))
+            statuses.append(post(deployed_system.api_url, names[0], random_interval(chance), names[1:]))
+        return statuses
+
+    statuses = [one for many in at_once([lambda seed=seed: client(seed) for seed in range(CLIENTS)]) for one in many]
+    stack = deployed_system.stack
+    dynamodb = deployed_system.engine.client("dynamodb")
+    assert inconsistencies(dynamodb, stack.appointments_table, stack.calendars_table) == []
+    assert set(statuses) == {201, 409}
+
+
+@pytest.mark.parametrize("intervals", [[(0, 60)] * 10, [(0, 60), (30, 90)]])
+def test_parallel_posts_of_overlapping_intervals_have_one_winner(
+    deployed_system: System, intervals: list[tuple[int, int]]
+) -> None:
+    user = f"user-{uuid.uuid4()}"
+    spans = [Interval(DAY + timedelta(minutes=start), DAY + timedelta(minutes=end)) for start, end in intervals]
+    statuses = at_once([lambda span=span: post(deployed_system.api_url, user, span, []) for span in spans])
+    assert sorted(statuses) == [201] + [409] * (len(spans) - 1)

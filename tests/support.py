@@ -1,0 +1,121 @@
+"""What several test folders share: the template as data, tables made from it, and API events."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from datetime import UTC, datetime
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ROOT = Path(__file__).parent.parent
+STAGES = ("default", "local", "dev", "prod")
+
+
+@cache
+def template() -> dict[str, Any]:
+    """`template.yaml` as it is written, intrinsic functions in their long form."""
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """The template's resources of one type, by logical id."""
+    return {name: r for name, r in template()["Resources"].items() if r["Type"] == kind}
+
+
+def create_tables(client: DynamoDBClient) -> None:
+    """Create every table of the template, named by its logical id, with the keys and indexes it has there."""
+    for name, resource in resources("AWS::DynamoDB::Table").items():
+        properties = resource["Properties"]
+        indexes = [
+            {key: value for key, value in index.items() if key != "ProvisionedThroughput"}
+            for index in properties.get("GlobalSecondaryIndexes", [])
+        ]
+        client.create_table(
+            TableName=name,
+            KeySchema=properties["KeySchema"],
+            AttributeDefinitions=properties["AttributeDefinitions"],
+            BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+        )
+
+
+def sample_event(name: str) -> dict[str, Any]:
+    """One of the sample events in `events/`."""
+    return json.loads((ROOT / "events" / f"{name}.json").read_text())
+
+
+def api_event(method: str, path: str, body: object = None, **more: Any) -> dict[str, Any]:
+    """A proxy event as API Gateway sends it; a body that is no text is sent as JSON."""
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    return sample_event("booking") | {"httpMethod": method, "path": path, "body": text, **more}
+
+
+def stage_parameters(stage: str) -> dict[str, str]:
+    """The parameter overrides of a samconfig section."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    text = config[stage]["deploy"]["parameters"].get("parameter_overrides", "")
+    return dict(pair.split("=", 1) for pair in shlex.split(text))
+
+
+@cache
+def transformed(stage: str = "default") -> dict[str, Any]:
+    """Plain CloudFormation resources by logical id; conditions and references are still in it."""
+    source = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in source["Resources"].values():
+        if "CodeUri" in source["Globals"]["Function"] and resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    parameters = {name: p["Default"] for name, p in source["Parameters"].items() if "Default" in p}
+    # The template names no managed policy, so the translator needs to look none up.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
+    return translator.translate(source, parameters | stage_parameters(stage))["Resources"]
+
+
+def inconsistencies(client: DynamoDBClient, appointments_table: str, calendars_table: str) -> list[str]:
+    """Compare both tables by brute force: overlaps on a calendar, entries without appointment, and missing ones.
+
+    Reads the items as they lie in the tables, with none of the project's own code. Capacity is taken to be 1.
+    """
+    wanted: dict[tuple[str, str, str], tuple[int, int]] = {}
+    on_calendar: dict[str, list[tuple[int, int, str]]] = {}
+    for item in _scan(client, appointments_table):
+        if item["status"]["S"] != "scheduled":
+            continue
+        start, end = (int(datetime.fromisoformat(item[name]["S"]).timestamp()) for name in ("startTime", "endTime"))
+        id_ = item["appointmentId"]["S"]
+        for calendar in {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}:
+            on_calendar.setdefault(calendar, []).append((start, end, id_))
+            for day in range(start // 86400, (end - 1) // 86400 + 1):
+                wanted[calendar, datetime.fromtimestamp(day * 86400, UTC).date().isoformat(), id_] = (start, end)
+    found = {
+        (item["calendarId"]["S"], item["day"]["S"], name[2:]): tuple(int(epoch) for epoch in value["S"].split("-"))
+        for item in _scan(client, calendars_table)
+        for name, value in item.items()
+        if name.startswith("a#")
+    }
+    overlaps = [
+        f"{calendar}: {before[2]} and {after[2]} overlap"
+        for calendar, spans in on_calendar.items()
+        for before, after in pairwise(sorted(spans))
+        if after[0] < before[1]
+    ]
+    ghosts = [f"entry without its appointment: {key}" for key in found.keys() - wanted.keys()]
+    missing = [f"appointment without its entry: {key}" for key in wanted.keys() - found.keys()]
+    moved = [f"entry of another time: {key}" for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
+    return overlaps + ghosts + missing + moved
+
+
+def _scan(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]

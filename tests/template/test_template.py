@@ -1,0 +1,245 @@
+"""What the template promises, read from the template itself. Each of the earlier system's faults has a test."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from appointments.reminders import RULE_PREFIX, rule_name
+from appointments.table import DUE_INDEX, USER_INDEX
+from appointments.telemetry import EventType
+from reminder_sender.sender import LEASE
+from support import ROOT, STAGES, resources, stage_parameters, template, transformed
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+FILTERS = resources("AWS::Logs::MetricFilter")
+# The JSON pattern that CloudWatch Logs takes for one field and one text.
+PATTERN = re.compile(r'\{ \$\.event_type = "([A-Z_]+)" \}')
+
+
+def sources(package: str) -> str:
+    return "\n".join(path.read_text() for path in sorted((ROOT / "src" / package).glob("*.py")))
+
+
+# --- handlers that do not import ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_handler_imports_without_aws_and_without_settings(name: str) -> None:
+    module, _, attribute = FUNCTIONS[name]["Properties"]["Handler"].rpartition(".")
+    code = f"import {module}; assert callable({module}.{attribute})"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT / "src", env={}, timeout=60)
+    assert callable(getattr(importlib.import_module(module), attribute))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_round(name: str) -> None:
+    package = FUNCTIONS[name]["Properties"]["Handler"].split(".")[0]
+    read = set(re.findall(r'env\["([A-Z_]+)"\]', sources(package)))
+    given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
+    given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
+    assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
+
+
+# --- log groups that do not exist --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_writes_to_a_log_group_that_exists_before_it(name: str) -> None:
+    properties = FUNCTIONS[name]["Properties"]
+    group = properties["LoggingConfig"]["LogGroup"]["Ref"]  # a Ref is a dependency: the group is made first
+    assert resources("AWS::Logs::LogGroup")[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert (
+        properties["FunctionName"]["Fn::Sub"]
+        in resources("AWS::Logs::LogGroup")[group]["Properties"]["LogGroupName"]["Fn::Sub"]
+    )
+    role = resources("AWS::IAM::Role")[properties["Role"]["Fn::GetAtt"][0]]
+    assert "logs:CreateLogGroup" not in json.dumps(role)  # or a late line would bring a deleted group back
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_reads_a_log_group_of_this_template(name: str) -> None:
+    assert FILTERS[name]["Properties"]["LogGroupName"]["Ref"] in resources("AWS::Logs::LogGroup")
+
+
+# --- metric filters ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_pattern_is_valid(name: str) -> None:
+    assert PATTERN.fullmatch(FILTERS[name]["Properties"]["FilterPattern"])
+
+
+def test_filters_and_code_name_the_same_events() -> None:
+    """Of each function: what its filters count, its code logs, and the other way round."""
+    emitted = {
+        "ConflictDetectorLogGroup": set(re.findall(r"EventType\.([A-Z_]+)", sources("conflict_detector"))),
+        "ReminderSenderLogGroup": set(re.findall(r"EventType\.([A-Z_]+)", sources("reminder_sender"))),
+    }
+    counted: dict[str, set[str]] = {group: set() for group in emitted}
+    for resource in FILTERS.values():
+        match = PATTERN.fullmatch(resource["Properties"]["FilterPattern"])
+        assert match
+        counted[resource["Properties"]["LogGroupName"]["Ref"]].add(match[1])
+    assert counted == emitted
+    assert set.union(*emitted.values()) == set(EventType.__members__)
+    assert "EventType." not in sources("appointments")  # or the check above would not see it
+
+
+def test_all_metrics_share_one_namespace() -> None:
+    namespaces = {
+        json.dumps(transformation["MetricNamespace"])
+        for resource in FILTERS.values()
+        for transformation in resource["Properties"]["MetricTransformations"]
+    }
+    assert len(namespaces) == 1
+
+
+# --- roles and policies ------------------------------------------------------------------------------
+
+
+def statements() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{name}/{statement['Sid']}", statement)
+        for name, role in resources("AWS::IAM::Role").items()
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.mark.parametrize(("sid", "statement"), statements())
+def test_no_policy_is_broad(sid: str, statement: dict[str, Any]) -> None:
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions), sid
+    # The one wildcard: rules are made at run time, so only the beginning of their names is known.
+    resource = json.dumps(statement["Resource"])
+    assert "*" not in resource.replace(f":rule/{RULE_PREFIX}-*", ""), sid
+
+
+def test_functions_have_roles_of_their_own_and_no_managed_policies() -> None:
+    for stage in STAGES:
+        roles = [r for r in transformed(stage).values() if r["Type"] == "AWS::IAM::Role"]
+        assert len(roles) == len(FUNCTIONS)
+        assert not any("ManagedPolicyArns" in role["Properties"] for role in roles)
+
+
+@pytest.mark.parametrize(
+    ("role", "packages"),
+    [("ConflictDetectorRole", ("conflict_detector",)), ("ReminderSenderRole", ("reminder_sender",))],
+)
+def test_a_role_is_passed_only_where_iam_pass_role_is_granted(role: str, packages: tuple[str, ...]) -> None:
+    """EventBridge needs no role to invoke a function; should code ever pass one, its policy must say so."""
+    passes = any("RoleArn" in sources(package) for package in (*packages, "appointments"))
+    assert ("iam:PassRole" in json.dumps(resources("AWS::IAM::Role")[role])) == passes
+
+
+def test_eventbridge_may_invoke_the_sender_for_reminder_rules_only() -> None:
+    permissions = [
+        p["Properties"]
+        for p in transformed().values()
+        if p["Type"] == "AWS::Lambda::Permission" and p["Properties"]["Principal"] == "events.amazonaws.com"
+    ]
+    (permission,) = permissions
+    assert permission["FunctionName"] == {"Ref": "ReminderSenderFunction"}
+    assert permission["SourceArn"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
+    assert rule_name("id", "1h").startswith(f"{RULE_PREFIX}-")
+
+
+# --- dead-letter queues, retries, lease --------------------------------------------------------------
+
+
+def test_reminders_that_fail_end_in_a_dead_letter_queue() -> None:
+    sender = FUNCTIONS["ReminderSenderFunction"]["Properties"]
+    failure = sender["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert failure["Destination"]["Fn::GetAtt"][0] in resources("AWS::SQS::Queue")
+    delivery = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert delivery["REMINDER_DEAD_LETTER_QUEUE_ARN"]["Fn::GetAtt"][0] in resources("AWS::SQS::Queue")
+    (policy,) = resources("AWS::SQS::QueuePolicy").values()
+    assert policy["Properties"]["Queues"] == [{"Ref": "ReminderDeliveryDeadLetterQueue"}]
+
+
+def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> None:
+    """Lambda repeats a failed asynchronous event after one minute at the earliest."""
+    assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
+
+
+# --- tables, topic, API ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", resources("AWS::DynamoDB::Table"))
+def test_tables_are_recoverable_encrypted_and_expire(name: str) -> None:
+    table = resources("AWS::DynamoDB::Table")[name]
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+
+
+def test_indexes() -> None:
+    indexes = {
+        index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+        for index in resources("AWS::DynamoDB::Table")["AppointmentsTable"]["Properties"]["GlobalSecondaryIndexes"]
+    }
+    assert indexes == {USER_INDEX: ["userId", "startTime"], DUE_INDEX: ["reminderShard", "nextReminderAt"]}
+
+
+def test_the_topic_is_encrypted_with_a_key_of_our_own() -> None:
+    (topic,) = resources("AWS::SNS::Topic").values()
+    assert topic["Properties"]["KmsMasterKeyId"]["Ref"] in resources("AWS::KMS::Key")
+
+
+def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
+    assert template()["Parameters"]["Auth"]["Default"] == "iam"
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    (settings,) = api["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    methods = [operation for path in api["DefinitionBody"]["paths"].values() for operation in path.values()]
+    assert len(methods) == 14
+    assert all(operation["security"]["Fn::If"][0] == "AuthIsIam" for operation in methods)
+
+
+def test_no_stage_but_local_opens_the_api() -> None:
+    opened = [stage for stage in STAGES if stage_parameters(stage).get("Auth") == "none"]
+    assert opened == ["local"]
+
+
+# --- parameters and stages ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", template()["Parameters"])
+def test_every_parameter_is_described_and_bounded(name: str) -> None:
+    parameter = template()["Parameters"][name]
+    assert parameter["Description"]
+    assert parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_gives_parameters_that_the_template_takes(stage: str) -> None:
+    for name, value in stage_parameters(stage).items():
+        parameter = template()["Parameters"][name]
+        allowed = [str(choice) for choice in parameter.get("AllowedValues", [value])]
+        assert value in allowed
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value)
+        if parameter["Type"] == "Number":
+            assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**6)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_transforms(stage: str) -> None:
+    kinds = {resource["Type"] for resource in transformed(stage).values()}
+    assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Function", "AWS::Lambda::EventInvokeConfig"} <= kinds
+
+
+# --- naive and aware datetimes -----------------------------------------------------------------------
+
+
+def test_no_source_makes_a_naive_datetime() -> None:
+    """Comparing naive with aware raises at run time; ruff's DTZ rules keep naive ones from being made."""
+    command = [sys.executable, "-m", "ruff", "check", "--select", "DTZ", "--no-cache", "--ignore-noqa", "src"]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=60)

@@ -1,0 +1,179 @@
+"""The overlap rule, case by case and against a brute-force reading of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appointments.model import (
+    Appointment,
+    CalendarDay,
+    Conflict,
+    DayKey,
+    Interval,
+    Reminder,
+    ReminderState,
+    find_conflicts,
+    firing_minute,
+    reminders_ahead,
+)
+from appointments.reminders import cron_expression, rule_name
+
+MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
+
+
+def at(clock: str, days: int = 0) -> datetime:
+    hours, minutes = clock.split(":")
+    return MIDNIGHT + timedelta(days=days, hours=int(hours), minutes=int(minutes))
+
+
+def span(start: str, end: str) -> Interval:
+    """`span("22:00", "02:00")` ends on the next day."""
+    begin, finish = at(start), at(end)
+    return Interval(begin, finish if finish > begin else finish + timedelta(days=1))
+
+
+def days_with(*busy: Interval, calendar: str = "c") -> list[CalendarDay]:
+    """The calendar days that hold `busy`, as the table would return them."""
+    days: dict[date, dict[str, Interval]] = {}
+    for number, interval in enumerate(busy):
+        for day in interval.days():
+            days.setdefault(day, {})[f"id-{number}"] = interval
+    return [CalendarDay(DayKey(calendar, day), entries) for day, entries in days.items()]
+
+
+@pytest.mark.parametrize(
+    ("busy", "wanted", "fits"),
+    [
+        (span("8:00", "9:00"), span("9:00", "12:00"), True),
+        (span("9:00", "12:00"), span("8:00", "9:00"), True),
+        (span("9:00", "10:00"), span("9:00", "10:00"), False),
+        (span("9:00", "10:00"), span("9:00", "9:30"), False),
+        (span("17:40", "17:50"), span("17:30", "18:00"), False),
+        (span("17:30", "18:00"), span("17:40", "17:50"), False),
+        (span("9:30", "10:30"), span("9:15", "10:00"), False),
+        (span("9:30", "10:30"), span("10:00", "11:00"), False),
+    ],
+)
+def test_one_busy_interval(busy: Interval, wanted: Interval, fits: bool) -> None:
+    assert find_conflicts(wanted, days_with(busy)) == ([] if fits else [Conflict("c", busy)])
+
+
+def test_over_midnight() -> None:
+    busy = span("22:00", "2:00")
+    wanted = Interval(at("1:00", days=1), at("5:00", days=1))
+    assert find_conflicts(wanted, days_with(busy)) == [Conflict("c", busy)]
+
+
+def test_each_calendar_decides_for_itself() -> None:
+    busy = span("9:00", "10:00")
+    days = days_with(busy, calendar="room") + [CalendarDay(DayKey("v", MIDNIGHT.date()))]
+    assert find_conflicts(span("9:30", "11:00"), days) == [Conflict("room", busy)]
+
+
+def test_an_appointment_does_not_conflict_with_itself() -> None:
+    days = days_with(span("11:30", "12:30"))
+    assert find_conflicts(span("11:45", "12:45"), days, ignore="id-0") == []
+
+
+def test_capacity_counts_the_peak_and_not_the_neighbours() -> None:
+    days = days_with(span("10:00", "11:00"), span("11:00", "12:00"), span("9:30", "11:00"))
+    assert find_conflicts(span("9:00", "12:00"), days, capacity=3) == []
+    assert find_conflicts(span("9:00", "12:00"), days, capacity=2) == [Conflict("c", span("10:00", "11:00"))]
+
+
+def test_the_capacity_is_full_at_its_number() -> None:
+    days = days_with(*[span("9:00", "10:00")] * 3)
+    assert find_conflicts(span("9:00", "10:00"), days, capacity=3) == [Conflict("c", span("9:00", "10:00"))]
+    assert find_conflicts(span("9:00", "10:00"), days, capacity=4) == []
+
+
+intervals = st.builds(
+    lambda start, length: Interval(
+        at("0:00") + timedelta(seconds=start), at("0:00") + timedelta(seconds=start + length)
+    ),
+    st.integers(0, 60),
+    st.integers(1, 20),
+)
+
+
+@given(st.lists(intervals, max_size=8), intervals, st.integers(1, 3))
+def test_the_decision_agrees_with_looking_at_every_second(
+    busy: list[Interval], wanted: Interval, capacity: int
+) -> None:
+    def load(moment: datetime) -> int:
+        return sum(interval.start <= moment < interval.end for interval in busy)
+
+    seconds = range(int((wanted.end - wanted.start).total_seconds()))
+    fits = all(load(wanted.start + timedelta(seconds=second)) < capacity for second in seconds)
+    conflicts = find_conflicts(wanted, days_with(*busy), capacity=capacity)
+    assert (not conflicts) == fits
+    for _, full in conflicts:
+        assert full.overlaps(wanted)
+        assert load(full.start) >= capacity
+        assert load(full.end) < capacity or full.end in {interval.end for interval in busy}
+
+
+def test_an_interval_touches_the_days_it_covers_and_no_other() -> None:
+    first = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    assert list(Interval(first, datetime(2030, 1, 3, tzinfo=UTC)).days()) == [date(2030, 1, 1), date(2030, 1, 2)]
+    assert list(span("23:30", "0:30").days()) == [date(2030, 1, 15), date(2030, 1, 16)]
+
+
+@given(st.integers(0, 4 * 86400), st.integers(1, 3 * 86400))
+def test_quarter_hours_cover_the_interval_exactly(start: int, length: int) -> None:
+    interval = Interval(MIDNIGHT + timedelta(seconds=start), MIDNIGHT + timedelta(seconds=start + length))
+    for day in interval.days():
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        touched = [
+            quarter
+            for quarter in range(96)
+            if interval.overlaps(
+                Interval(midnight + quarter * timedelta(minutes=15), midnight + (quarter + 1) * timedelta(minutes=15))
+            )
+        ]
+        assert list(interval.quarter_hours(day)) == touched
+
+
+def test_reminders_ahead_leaves_out_what_is_past() -> None:
+    start = at("12:00")
+    assert reminders_ahead(start, ["24h", "1h"], start - timedelta(minutes=30)) == ()
+    assert [r.offset for r in reminders_ahead(start, ["1h", "24h"], start - timedelta(days=2))] == ["24h", "1h"]
+    assert [r.offset for r in reminders_ahead(start, ["24h", "1h"], start - timedelta(hours=24))] == ["1h"]
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "fires"),
+    [
+        ("9:00:00", "8:00:00", "9:00"),
+        ("9:00:59", "8:00:00", "9:00"),  # rules know minutes only: a second early is better than a minute late
+        ("9:00:30", "9:00:10", "9:01"),  # its minute has begun, so the rule would never fire
+        ("9:00:30", "8:59:50", "9:01"),  # and one this near might not be live in time
+        ("9:00:30", "8:59:40", "9:00"),
+    ],
+)
+def test_a_rule_fires_in_the_reminders_minute_or_the_next_possible(due: str, now: str, fires: str) -> None:
+    def moment(clock: str) -> datetime:
+        return datetime.fromisoformat(f"2030-01-15T0{clock}+00:00")
+
+    reminder = Reminder("1h", moment(due))
+    assert firing_minute(reminder, moment(now), timedelta(seconds=15)) == at(fires)
+
+
+def test_cron_expression_names_one_minute() -> None:
+    assert cron_expression(at("9:05")) == "cron(5 9 15 1 ? 2030)"
+
+
+def test_the_longest_rule_name_fits() -> None:
+    assert len(rule_name("3f0c6c1e-5a43-4f0e-9a53-1d2b6f0e7a11", "99999m")) == 64
+
+
+def test_the_next_reminder_is_the_earliest_open_one() -> None:
+    early = Reminder("24h", at("9:00"), ReminderState.SENT)
+    late = Reminder("1h", at("10:00"), ReminderState.SENDING)
+    appointment = Appointment("id", "u", span("11:00", "12:00"), at("0:00"), at("0:00"), reminders=(early, late))
+    assert appointment.next_reminder_at == late.due_at
+    assert appointment.with_reminder(Reminder("1h", late.due_at, ReminderState.SENT)).next_reminder_at is None

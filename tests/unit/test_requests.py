@@ -1,0 +1,164 @@
+"""Bodies in: every fault is named, all of them at once, and nothing but a named error ever comes out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appointments.errors import BadRequestError, InvalidRequestError
+from conflict_detector.requests import parse_booking
+
+NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
+GOOD: dict[str, Any] = {"userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T09:30:00Z"}
+
+
+def faults(**changes: object) -> dict[str, str]:
+    """The faults of a good body with changes, by field; None takes a field away."""
+    body = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_booking(json.dumps(body), NOW)
+    return {fault.field: fault.message for fault in caught.value.faults}
+
+
+def test_the_least_request_gets_the_default_reminders() -> None:
+    request = parse_booking(json.dumps(GOOD), NOW)
+    appointment = request.appointment("id", NOW)
+    assert appointment.calendar_ids == ("anna",)
+    assert [reminder.offset for reminder in appointment.reminders] == ["24h", "1h"]
+    assert appointment.interval.end - appointment.interval.start == timedelta(minutes=30)
+
+
+def test_a_calendar_named_twice_counts_once() -> None:
+    request = parse_booking(json.dumps(GOOD | {"resourceIds": ["room", "anna", "room"]}), NOW)
+    assert request.appointment("id", NOW).calendar_ids == ("anna", "room")
+
+
+@pytest.mark.parametrize("name", ["userId", "startTime", "endTime"])
+def test_required_fields(name: str) -> None:
+    assert faults(**{name: None}) == {name: "is required"}
+
+
+@pytest.mark.parametrize("value", [7, [], {}, True, 1.5])
+@pytest.mark.parametrize("name", ["userId", "startTime", "endTime", "timeZone"])
+def test_texts_must_be_texts(name: str, value: object) -> None:
+    assert faults(**{name: value}) == {name: "must be a string"}
+
+
+@pytest.mark.parametrize("value", ["", "a\0b", "a b", "x" * 129, "ü", "💇", "a/b", "a\n"])
+def test_ids_have_a_stated_alphabet(value: str) -> None:
+    assert "userId" in faults(userId=value)
+    assert "resourceIds[1]" in faults(resourceIds=["room", value])
+
+
+def test_end_before_or_at_start() -> None:
+    assert faults(endTime="2030-01-15T08:59:59Z") == {"endTime": "must be after startTime"}
+    assert faults(endTime=GOOD["startTime"]) == {"endTime": "must be after startTime"}
+
+
+def test_start_in_the_past_and_now() -> None:
+    assert "past" in faults(startTime="2029-12-01T12:00:29Z")["startTime"]
+    now = {"startTime": "2029-12-01T12:00:30Z", "endTime": "2029-12-01T13:00:00Z"}
+    assert parse_booking(json.dumps(GOOD | now), NOW).interval.start == NOW
+
+
+def test_31_days_at_most() -> None:
+    assert "31 days" in faults(endTime="2030-02-15T09:00:01Z")["endTime"]
+    assert parse_booking(json.dumps(GOOD | {"endTime": "2030-02-15T09:00:00Z"}), NOW)
+
+
+def test_leap_days() -> None:
+    leap = {"startTime": "2028-02-29T09:00:00Z", "endTime": "2028-02-29T10:00:00Z"}
+    assert parse_booking(json.dumps(GOOD | leap), datetime(2028, 1, 1, tzinfo=UTC))
+    assert "startTime" in faults(startTime="2030-02-29T09:00:00Z")
+
+
+def test_no_later_than_eventbridge_can_schedule() -> None:
+    assert "2199" in faults(startTime="2200-01-01T00:00:00Z", endTime="2200-01-01T01:00:00Z")["endTime"]
+
+
+def test_neither_offset_nor_zone() -> None:
+    assert "timeZone" in faults(startTime="2030-01-15T09:00:00")["startTime"]
+
+
+def test_a_local_time_is_read_in_its_zone_and_the_zone_is_kept() -> None:
+    local = {"startTime": "2030-01-15T09:00", "endTime": "2030-01-15T10:00", "timeZone": "America/New_York"}
+    request = parse_booking(json.dumps(GOOD | local), NOW)
+    assert request.interval.start == datetime(2030, 1, 15, 14, tzinfo=UTC)
+    assert request.time_zone == "America/New_York"
+
+
+def test_an_unknown_zone_hides_no_other_fault_and_invents_none() -> None:
+    found = faults(timeZone="Mars/Olympus", startTime="2029-12-01T11:00", endTime="2030-02-30T09:00")
+    assert found.keys() == {"timeZone", "endTime"}
+
+
+def test_all_faults_are_listed_together() -> None:
+    found = faults(
+        userId="a\0", startTime="2030-02-29T00:00:00Z", endTime=5, timeZone="Mars/Olympus", resourceIds=["ok", "no no"],
+        details=[], reminders=["24h", "1d", "soon"], colour="red",
+    )  # fmt: skip
+    assert found.keys() == {
+        "userId", "startTime", "endTime", "timeZone", "resourceIds[1]", "details", "reminders[1]", "reminders[2]",
+        "colour",
+    }  # fmt: skip
+
+
+def test_details_are_free_but_bounded() -> None:
+    details = {"title": "Zürich 💇", "price": 12.5, "tags": [None, True, {"deep": []}]}
+    assert parse_booking(json.dumps(GOOD | {"details": details}), NOW).details == details
+    assert "16384 bytes" in faults(details={"note": "x" * 300_000})["details"]
+
+
+@pytest.mark.parametrize("value", ["24h", ["24h", 1], [f"{n}h" for n in range(1, 7)], {"a": 1}])
+def test_reminders_are_a_short_list_of_texts(value: object) -> None:
+    assert "reminders" in faults(reminders=value)
+
+
+def test_no_reminders_is_a_choice() -> None:
+    assert parse_booking(json.dumps(GOOD | {"reminders": []}), NOW).offsets == ()
+
+
+def test_more_calendar_days_than_a_transaction_holds() -> None:
+    month = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
+    assert "99" in faults(**month, resourceIds=["a", "b", "c"])["resourceIds"]
+    assert parse_booking(json.dumps(GOOD | month | {"resourceIds": ["a", "b"]}), NOW)
+
+
+@pytest.mark.parametrize(
+    "body", [None, "", "{", "hello", '{"userId": NaN}', "[" * 100_000, '{"userId": "\\ud800"}', "1" * 5000]
+)
+def test_what_is_no_json(body: str | None) -> None:
+    with pytest.raises(BadRequestError):
+        parse_booking(body, NOW)
+
+
+@pytest.mark.parametrize("body", ["[]", "1", '"text"', "null", "true"])
+def test_json_that_is_no_object(body: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_booking(body, NOW)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+field_values = json_values | st.sampled_from(["2030-01-15T09:00:00Z", "2030-01-15T09:30", "UTC", "anna", ["1h"], {}])
+bodies = st.dictionaries(
+    st.sampled_from([*GOOD, "timeZone", "resourceIds", "details", "reminders"]) | st.text(), field_values
+)
+
+
+@given(bodies.map(json.dumps) | st.text() | json_values.map(json.dumps))
+def test_whatever_is_sent_only_named_errors_come_out(body: str) -> None:
+    try:
+        request = parse_booking(body, NOW)
+    except (BadRequestError, InvalidRequestError) as exc:
+        assert str(exc)  # noqa: PT017 - a refusal says why
+    else:
+        assert request.interval.start < request.interval.end

@@ -1,0 +1,92 @@
+"""The functional tests' world: both functions over one moto account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from appointments.reminders import ReminderRules
+from appointments.table import SchedulerTable
+from conflict_detector.app import Api
+from reminder_sender.sender import Firing, ReminderSender
+from support import api_event, create_tables
+
+REGION = "us-east-1"
+SENDER_ARN = f"arn:aws:lambda:{REGION}:123456789012:function:reminder-sender"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:123456789012:dead-letters"
+NOW = datetime(2029, 12, 1, 12, tzinfo=UTC)
+
+
+class World:
+    """Both functions over one account, a clock that the test owns, and a record of every AWS call."""
+
+    def __init__(self, clients: dict[str, Any]) -> None:
+        self.now = NOW
+        self.calls: list[str] = []
+        self.clients = clients
+        self.dynamodb, self.events = clients["dynamodb"], clients["events"]
+        self.sns, self.sqs = clients["sns"], clients["sqs"]
+        create_tables(self.dynamodb)
+        self.topic_arn = self.sns.create_topic(Name="reminders")["TopicArn"]
+        self.inbox_url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox_url, AttributeNames=["QueueArn"])["Attributes"]
+        self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
+        self.table = SchedulerTable(self.dynamodb, "AppointmentsTable", "CalendarsTable")
+        self.api = Api(self.table, lambda: ReminderRules(self.events, SENDER_ARN, QUEUE_ARN), clock=lambda: self.now)
+        self.sender = ReminderSender(self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now)
+        self._refused: dict[str, tuple[int, str]] = {}
+
+    def before_call(self, model: Any, **_: Any) -> None:
+        """Record a call, and refuse it where a test asked for that. Registered with botocore by the fixture."""
+        self.calls.append(model.name)
+        left, code = self._refused.get(model.name, (0, ""))
+        if left:
+            self._refused[model.name] = (left - 1, code)
+            raise ClientError({"Error": {"Code": code, "Message": "made to fail"}}, model.name)
+
+    def request(self, method: str, path: str, body: object = None, **more: Any) -> tuple[int, dict[str, Any], Any]:
+        """Status, headers and parsed body of one API call."""
+        response = self.api.handle(api_event(method, path, body, **more))
+        return response["statusCode"], response["headers"], json.loads(response["body"])
+
+    def book(self, start: str, end: str, user: str = "C", **more: Any) -> tuple[int, dict[str, Any]]:
+        """Status and body of one booking. Times are RFC 3339, or `HH:MM` in UTC on 2030-01-15."""
+        times = [f"2030-01-15T{text:0>5}:00Z" if len(text) <= 5 else text for text in (start, end)]
+        status, _, body = self.request(
+            "POST", "/appointments", {"userId": user, "startTime": times[0], "endTime": times[1]} | more
+        )
+        return status, body
+
+    def fire(self, appointment: dict[str, Any], offset: str = "1h") -> None:
+        """Let the rule of a reminder fire at its due time, as EventBridge would."""
+        reminder = next(r for r in appointment["reminders"] if r["offset"] == offset)
+        self.now = max(self.now, datetime.fromisoformat(reminder["dueAt"]))
+        self.sender.send(Firing(appointment["appointmentId"], offset, datetime.fromisoformat(reminder["dueAt"])))
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """Every message that the topic delivered since the last look."""
+        found: list[dict[str, Any]] = []
+        while batch := self.sqs.receive_message(QueueUrl=self.inbox_url, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in batch]
+            for message in batch:
+                self.sqs.delete_message(QueueUrl=self.inbox_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def rules(self) -> dict[str, str]:
+        """The schedule of every rule by its name."""
+        return {rule["Name"]: rule["ScheduleExpression"] for rule in self.events.list_rules()["Rules"]}
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        return self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
+
+    @contextmanager
+    def failing(self, operation: str, times: int = 10**6, code: str = "ThrottlingException") -> Iterator[None]:
+        """Make the next `times` calls of an operation fail before they are sent."""
+        self._refused[operation] = (times, code)
+        yield
+        del self._refused[operation]
