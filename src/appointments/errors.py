@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appointments.model import Conflict
+    from appointments.model import Conflict, Interval
 
 
 class SchedulerError(Exception):
@@ -35,16 +35,44 @@ class InvalidRequestError(SchedulerError):
         self.faults = tuple(faults)
 
 
-class ConflictError(SchedulerError):
-    """Other appointments are in the way; `conflicts` says where and when, not whose."""
+class PayloadTooLargeError(SchedulerError):
+    """The body is larger than any request could need to be; `limit` is the most, in bytes."""
 
-    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} bytes")
+        self.limit = limit
+
+
+class ConflictError(SchedulerError):
+    """Other appointments are in the way; `conflicts` says where and when, not whose.
+
+    `alternatives` are free intervals of the same length on the same calendars, the nearest first.
+    """
+
+    def __init__(self, conflicts: Sequence[Conflict], alternatives: Sequence[Interval] = ()) -> None:
         super().__init__(f"{len(conflicts)} conflicts")
         self.conflicts = tuple(conflicts)
+        self.alternatives = tuple(alternatives)
 
 
 class AppointmentNotFoundError(SchedulerError):
     """No appointment has this id."""
+
+
+class AppointmentCancelledError(SchedulerError):
+    """The appointment was cancelled, and what is cancelled does not change any more."""
+
+
+class PreconditionFailedError(SchedulerError):
+    """The caller's `If-Match` names another version than the current one; `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the version is {version}")
+        self.version = version
+
+
+class IdempotencyKeyReusedError(SchedulerError):
+    """The idempotency key was used before, by the same user, with another body."""
 
 
 class RouteNotFoundError(SchedulerError):

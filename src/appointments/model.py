@@ -83,18 +83,26 @@ def find_conflicts(
     The answer is exact to the second and empty when `wanted` fits. `ignore` is the id of an appointment
     that does not count, because it is the one that is being moved or booked again.
     """
-    busy: dict[str, dict[str, Interval]] = {}
-    for day in days:
-        busy.setdefault(day.key.calendar_id, {}).update(day.entries)
     return [
         Conflict(calendar_id, full)
-        for calendar_id, entries in busy.items()
-        for full in _full_intervals((busy for id_, busy in entries.items() if id_ != ignore), capacity)
+        for calendar_id, busy in busy_by_calendar(days, ignore).items()
+        for full in full_intervals(busy, capacity)
         if full.overlaps(wanted)
     ]
 
 
-def _full_intervals(entries: Iterable[Interval], capacity: int) -> Iterator[Interval]:
+def busy_by_calendar(days: Iterable[CalendarDay], ignore: str | None = None) -> dict[str, list[Interval]]:
+    """What lies on each calendar, every appointment once, though it has an entry in each of its days."""
+    entries: dict[str, dict[str, Interval]] = {}
+    for day in days:
+        entries.setdefault(day.key.calendar_id, {}).update(day.entries)
+    return {
+        calendar_id: [interval for id_, interval in found.items() if id_ != ignore]
+        for calendar_id, found in entries.items()
+    }
+
+
+def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
     """The intervals in which at least `capacity` appointments lie over one another."""
     # At the same instant ends (-1) sort before starts (+1): half-open intervals only touch there.
     events = sorted(event for busy in entries for event in ((busy.start, 1), (busy.end, -1)))
@@ -168,6 +176,8 @@ class Appointment:
     reminders: tuple[Reminder, ...] = ()
     status: Status = Status.SCHEDULED
     version: int = 1
+    # Digest of the request that an idempotency key stands for; None where none was sent.
+    fingerprint: str | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -200,6 +210,40 @@ def reminders_ahead(start: datetime, offsets: Iterable[str], now: datetime) -> t
     """
     reminders = (Reminder(offset, start - parse_offset(offset)) for offset in offsets)
     return tuple(sorted((r for r in reminders if r.due_at > now), key=lambda r: r.due_at))
+
+
+def reminders_after_change(
+    before: Appointment, start: datetime, offsets: Iterable[str], now: datetime
+) -> tuple[Reminder, ...]:
+    """The reminders of an appointment that is moved to `start`, or asked for other offsets.
+
+    One whose due time stays as it was keeps its state. One that is due at another time starts anew. One that
+    falls away stays on record: as it ended, or `skipped` where it was still to come.
+    """
+    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, offsets, now)}
+    for old in before.reminders:
+        new = reminders.get(old.offset)
+        if new is None:
+            reminders[old.offset] = _given_up(old)
+        elif new.due_at == old.due_at:
+            reminders[old.offset] = old
+    return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
+
+
+def _given_up(reminder: Reminder) -> Reminder:
+    """A reminder that nobody wants any more; one that is being sent at this moment is not called back."""
+    return replace(reminder, state=ReminderState.SKIPPED) if reminder.state is ReminderState.PENDING else reminder
+
+
+def cancelled(appointment: Appointment, now: datetime) -> Appointment:
+    """The appointment after it was cancelled: a version later, its reminders skipped."""
+    return replace(
+        appointment,
+        status=Status.CANCELLED,
+        reminders=tuple(_given_up(reminder) for reminder in appointment.reminders),
+        version=appointment.version + 1,
+        updated_at=now,
+    )
 
 
 def firing_minute(reminder: Reminder, now: datetime, lead: timedelta) -> datetime:

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import SchedulerError
-from appointments.model import Appointment, Reminder, firing_minute
+from appointments.model import Appointment, Reminder, ReminderState, firing_minute
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from mypy_boto3_events import EventBridgeClient
 
 RULE_PREFIX = "appointment-reminder"
@@ -43,8 +45,8 @@ class RuleRefusedError(SchedulerError):
     """EventBridge made the rule but took no target for it."""
 
 
-class Armed(NamedTuple):
-    """What became of arming one reminder: `error` is None where its rule is in place."""
+class Outcome(NamedTuple):
+    """What became of one reminder's rule: `error` is None where it was made, or removed, as asked."""
 
     reminder: Reminder
     rule_name: str
@@ -61,22 +63,42 @@ class ReminderRules:
 
     def arm(
         self, appointment: Appointment, now: datetime, *, deadline: float = 3.0, correlation_id: str | None = None
-    ) -> list[Armed]:
+    ) -> list[Outcome]:
         """Create the rules of the appointment's open reminders side by side, within `deadline` seconds.
 
         A person is waiting for the booking, so this never raises: what failed or is not done in time is
         reported in the answer, for the log.
         """
-        reminders = [reminder for reminder in appointment.reminders if reminder.is_open]
+        return self._side_by_side(
+            appointment,
+            [reminder for reminder in appointment.reminders if reminder.state is ReminderState.PENDING],
+            lambda reminder: self._put(appointment, reminder, now, correlation_id),
+            deadline,
+        )
+
+    def disarm(
+        self, appointment: Appointment, reminders: Iterable[Reminder], *, deadline: float = 3.0
+    ) -> list[Outcome]:
+        """Remove the rules of reminders that are not wanted any more; as `arm`, it never raises."""
+        return self._side_by_side(
+            appointment,
+            list(reminders),
+            lambda reminder: remove_rule(self.client, rule_name(appointment.appointment_id, reminder.offset)),
+            deadline,
+        )
+
+    def _side_by_side(
+        self, appointment: Appointment, reminders: list[Reminder], act: Callable[[Reminder], object], deadline: float
+    ) -> list[Outcome]:
         if not reminders:
             return []
         pool = ThreadPoolExecutor(len(reminders))
-        futures = [pool.submit(self._put, appointment, reminder, now, correlation_id) for reminder in reminders]
+        futures = [pool.submit(act, reminder) for reminder in reminders]
         done, _ = wait(futures, timeout=deadline)
         pool.shutdown(wait=False, cancel_futures=True)
         late = TimeoutError(f"not done within {deadline} s")
         return [
-            Armed(
+            Outcome(
                 reminder,
                 rule_name(appointment.appointment_id, reminder.offset),
                 future.exception() if future in done else late,

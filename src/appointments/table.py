@@ -15,7 +15,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.errors import SchedulerError
 from appointments.model import (
@@ -47,6 +47,9 @@ REMINDER_SHARDS = 8
 BATCH_GET_KEYS = 100
 TRANSACTION_ACTIONS = 100
 
+BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+
 _ENTRY = "a#"
 _COUNTER = "q"
 
@@ -59,12 +62,49 @@ class DaysChangedError(SchedulerError):
         self.days = days
 
 
+class AppointmentExistsError(SchedulerError):
+    """An appointment with this id was booked before: `existing`."""
+
+    def __init__(self, existing: Appointment) -> None:
+        super().__init__(existing.appointment_id)
+        self.existing = existing
+
+
+class AppointmentChangedError(SchedulerError):
+    """The appointment is no longer the version that was read; `now` is the current one, None if it is gone."""
+
+    def __init__(self, now: Appointment | None) -> None:
+        super().__init__()
+        self.now = now
+
+
 class TransactionContentionError(SchedulerError):
     """DynamoDB was working on another transaction over the same items, or throttled this one; try again."""
 
 
 class ReminderClaimLostError(SchedulerError):
     """The reminder is not, or no longer, in the state that the write asked for: nothing was written."""
+
+
+class Reading(NamedTuple):
+    """What one consistent read found: the days asked for, and the appointment if it was asked for."""
+
+    days: dict[DayKey, CalendarDay]
+    appointment: Appointment | None
+
+
+class Position(NamedTuple):
+    """Where in a person's list a page ended."""
+
+    start: datetime
+    appointment_id: str
+
+
+class Page(NamedTuple):
+    """Some appointments in order of their start, and the position to go on from, None at the end."""
+
+    appointments: list[Appointment]
+    next_position: Position | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +126,82 @@ class SchedulerTable:
         item = answer.get("Item")
         return appointment_from_item(item) if item else None
 
-    def read_days(self, keys: Sequence[DayKey]) -> dict[DayKey, CalendarDay]:
-        """Strongly consistent; a day that nobody ever booked comes back empty.
+    def read(self, keys: Iterable[DayKey], appointment_id: str | None = None) -> Reading:
+        """Read calendar days, and an appointment if one is named; strongly consistent.
 
-        One call, or more where there are over 100 days or DynamoDB hands keys back.
+        A day that nobody ever booked comes back empty. One call, or more where there are over 100 keys or
+        DynamoDB hands keys back.
         """
-        days = {key: CalendarDay(key) for key in keys}
-        pending = [_day_key_item(key) for key in keys]
+        reading = Reading({key: CalendarDay(key) for key in keys}, None)
+        pending = [(self.calendars_table, _day_key_item(key)) for key in reading.days]
+        if appointment_id is not None:
+            pending.insert(0, (self.appointments_table, {"appointmentId": {"S": appointment_id}}))
         while pending:
             batch, pending = pending[:BATCH_GET_KEYS], pending[BATCH_GET_KEYS:]
-            answer = self.client.batch_get_item(
-                RequestItems={self.calendars_table: {"Keys": batch, "ConsistentRead": True}}
-            )
+            request: dict[str, Any] = {}
+            for table, key in batch:
+                request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+            answer = self.client.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self.calendars_table, ()):
                 day = day_from_item(item)
-                days[day.key] = day
-            unprocessed = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
-            if unprocessed:
-                pending = [*unprocessed["Keys"], *pending]
-        return days
+                reading.days[day.key] = day
+            for item in answer["Responses"].get(self.appointments_table, ()):
+                reading = reading._replace(appointment=appointment_from_item(item))
+            handed_back = answer.get("UnprocessedKeys", {})
+            pending = [(table, dict(key)) for table in handed_back for key in handed_back[table]["Keys"]] + pending
+        return reading
+
+    def list_appointments(
+        self,
+        user_id: str,
+        *,
+        starts_from: datetime | None = None,
+        starts_before: datetime | None = None,
+        status: Status | None = None,
+        limit: int = 50,
+        after: Position | None = None,
+    ) -> Page:
+        """A person's appointments by start, those with `starts_from <= start < starts_before`.
+
+        Read from the index, which follows the table within moments and not at once.
+        """
+        # A sort key takes one condition, and BETWEEN includes both ends: in whole seconds, "before" is "up to
+        # the second before".
+        last = starts_before - timedelta(seconds=1) if starts_before else END_OF_TIME
+        values: dict[str, Any] = {
+            ":user": {"S": user_id},
+            ":first": {"S": to_utc_text(starts_from or BEGIN_OF_TIME)},
+            ":last": {"S": to_utc_text(last)},
+        }
+        query: dict[str, Any] = {
+            "TableName": self.appointments_table,
+            "IndexName": USER_INDEX,
+            "KeyConditionExpression": "userId = :user AND startTime BETWEEN :first AND :last",
+            "ExpressionAttributeValues": values,
+            # One more than asked for tells whether there is a next page.
+            "Limit": limit + 1,
+        }
+        if status:
+            values[":status"] = {"S": status}
+            query |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
+            query["Limit"] = max(limit + 1, 200)  # the filter comes after the limit
+        if after:
+            query["ExclusiveStartKey"] = {
+                "userId": {"S": user_id},
+                "startTime": {"S": to_utc_text(after.start)},
+                "appointmentId": {"S": after.appointment_id},
+            }
+        found: list[Appointment] = []
+        while len(found) <= limit:
+            answer = self.client.query(**query)
+            found += [appointment_from_item(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                break
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        page = found[:limit]
+        if len(found) <= limit:
+            return Page(page, None)
+        return Page(page, Position(page[-1].interval.start, page[-1].appointment_id))
 
     # --- booking -------------------------------------------------------------------------------------
 
@@ -112,11 +209,79 @@ class SchedulerTable:
         """Write the appointment and its entry in each of its days, all or nothing.
 
         `days` are the days on which the caller decided; the write holds only while they still stand.
-        Raises DaysChangedError with the newer days, TransactionContentionError.
+        Raises AppointmentExistsError, DaysChangedError with the newer days, TransactionContentionError.
         """
         entries = [self._put_new(appointment)]
         entries += [self._add_entry(appointment, days[key]) for key in appointment.day_keys()]
         self._commit(entries)
+
+    def move(self, before: Appointment, after: Appointment, days: Mapping[DayKey, CalendarDay]) -> None:
+        """Change the appointment and move its entries from its old days to its new ones, all or nothing.
+
+        `days` are the new days as the caller read and decided on them.
+        Raises AppointmentChangedError, DaysChangedError, TransactionContentionError.
+        """
+        new_keys = after.day_keys()
+        entries = [self._change(before, after)]
+        entries += [self._add_entry(after, days[key]) for key in new_keys]
+        entries += [self._remove_entry(before, key) for key in before.day_keys() if key not in set(new_keys)]
+        self._commit(entries)
+
+    def cancel(self, before: Appointment, after: Appointment) -> None:
+        """Mark the appointment cancelled and take its entries out of its days, all or nothing.
+
+        Raises AppointmentChangedError, TransactionContentionError.
+        """
+        entries = [self._change(before, after)]
+        entries += [self._remove_entry(before, key) for key in before.day_keys()]
+        self._commit(entries)
+
+    def revise(self, before: Appointment, after: Appointment) -> None:
+        """Change what does not touch any calendar: details, zone, reminders. Raises AppointmentChangedError."""
+        update = self._change(before, after)["Update"]
+        try:
+            self.client.update_item(**update)
+        except self.client.exceptions.ConditionalCheckFailedException as exc:
+            item: Any = exc.response.get("Item")
+            raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
+
+    def _change(self, before: Appointment, after: Appointment) -> Entry:
+        """Write `after` over `before`, on condition that nobody, no sender either, has changed it meanwhile."""
+        new, old = (appointment_to_item(appointment, self.retention) for appointment in (after, before))
+        changed = {name: value for name, value in new.items() if value != old.get(name)}
+        gone = [name for name in old if name not in new]
+        names = {f"#{name}": name for name in (*changed, *gone)} | {"#version": "version"}
+        values = {f":{name}": value for name, value in changed.items()} | {":was": old["version"]}
+        condition = "#version = :was"
+        if "reminders" in changed:
+            # A sender does not count versions: its claim or its record must not be overwritten.
+            condition += " AND #reminders = :reminders_were"
+            values[":reminders_were"] = old["reminders"]
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+        if gone:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        return {
+            "Update": {
+                "TableName": self.appointments_table,
+                "Key": {"appointmentId": old["appointmentId"]},
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _remove_entry(self, appointment: Appointment, key: DayKey) -> Entry:
+        """Take an appointment out of a day. What was free stays free, so no counter needs to move."""
+        return {
+            "Update": {
+                "TableName": self.calendars_table,
+                "Key": _day_key_item(key),
+                "UpdateExpression": "REMOVE #entry",
+                "ExpressionAttributeNames": {"#entry": f"{_ENTRY}{appointment.appointment_id}"},
+            }
+        }
 
     def _put_new(self, appointment: Appointment) -> Entry:
         return {
@@ -160,9 +325,30 @@ class SchedulerTable:
         try:
             self.client.transact_write_items(TransactItems=entries)  # type: ignore[arg-type]  # a dict is an action
         except self.client.exceptions.TransactionCanceledException as exc:
-            _raise_for_cancellation(exc, entries)
+            self._raise_for_cancellation(exc, entries)
         except self.client.exceptions.TransactionInProgressException as exc:
             raise TransactionContentionError from exc
+
+    def _raise_for_cancellation(self, exc: ClientError, entries: Sequence[Entry]) -> NoReturn:
+        """Turn the reasons of a cancelled transaction, one per action and in their order, into one error."""
+        reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment]
+        changed: dict[DayKey, CalendarDay] = {}
+        for entry, reason in zip(entries, reasons, strict=True):
+            if reason.get("Code") != "ConditionalCheckFailed":
+                continue
+            item = reason.get("Item")
+            if item and "Put" in entry:
+                raise AppointmentExistsError(appointment_from_item(item)) from exc
+            if entry["Update"]["TableName"] == self.appointments_table:
+                raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
+            key = _day_key_from_item(entry["Update"]["Key"])
+            changed[key] = day_from_item(item) if item else CalendarDay(key)
+        if changed:
+            raise DaysChangedError(changed) from exc
+        codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
+        if codes and codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
+            raise TransactionContentionError(", ".join(sorted(codes))) from exc
+        raise exc
 
     # --- reminders -----------------------------------------------------------------------------------
 
@@ -261,25 +447,6 @@ class _ReminderChangedError(ReminderClaimLostError):
         self.now = now
 
 
-def _raise_for_cancellation(exc: ClientError, entries: Sequence[Entry]) -> NoReturn:
-    """Turn the reasons of a cancelled transaction, one per action and in their order, into one error."""
-    reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment]
-    codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
-    if "ConditionalCheckFailed" in codes:
-        changed: dict[DayKey, CalendarDay] = {}
-        for entry, reason in zip(entries, reasons, strict=True):
-            if reason.get("Code") == "ConditionalCheckFailed" and "Update" in entry:
-                key = _day_key_from_item(entry["Update"]["Key"])
-                item = reason.get("Item")
-                changed[key] = day_from_item(item) if item else CalendarDay(key)
-        if changed:
-            raise DaysChangedError(changed) from exc
-        raise exc
-    if codes and codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-        raise TransactionContentionError(", ".join(sorted(codes))) from exc
-    raise exc
-
-
 # --- items -------------------------------------------------------------------------------------------
 
 
@@ -302,6 +469,8 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "reminderShard": {"N": str(reminder_shard(appointment.appointment_id))},
         "expiresAt": {"N": str(int((end + retention).timestamp()))},
     }
+    if appointment.fingerprint:
+        item["fingerprint"] = {"S": appointment.fingerprint}
     if appointment.time_zone:
         item["timeZone"] = {"S": appointment.time_zone}
     if appointment.next_reminder_at:
@@ -325,6 +494,7 @@ def appointment_from_item(item: Item) -> Appointment:
         version=int(item["version"]["N"]),
         created_at=from_utc_text(item["createdAt"]["S"]),
         updated_at=from_utc_text(item["updatedAt"]["S"]),
+        fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -17,8 +16,11 @@ from appointments.errors import (
     BadRequestError,
     CalendarBusyError,
     ConflictError,
+    IdempotencyKeyReusedError,
     InvalidRequestError,
     MethodNotAllowedError,
+    PayloadTooLargeError,
+    PreconditionFailedError,
     RouteNotFoundError,
     SchedulerError,
 )
@@ -26,12 +28,24 @@ from appointments.reminders import ReminderRules
 from appointments.table import SchedulerTable
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
-from conflict_detector.booking import book
-from conflict_detector.requests import parse_booking
+from conflict_detector import docs
+from conflict_detector.booking import book, cancel, change
+from conflict_detector.requests import (
+    matches_version,
+    parse_booking,
+    parse_flag,
+    parse_idempotency_key,
+    parse_list,
+    parse_object,
+    revise,
+)
 from conflict_detector.responses import (
     Response,
     appointment_response,
+    base_url,
+    created_response,
     internal_error_response,
+    page_response,
     problem_response,
 )
 from conflict_detector.settings import Settings
@@ -42,6 +56,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from appointments.model import Appointment
+    from appointments.reminders import Outcome
+
+
+# Far more than any request needs, and far less than what API Gateway lets through.
+MAX_BODY_BYTES = 1024 * 1024
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -82,96 +101,219 @@ class Api:
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
-        request_id = event["requestContext"]["requestId"]
-        logger.set_correlation_id(request_id)
+        request = Request.of(event)
+        logger.set_correlation_id(request.id)
         try:
-            return self._route(event)()
+            return self._route(request)()
         except SchedulerError as exc:
-            return problem_response(exc, request_id)
+            _log_refusal(exc, request)
+            return problem_response(exc, request.id, request.base)
         except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR)
-            return internal_error_response(request_id)
+            return internal_error_response(request.id, request.base)
 
-    def _route(self, event: Mapping[str, Any]) -> Callable[[], Response]:
-        method = event["httpMethod"]
+    def _route(self, request: Request) -> Callable[[], Response]:
         routes: dict[str, Callable[[], Response]]
-        match [unquote(segment) for segment in event["path"].strip("/").split("/")]:
+        match request.path:
             case ["appointments"]:
-                routes = {"POST": partial(self.book, event)}
+                routes = {"GET": partial(self.list, request), "POST": partial(self.book, request)}
             case ["appointments", appointment_id]:
-                routes = {"GET": partial(self.get, appointment_id)}
+                routes = {
+                    "GET": partial(self.get, appointment_id),
+                    "PATCH": partial(self.change, request, appointment_id),
+                    "DELETE": partial(self.cancel, request, appointment_id),
+                }
+            case ["openapi.json"] | ["docs"] | ["docs", _]:
+                routes = {"GET": partial(docs.respond, request.path)}
             case _:
                 raise RouteNotFoundError
-        if method not in routes:
+        if request.method not in routes:
             raise MethodNotAllowedError(sorted(routes))
-        return routes[method]
+        return routes[request.method]
 
-    def book(self, event: Mapping[str, Any]) -> Response:
-        """`POST /appointments`: 201, 400, 409, 422 or 503."""
+    def book(self, request: Request) -> Response:
+        """`POST /appointments`: 201, or 200 for a dry run."""
         now = self.clock()
-        try:
-            request = parse_booking(_body(event), now)
-            appointment = request.appointment(str(uuid.uuid4()), now)
-            logger.append_keys(user_id=appointment.user_id, calendar_ids=appointment.calendar_ids)
-            book(appointment, self.table)
-        except (BadRequestError, InvalidRequestError) as exc:
-            faults = len(exc.faults) if isinstance(exc, InvalidRequestError) else 1
-            logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=faults)
-            raise
-        except ConflictError as exc:
-            logger.info(
-                "Booking refused",
-                event_type=EventType.BOOKING_CONFLICT,
-                start_time=to_utc_text(appointment.interval.start),
-                end_time=to_utc_text(appointment.interval.end),
-                conflicting_calendar_ids=sorted({conflict.calendar_id for conflict in exc.conflicts}),
-            )
-            raise
-        except CalendarBusyError:
-            logger.warning("Booking undecided in time", event_type=EventType.BOOKING_ERROR)
-            raise
-        logger.append_keys(appointment_id=appointment.appointment_id)
-        logger.info(
-            "Appointment booked",
-            event_type=EventType.BOOKING_SUCCESS,
-            start_time=to_utc_text(appointment.interval.start),
-            end_time=to_utc_text(appointment.interval.end),
+        dry_run = parse_flag(request.query, "dryRun")
+        key = parse_idempotency_key(request.headers)
+        asked = parse_booking(parse_object(request.body()), now)
+        wanted = asked.appointment(now, key)
+        _log_about(wanted)
+        if asked.past and (key is None or self.table.get_appointment(wanted.appointment_id) is None):
+            raise InvalidRequestError([asked.past])
+        booked = book(wanted, self.table, now, dry_run=dry_run)
+        if dry_run:
+            return appointment_response(booked)
+        if booked is wanted:
+            logger.append_keys(appointment_id=booked.appointment_id)
+            logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
+            self._arm(booked, now, request.id)
+        return created_response(booked, request.base)
+
+    def get(self, appointment_id: str) -> Response:
+        """`GET /appointments/{id}`: 200."""
+        appointment = self.table.get_appointment(appointment_id)
+        if appointment is None:
+            raise AppointmentNotFoundError
+        return appointment_response(appointment)
+
+    def list(self, request: Request) -> Response:
+        """`GET /appointments`: 200."""
+        asked = parse_list(request.query)
+        page = self.table.list_appointments(
+            asked.user_id,
+            starts_from=asked.starts_from,
+            starts_before=asked.starts_before,
+            status=asked.status,
+            limit=asked.limit,
+            after=asked.after,
         )
-        if appointment.reminders:
-            self._arm(appointment, now, event["requestContext"]["requestId"])
-        return appointment_response(201, appointment)
+        return page_response(page)
+
+    def change(self, request: Request, appointment_id: str) -> Response:
+        """`PATCH /appointments/{id}`: 200."""
+        now = self.clock()
+        body = parse_object(request.body())
+        before, after = change(
+            appointment_id, request.check_version, lambda before: revise(body, before, now), self.table, now
+        )
+        logger.append_keys(appointment_id=appointment_id)
+        _log_about(after)
+        if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
+            logger.info("Appointment rescheduled", event_type=EventType.APPOINTMENT_RESCHEDULED)
+        else:
+            logger.info("Appointment changed")
+        if before.reminders != after.reminders:
+            self._disarm(before, after)
+            self._arm(after, now, request.id)
+        return appointment_response(after)
+
+    def cancel(self, request: Request, appointment_id: str) -> Response:
+        """`DELETE /appointments/{id}`: 200, again and again."""
+        before, after = cancel(appointment_id, request.check_version, self.table, self.clock())
+        if after is not before:
+            logger.append_keys(appointment_id=appointment_id)
+            _log_about(after)
+            logger.info("Appointment cancelled", event_type=EventType.APPOINTMENT_CANCELLED)
+            self._disarm(before, after)
+        return appointment_response(after)
 
     def _arm(self, appointment: Appointment, now: datetime, correlation_id: str) -> None:
-        """Create the reminders' rules. The booking stands whatever happens here, so it is only logged."""
-        for armed in self.rules().arm(appointment, now, correlation_id=correlation_id):
-            keys = {
-                "reminder": armed.reminder.offset,
-                "rule_name": armed.rule_name,
-                "due_at": to_utc_text(armed.reminder.due_at),
-            }
-            if armed.error is None:
+        """Create the rules of the reminders that are to come.
+
+        The booking stands whatever happens here, so a failure is only logged: the due index knows the reminder.
+        """
+        if appointment.next_reminder_at is None:
+            return
+        for outcome in self.rules().arm(appointment, now, correlation_id=correlation_id):
+            keys = _rule_keys(outcome)
+            if outcome.error is None:
                 logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
             else:
                 logger.error(
                     "Reminder not scheduled",
                     event_type=EventType.REMINDER_SCHEDULE_ERROR,
-                    exc_info=armed.error,
+                    exc_info=outcome.error,
                     extra=keys,
                 )
 
-    def get(self, appointment_id: str) -> Response:
-        """`GET /appointments/{id}`: 200 or 404."""
-        appointment = self.table.get_appointment(appointment_id)
-        if appointment is None:
-            raise AppointmentNotFoundError
-        return appointment_response(200, appointment)
+    def _disarm(self, before: Appointment, after: Appointment) -> None:
+        """Remove the rules of reminders that were to come and are not any more.
+
+        A failure is only logged: a rule that still fires sends nothing, and goes then.
+        """
+        wanted = {reminder.offset for reminder in after.reminders if reminder.is_open}
+        gone = [reminder for reminder in before.reminders if reminder.is_open and reminder.offset not in wanted]
+        if not gone:
+            return
+        for outcome in self.rules().disarm(before, gone):
+            keys = _rule_keys(outcome)
+            if outcome.error is None:
+                logger.info("Rule removed", event_type=EventType.RULE_CLEANED, extra=keys)
+            else:
+                logger.error(
+                    "Rule not removed",
+                    event_type=EventType.REMINDER_SCHEDULE_ERROR,
+                    exc_info=outcome.error,
+                    extra=keys,
+                )
 
 
-def _body(event: Mapping[str, Any]) -> str | None:
-    body: str | None = event.get("body")
-    if not body or not event.get("isBase64Encoded"):
-        return body
-    try:
-        return base64.b64decode(body).decode()
-    except ValueError as exc:
-        raise BadRequestError("The body is not UTF-8 text.") from exc
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One API Gateway event, as far as the routes need it. Header names are in lower case."""
+
+    id: str
+    method: str
+    path: list[str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    base: str
+    raw_body: str | None
+    is_base64: bool
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Request:
+        """From the payload format 1.0 of a REST API."""
+        return cls(
+            id=event["requestContext"]["requestId"],
+            method=event["httpMethod"],
+            path=[unquote(segment) for segment in event["path"].strip("/").split("/")],
+            query=event.get("queryStringParameters") or {},
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            base=base_url(event),
+            raw_body=event.get("body"),
+            is_base64=bool(event.get("isBase64Encoded")),
+        )
+
+    def body(self) -> str | None:
+        """The body as text. Raises PayloadTooLargeError, BadRequestError."""
+        if self.raw_body is None:
+            return None
+        if len(self.raw_body) > MAX_BODY_BYTES:
+            raise PayloadTooLargeError(MAX_BODY_BYTES)
+        if not self.is_base64:
+            return self.raw_body
+        try:
+            return base64.b64decode(self.raw_body).decode()
+        except ValueError as exc:
+            raise BadRequestError("The body is not UTF-8 text.") from exc
+
+    def check_version(self, appointment: Appointment) -> None:
+        """Raises PreconditionFailedError where `If-Match` asks for another version."""
+        if not matches_version(self.headers, appointment.version):
+            raise PreconditionFailedError(appointment.version)
+
+
+def _log_about(appointment: Appointment) -> None:
+    """Every further line of this request names whose time it is about, and which."""
+    logger.append_keys(
+        user_id=appointment.user_id,
+        calendar_ids=appointment.calendar_ids,
+        start_time=to_utc_text(appointment.interval.start),
+        end_time=to_utc_text(appointment.interval.end),
+    )
+
+
+def _log_refusal(error: SchedulerError, request: Request) -> None:
+    """One line per booking or change that was refused; what only reads, or only tries, is not counted."""
+    if request.method not in ("POST", "PATCH") or "dryRun" in request.query:
+        return
+    match error:
+        case ConflictError():
+            calendar_ids = sorted({conflict.calendar_id for conflict in error.conflicts})
+            logger.info("Booking refused", event_type=EventType.BOOKING_CONFLICT, conflicting_calendar_ids=calendar_ids)
+        case InvalidRequestError():
+            logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=len(error.faults))
+        case BadRequestError() | PayloadTooLargeError() | IdempotencyKeyReusedError():
+            logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=1)
+        case CalendarBusyError():
+            logger.warning("Booking undecided in time", event_type=EventType.BOOKING_ERROR)
+
+
+def _rule_keys(outcome: Outcome) -> dict[str, str]:
+    return {
+        "reminder": outcome.reminder.offset,
+        "rule_name": outcome.rule_name,
+        "due_at": to_utc_text(outcome.reminder.due_at),
+    }

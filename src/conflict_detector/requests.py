@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import (
@@ -13,30 +15,45 @@ from appointments.model import (
     MAX_DURATION,
     Appointment,
     Interval,
+    Status,
+    reminders_after_change,
     reminders_ahead,
 )
 from appointments.table import TRANSACTION_ACTIONS
 from appointments.times import InvalidTimeError, has_offset, load_zone, parse_offset, parse_time, to_utc_text
+from conflict_detector.cursors import decode_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from appointments.table import Position
+
 MAX_RESOURCES = 20
 MAX_REMINDERS = 5
 MAX_DETAILS_BYTES = 16 * 1024
+DEFAULT_PAGE = 50
+MAX_PAGE = 100
 # EventBridge's cron fields end with this year, and so do reminders.
 LAST_YEAR = 2199
 
 _ID = re.compile(r"[A-Za-z0-9._:@+=~-]{1,128}", re.ASCII)
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ -"
-_BOOKING_FIELDS = ("userId", "startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
+_CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
+_BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS)
+_REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A body of `POST /appointments` that has no fault in itself; whether it fits is decided later."""
+    """A body of `POST /appointments` that has no fault in itself; whether it fits is decided later.
+
+    `past` is the fault of an interval that has begun. It is kept apart because the repetition of a request
+    that was good in its time is answered as it was then.
+    """
 
     user_id: str
     interval: Interval
@@ -44,11 +61,21 @@ class BookingRequest:
     resource_ids: tuple[str, ...]
     details: Mapping[str, Any]
     offsets: tuple[str, ...]
+    fingerprint: str
+    past: Fault | None
 
-    def appointment(self, appointment_id: str, now: datetime) -> Appointment:
-        """The appointment to book, with those of its reminders that are still ahead."""
+    def appointment(self, now: datetime, idempotency_key: str | None = None) -> Appointment:
+        """The appointment to book, with those of its reminders that are still ahead.
+
+        An idempotency key is folded into the id, together with the user whose key it is: a repetition
+        has the same id, and the transaction itself notices it.
+        """
+        if idempotency_key is None:
+            appointment_id = uuid.uuid4()
+        else:
+            appointment_id = uuid.uuid5(_KEY_NAMESPACE, json.dumps([self.user_id, idempotency_key]))
         return Appointment(
-            appointment_id=appointment_id,
+            appointment_id=str(appointment_id),
             user_id=self.user_id,
             interval=self.interval,
             time_zone=self.time_zone,
@@ -58,18 +85,23 @@ class BookingRequest:
             reminders=reminders_ahead(self.interval.start, self.offsets, now),
             created_at=now,
             updated_at=now,
+            fingerprint=None if idempotency_key is None else self.fingerprint,
         )
 
 
-def parse_booking(body: str | None, now: datetime) -> BookingRequest:
-    """Read the body of `POST /appointments`.
+class ListRequest(NamedTuple):
+    """The query of `GET /appointments`."""
 
-    Raises BadRequestError where it is no JSON, InvalidRequestError with every fault that it has.
-    """
-    return _Reader(_parse_object(body)).booking(now)
+    user_id: str
+    starts_from: datetime | None
+    starts_before: datetime | None
+    status: Status | None
+    limit: int
+    after: Position | None
 
 
-def _parse_object(body: str | None) -> dict[str, Any]:
+def parse_object(body: str | None) -> dict[str, Any]:
+    """Read a body. Raises BadRequestError where it is no JSON, InvalidRequestError where it is no object."""
     try:
         value = json.loads(body or "", parse_constant=_refuse_constant)
         # A lone surrogate such as "\ud800" is legal JSON, but no text: nothing downstream could encode it.
@@ -85,41 +117,139 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def parse_booking(body: dict[str, Any], now: datetime) -> BookingRequest:
+    """Check the body of `POST /appointments`. Raises InvalidRequestError with every fault that it has."""
+    reader = _Reader(body, _BOOKING_FIELDS, required=_REQUIRED_FIELDS)
+    user_id = reader.identifier("userId")
+    zone = reader.zone()
+    start, end = reader.time("startTime", zone), reader.time("endTime", zone)
+    resource_ids = reader.resource_ids()
+    details = reader.details()
+    offsets = reader.offsets()
+    past = _past(start, now)
+    interval = reader.interval(start, end)
+    if interval and user_id:
+        reader.fits_one_transaction(len({user_id, *resource_ids}) * len(list(interval.days())))
+    if reader.faults or interval is None or user_id is None:
+        raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    zone_name = zone.key if zone else None
+    return BookingRequest(user_id, interval, zone_name, resource_ids, details, offsets, digest, past)
+
+
+def revise(body: dict[str, Any], before: Appointment, now: datetime) -> Appointment:
+    """What the body of `PATCH /appointments/{id}` makes of an appointment, one version later.
+
+    `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
+    appointment's own zone. `details` replace the old ones as a whole.
+    Raises InvalidRequestError with every fault that the body has.
+    """
+    reader = _Reader(body, _CHANGE_FIELDS)
+    if not body:
+        reader.fault("", f"must change something; it takes {', '.join(_CHANGE_FIELDS)}")
+    zone = reader.zone() if "timeZone" in body else (load_zone(before.time_zone) if before.time_zone else None)
+    start, end = before.interval
+    if "startTime" in body:
+        given = reader.time("startTime", zone)
+        if past := _past(given, now):
+            reader.faults.append(past)
+        start, end = given or start, end + ((given or start) - start)
+    if "endTime" in body:
+        end = reader.time("endTime", zone) or end
+    interval = None if reader.faults else reader.interval(start, end)
+    offsets = reader.offsets() if "reminders" in body else before.offsets
+    after = replace(
+        before,
+        interval=interval or before.interval,
+        time_zone=zone.key if zone else before.time_zone,
+        resource_ids=reader.resource_ids() if "resourceIds" in body else before.resource_ids,
+        details=reader.details() if "details" in body else before.details,
+        offsets=offsets,
+        version=before.version + 1,
+        updated_at=now,
+    )
+    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}))
+    if reader.faults:
+        raise InvalidRequestError(reader.faults)
+    if after.interval.start != before.interval.start or offsets != before.offsets:
+        after = replace(after, reminders=reminders_after_change(before, after.interval.start, offsets, now))
+    return after
+
+
+def parse_list(query: Mapping[str, str]) -> ListRequest:
+    """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
+    # A "+" that was not encoded arrives as a space; in a time it can only have been the sign of an offset.
+    body = {name: re.sub(r" (?=\d\d:\d\d$)", "+", value) for name, value in query.items()}
+    reader = _Reader(body, tuple(body), required=("userId",))
+    user_id = reader.identifier("userId")
+    starts_from, starts_before = reader.time("from", None), reader.time("to", None)
+    if starts_from and starts_before and starts_before <= starts_from:
+        reader.fault("to", "must be after from")
+    status = None
+    if "status" in body:
+        if body["status"] in set(Status):
+            status = Status(body["status"])
+        else:
+            reader.fault("status", f"must be one of {', '.join(Status)}")
+    limit = DEFAULT_PAGE
+    if "limit" in body:
+        if re.fullmatch(r"[1-9]\d{0,2}", body["limit"], re.ASCII) and int(body["limit"]) <= MAX_PAGE:
+            limit = int(body["limit"])
+        else:
+            reader.fault("limit", f"must be a whole number from 1 to {MAX_PAGE}")
+    after = reader.position("cursor", starts_from, starts_before)
+    if reader.faults or user_id is None:
+        raise InvalidRequestError(reader.faults)
+    return ListRequest(user_id, starts_from, starts_before, status, limit, after)
+
+
+def parse_flag(query: Mapping[str, str], name: str) -> bool:
+    """A query parameter that is `true` or `false`, and false where it is absent. Raises InvalidRequestError."""
+    value = query.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidRequestError([Fault(name, "must be true or false")])
+    return value == "true"
+
+
+def parse_idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The `Idempotency-Key` header, if there is one. `headers` have lower-case names. Raises InvalidRequestError."""
+    key = headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequestError([Fault("Idempotency-Key", "must be 1 to 255 printable ASCII characters")])
+    return key
+
+
+def matches_version(headers: Mapping[str, str], version: int) -> bool:
+    """Whether `If-Match` allows a change of this version: by naming it, by `*`, or by not being there."""
+    tags = headers.get("if-match", "*").split(",")
+    return any(tag.strip() in ("*", f'"{version}"') for tag in tags)
+
+
+def _past(start: datetime | None, now: datetime) -> Fault | None:
+    if start is None or start >= now.replace(microsecond=0):
+        return None
+    return Fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
+
+
 @dataclass(slots=True)
 class _Reader:
-    """Reads one field at a time and collects faults; a field at fault reads as None."""
+    """Reads one field at a time and collects faults; a field that is absent or at fault reads as None."""
 
-    body: dict[str, Any]
+    body: Mapping[str, Any]
+    fields: tuple[str, ...]
+    required: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
 
-    def booking(self, now: datetime) -> BookingRequest:
-        for name in sorted(self.body.keys() - set(_BOOKING_FIELDS)):
-            self.fault(_printable(name), f"is not a field of this request; it takes {', '.join(_BOOKING_FIELDS)}")
-        user_id = self.identifier("userId")
-        zone = self.zone()
-        interval = self.interval(zone, now)
-        resource_ids = self.resource_ids()
-        details = self.details()
-        offsets = self.offsets()
-        if interval and user_id:
-            calendars = len({user_id, *resource_ids})
-            days = len(list(interval.days()))
-            if calendars * days >= TRANSACTION_ACTIONS:
-                self.fault(
-                    "resourceIds",
-                    f"make {calendars} calendars over {days} days; calendars times days may be at most "
-                    f"{TRANSACTION_ACTIONS - 1}, which one transaction can hold",
-                )
-        if self.faults or interval is None or user_id is None:
-            raise InvalidRequestError(self.faults)
-        return BookingRequest(user_id, interval, zone.key if zone else None, resource_ids, details, offsets)
+    def __post_init__(self) -> None:
+        for name in sorted(self.body.keys() - set(self.fields)):
+            self.fault(_printable(name), f"is not a field of this request; it takes {', '.join(self.fields)}")
 
     def fault(self, name: str, message: str) -> None:
         self.faults.append(Fault(name, message))
 
-    def text(self, name: str, *, required: bool = False) -> str | None:
+    def text(self, name: str) -> str | None:
         if name not in self.body:
-            if required:
+            if name in self.required:
                 self.fault(name, "is required")
             return None
         value = self.body[name]
@@ -129,7 +259,7 @@ class _Reader:
         return None
 
     def identifier(self, name: str) -> str | None:
-        value = self.text(name, required=True)
+        value = self.text(name)
         if value is not None and not _ID.fullmatch(value):
             self.fault(name, _ID_RULE)
             return None
@@ -145,10 +275,7 @@ class _Reader:
             self.fault("timeZone", str(exc))
             return None
 
-    def interval(self, zone: ZoneInfo | None, now: datetime) -> Interval | None:
-        start, end = self.time("startTime", zone), self.time("endTime", zone)
-        if start and start < now.replace(microsecond=0):
-            self.fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
+    def interval(self, start: datetime | None, end: datetime | None) -> Interval | None:
         if end and end.year > LAST_YEAR:
             self.fault("endTime", f"must not lie after the year {LAST_YEAR}")
         if not start or not end:
@@ -161,8 +288,34 @@ class _Reader:
             return None
         return Interval(start, end)
 
+    def fits_one_transaction(self, calendar_days: int) -> None:
+        if calendar_days >= TRANSACTION_ACTIONS:
+            self.fault(
+                "resourceIds",
+                f"and the days make {calendar_days} calendar days to write; at most {TRANSACTION_ACTIONS - 1} "
+                f"fit into one transaction, so take fewer calendars or days",
+            )
+
+    def position(self, name: str, starts_from: datetime | None, starts_before: datetime | None) -> Position | None:
+        """Where a cursor points, if that lies in the range asked for."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            position = decode_cursor(text)
+        except ValueError:
+            position = None
+        if (
+            position
+            and (starts_from or position.start) <= position.start
+            and (starts_before is None or position.start < starts_before)
+        ):
+            return position
+        self.fault(name, "is not a nextCursor of this list")
+        return None
+
     def time(self, name: str, zone: ZoneInfo | None) -> datetime | None:
-        text = self.text(name, required=True)
+        text = self.text(name)
         if text is None:
             return None
         # Where `timeZone` itself is at fault, a local time can still be checked for its form, but not placed.

@@ -9,21 +9,27 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.errors import (
+    AppointmentCancelledError,
     AppointmentNotFoundError,
     BadRequestError,
     CalendarBusyError,
     ConflictError,
+    IdempotencyKeyReusedError,
     InvalidRequestError,
     MethodNotAllowedError,
+    PayloadTooLargeError,
+    PreconditionFailedError,
     RouteNotFoundError,
     SchedulerError,
 )
 from appointments.times import to_utc_text
+from conflict_detector.cursors import encode_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appointments.model import Appointment, Reminder
+    from appointments.table import Page
 
 Response = dict[str, Any]
 
@@ -44,18 +50,60 @@ PROBLEMS: Mapping[type[SchedulerError], Problem] = {
     RouteNotFoundError: Problem(404, "route-not-found", "No such path"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "The path does not take this method"),
     ConflictError: Problem(409, "conflict", "The interval is taken"),
+    AppointmentCancelledError: Problem(409, "appointment-cancelled", "The appointment was cancelled"),
+    PreconditionFailedError: Problem(412, "precondition-failed", "The appointment has another version"),
+    PayloadTooLargeError: Problem(413, "payload-too-large", "The request is too large"),
     InvalidRequestError: Problem(422, "invalid-request", "The request has faults"),
+    IdempotencyKeyReusedError: Problem(422, "idempotency-key-reused", "The key stands for another request"),
     CalendarBusyError: Problem(503, "calendar-busy", "Too many bookings at once"),
+}
+# What to say where the error itself has nothing to add.
+DETAILS: Mapping[type[SchedulerError], str] = {
+    AppointmentNotFoundError: "There is no appointment with this id.",
+    RouteNotFoundError: "The API has no such path.",
+    AppointmentCancelledError: "What is cancelled does not change any more. Book a new appointment instead.",
+    IdempotencyKeyReusedError: "Send a new key with a new request, and the same body with the same key.",
 }
 INTERNAL_ERROR = Problem(500, "internal-error", "Something went wrong on our side")
 
 
-def appointment_response(status: int, appointment: Appointment) -> Response:
-    """An answer that carries an appointment, with its version as `ETag`."""
-    headers = {"Content-Type": "application/json", "ETag": f'"{appointment.version}"'}
-    if status == 201:
-        headers["Location"] = f"/appointments/{appointment.appointment_id}"
-    return {"statusCode": status, "headers": headers, "body": json.dumps(appointment_body(appointment))}
+def base_url(event: Mapping[str, Any]) -> str:
+    """What comes before the path in the API's own URLs, such as `https://api.example.org/prod`.
+
+    Empty where the event does not name its host, as on the local engine.
+    """
+    context = event["requestContext"]
+    if not context.get("domainName"):
+        return ""
+    # The stage, or the base path of a custom domain, stands in this path and not in the event's.
+    prefix = context["path"].removesuffix(event["path"])
+    return f"https://{context['domainName']}{prefix}"
+
+
+def etag(appointment: Appointment) -> str:
+    """The version as a strong entity tag (RFC 9110)."""
+    return f'"{appointment.version}"'
+
+
+def appointment_response(appointment: Appointment) -> Response:
+    """200 with an appointment."""
+    headers = {"Content-Type": "application/json", "ETag": etag(appointment)}
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(appointment_body(appointment))}
+
+
+def created_response(appointment: Appointment, base: str) -> Response:
+    """201 with a new appointment and where it is to be found."""
+    response = appointment_response(appointment)
+    response["headers"]["Location"] = f"{base}/appointments/{appointment.appointment_id}"
+    return response | {"statusCode": 201}
+
+
+def page_response(page: Page) -> Response:
+    """200 with one page of a list."""
+    body: dict[str, Any] = {"appointments": [appointment_body(appointment) for appointment in page.appointments]}
+    if page.next_position:
+        body["nextCursor"] = encode_cursor(page.next_position)
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
 
 
 def appointment_body(appointment: Appointment) -> dict[str, Any]:
@@ -87,7 +135,7 @@ def _reminder_body(reminder: Reminder) -> dict[str, Any]:
     }
 
 
-def problem_response(error: SchedulerError, request_id: str) -> Response:
+def problem_response(error: SchedulerError, request_id: str, base: str) -> Response:
     """The answer to an error that was raised on purpose."""
     problem = PROBLEMS[type(error)]
     headers: dict[str, str] = {}
@@ -107,35 +155,41 @@ def problem_response(error: SchedulerError, request_id: str) -> Response:
                 }
                 for conflict in error.conflicts
             ]
+            more["alternatives"] = [
+                {"startTime": to_utc_text(free.start), "endTime": to_utc_text(free.end)} for free in error.alternatives
+            ]
+        case PreconditionFailedError():
+            detail = f"The version is now {error.version}. Read the appointment again before you change it."
+        case PayloadTooLargeError():
+            detail = f"A body may have {error.limit} bytes at most."
         case MethodNotAllowedError():
             headers["Allow"] = ", ".join(error.allowed)
             detail = f"Use one of {headers['Allow']}."
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             detail = "Nothing was booked. Send the same request again in a moment."
-        case AppointmentNotFoundError():
-            detail = "There is no appointment with this id."
-        case RouteNotFoundError():
-            detail = "The API has no such path."
-        case _:
+        case BadRequestError():
             detail = str(error)
-    return _problem(problem, detail, request_id, headers, more)
+        case _:
+            detail = DETAILS[type(error)]
+    return _problem(problem, detail, request_id, base, headers, more)
 
 
-def internal_error_response(request_id: str) -> Response:
+def internal_error_response(request_id: str, base: str) -> Response:
     """The answer to a bug: an id to find it in the logs by, and no internals."""
-    return _problem(INTERNAL_ERROR, "Nothing more is known to you than this id; the log has the rest.", request_id)
+    return _problem(INTERNAL_ERROR, "Report the requestId: the log tells the rest by it.", request_id, base)
 
 
-def _problem(
+def _problem(  # noqa: PLR0917 - the parts of one answer
     problem: Problem,
     detail: str,
     request_id: str,
+    base: str,
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     body = {
-        "type": f"/docs#{problem.slug}",
+        "type": f"{base}/docs#{problem.slug}",
         "title": problem.title,
         "status": problem.status,
         "detail": detail,

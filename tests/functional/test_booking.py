@@ -179,7 +179,7 @@ def test_contention_without_end_is_503_and_writes_nothing(
 
 
 def raise_transaction_conflict(client: Any) -> None:
-    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}, {"Code": "None"}]
     raise client.exceptions.TransactionCanceledException(
         {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}, "TransactWriteItems"
     )
