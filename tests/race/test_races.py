@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import urllib.error
 import urllib.request
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +16,9 @@ from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
 from appointments.table import SchedulerTable
 from conflict_detector.booking import book
-from support import create_tables, inconsistencies
+from support import at_once, inconsistencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.engine import Engine
     from local.system import System
 
 CLIENTS = 32
@@ -36,30 +31,7 @@ def random_interval(chance: random.Random) -> Interval:
     return Interval(start, start + timedelta(minutes=chance.randrange(5, 121, 5)))
 
 
-def at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
-    """Run every job on a thread of its own, all let go at the same moment; their results in order."""
-    gate = threading.Barrier(len(jobs))
-
-    def run(job: Callable[[], Any]) -> Any:
-        gate.wait()
-        return job()
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(run, jobs))
-
-
 # --- the table code, 32 threads ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def table(engine: Engine) -> SchedulerTable:
-    """The template's tables, fresh, on the engine."""
-    client = engine.client("dynamodb", max_pool_connections=CLIENTS)
-    for name in ("AppointmentsTable", "CalendarsTable"):
-        if name in client.list_tables()["TableNames"]:
-            client.delete_table(TableName=name)
-    create_tables(client)
-    return SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
 
 
 def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4) -> list[str]:
@@ -79,7 +51,7 @@ def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4
                 tuple(names[1:]),
             )
             try:
-                book(appointment, table)
+                book(appointment, table, DAY)
                 outcomes.append("booked")
             except ConflictError:
                 outcomes.append("refused")
@@ -129,7 +101,7 @@ def test_of_intervals_that_overlap_exactly_one_wins(table: SchedulerTable, wante
     def attempt(start: str, end: str) -> bool:
         interval = Interval(*(datetime.fromisoformat(f"2031-05-05T{text}:00+00:00") for text in (start, end)))
         try:
-            book(Appointment(str(uuid.uuid4()), "c", interval, DAY, DAY), table)
+            book(Appointment(str(uuid.uuid4()), "c", interval, DAY, DAY), table, DAY)
         except ConflictError:
             return False
         return True
@@ -142,7 +114,7 @@ def test_neighbours_in_one_day_all_win(table: SchedulerTable) -> None:
 
     def attempt(hour: int) -> None:
         start = DAY + timedelta(hours=hour)
-        book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), table)
+        book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), table, DAY)
 
     at_once([lambda hour=hour: attempt(hour) for hour in range(24)])
     assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
@@ -151,10 +123,10 @@ def test_neighbours_in_one_day_all_win(table: SchedulerTable) -> None:
 def test_a_month_on_three_calendars_is_one_transaction(table: SchedulerTable) -> None:
     """The largest booking there is: 93 calendar days of 96 quarter hours each, all or nothing."""
     month = Interval(DAY, DAY + timedelta(days=31))
-    book(Appointment(str(uuid.uuid4()), "a", month, DAY, DAY, ("b", "c")), table)
+    book(Appointment(str(uuid.uuid4()), "a", month, DAY, DAY, ("b", "c")), table, DAY)
     last = Interval(month.end - timedelta(seconds=1), month.end + timedelta(minutes=5))
     with pytest.raises(ConflictError):
-        book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), table)
+        book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), table, DAY)
     assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
 
 

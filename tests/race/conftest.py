@@ -1,0 +1,24 @@
+"""The template's tables on an engine whose transactions are atomic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appointments.table import SchedulerTable
+from support import create_tables
+
+if TYPE_CHECKING:
+    from local.engine import Engine
+
+
+@pytest.fixture
+def table(engine: Engine) -> SchedulerTable:
+    """Both tables, fresh."""
+    client = engine.client("dynamodb", max_pool_connections=64)
+    for name in ("AppointmentsTable", "CalendarsTable"):
+        if name in client.list_tables()["TableNames"]:
+            client.delete_table(TableName=name)
+    create_tables(client)
+    return SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
