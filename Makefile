@@ -1,0 +1,58 @@
+# One word sets up, one runs, one checks: `make run`, `make demo`, `make test`. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Any Python from 3.11 on: make PYTHON=/path/to/python3 TARGET. Without it an existing .venv is kept.
+PYTHON ?=
+# Where the local API and the embedded engine listen; both only on 127.0.0.1.
+PORT ?= 3000
+ENGINE_PORT ?= 4566
+# Arguments for pytest: make test ARGS="-k overlap"
+ARGS ?=
+
+# Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
+IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
+SOURCES := src local tests
+
+.PHONY: help setup run demo test lint format build lock clean
+
+help: ## Show these lines
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Make .venv and .venv-engine and bring them to their locks
+	@PYTHON="$(PYTHON)" local/setup.sh
+
+run: setup ## Start everything locally and show what happens: API on 127.0.0.1:3000
+	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) python -m local
+
+demo: setup ## Tell the whole story by itself: booked, refused, reminded, cleaned up
+	@exec $(IN_VENV) python -m local.demo
+
+test: setup ## Run all tests, the end-to-end ones on an engine of their own
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+lint: setup ## Check style, types and templates
+	@$(IN_VENV) ruff check $(SOURCES)
+	@$(IN_VENV) ruff format --check $(SOURCES)
+	@$(IN_VENV) mypy
+	@$(IN_VENV) cfn-lint template.yaml
+	@$(IN_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+
+format: setup ## Format the code and put imports in order
+	@$(IN_VENV) ruff check --fix-only --quiet $(SOURCES)
+	@$(IN_VENV) ruff format $(SOURCES)
+
+build: setup ## Build what is deployed, as `sam build` does
+	@$(IN_VENV) sam build
+
+UV_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+lock: setup ## Write the hashed locks anew from requirements/*.in and src/requirements.in
+	@$(IN_VENV) $(UV_LOCK) src/requirements.in -o src/requirements.txt
+	@cd requirements && for name in bootstrap dev engine; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
+
+clean: ## Remove the environments, builds, caches and the local engine's data
+	@rm -rf .venv .venv-engine .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find src local tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

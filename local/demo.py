@@ -1,0 +1,145 @@
+"""`make demo`: the whole story by itself, on throw-away state; exits 0 only if all of it happened."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import LocalError
+from local.feed import Feed, Line, Screen
+from local.system import Stopped, System, stopping_on_signals, system
+
+# A rule created less than 10 s before its minute never fires on the engine.
+AHEAD_OF_RULE = timedelta(seconds=20)
+# The engine looks for due rules every 10 s and may be busy.
+AFTER_DUE_SECONDS = 45
+# Long enough for a second delivery of the same reminder to show up.
+QUIET_SECONDS = 12
+
+
+def post(url: str, booking: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Send a booking; the answer's status and body."""
+    request = urllib.request.Request(  # noqa: S310 - http to ourselves
+        f"{url}/appointments", json.dumps(booking).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http to ourselves
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as answer:
+        return answer.code, json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError) as problem:
+        raise LocalError(f"The API at {url} gave no answer that is HTTP and JSON: {problem}") from problem
+
+
+class Story:
+    """Tells what happens, and insists that it does."""
+
+    def __init__(self, screen: Screen, running: System) -> None:
+        self._screen = screen
+        self._running = running
+        self._feed = Feed(running.engine, running.stack, running.feed_queue_url)
+        self._lines: list[Line] = []
+
+    def tell(self) -> None:
+        """Book, be refused, be reminded; each step raises `LocalError` where it does not happen."""
+        due = (datetime.now(UTC) + AHEAD_OF_RULE + timedelta(minutes=1)).replace(second=0, microsecond=0)
+        start = due + timedelta(hours=1)
+        booking = {
+            "userId": "alice",
+            "startTime": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "endTime": f"{start + timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}",
+            "details": {"title": "Check-up", "location": "Room 2"},
+            "reminders": ["1h"],
+        }
+        self._say("POST /appointments: alice, in about an hour, with a reminder 1h before")
+        status, booked = post(self._running.api_url, booking)
+        self._insist(status == 201, f"the booking was answered {status} in place of 201: {booked}")
+        self._wait("BOOKING_SUCCESS", "the booking's log line", 15)
+
+        self._say("POST /appointments: the same interval again, on the same calendar")
+        status, refused = post(self._running.api_url, booking)
+        self._insist(status == 409, f"the conflict was answered {status} in place of 409: {refused}")
+        self._wait("BOOKING_CONFLICT", "the refusal's log line", 15)
+
+        rule = str(self._wait("REMINDER_SCHEDULED", "the reminder's rule", 15).fields["rule_name"])
+        expression = self._rules().get(rule)
+        self._insist(expression is not None, f"EventBridge has no rule {rule}")
+        self._say(f"EventBridge holds {rule}: {expression}")
+
+        self._say(f"waiting for {due.astimezone():%H:%M:%S}, when the reminder is due")
+        left = (due - datetime.now(UTC)).total_seconds() + AFTER_DUE_SECONDS
+        reminded = self._wait("REMINDER_DELIVERED", "the reminder on the topic's queue", left).fields
+        self._insist(
+            reminded.get("appointmentId") == booked.get("appointmentId"), f"another appointment's reminder: {reminded}"
+        )
+        self._wait("RULE_CLEANED", "the removal of the rule", 15)
+        self._insist(rule not in self._rules(), f"the rule {rule} is still there")
+        self._say("EventBridge holds that rule no more")
+
+        self._until(lambda: False, QUIET_SECONDS)
+        count = sum(line.kind == "REMINDER_DELIVERED" for line in self._lines)
+        self._insist(count == 1, f"the reminder arrived {count} times")
+        self._say("the reminder arrived exactly once")
+
+    def _rules(self) -> dict[str, str]:
+        events = self._running.engine.client("events")
+        pages = events.get_paginator("list_rules").paginate(NamePrefix="appointment-reminder-")
+        return {found["Name"]: found.get("ScheduleExpression", "") for page in pages for found in page["Rules"]}
+
+    def _say(self, text: str) -> None:
+        self._screen.say(f"{datetime.now().astimezone():%H:%M:%S}  · {text}")
+
+    @staticmethod
+    def _insist(happened: bool, otherwise: str) -> None:
+        if not happened:
+            raise LocalError(otherwise)
+
+    def _wait(self, kind: str, what: str, seconds: float) -> Line:
+        """The first line of this kind, waiting for it if need be."""
+        self._until(lambda: any(line.kind == kind for line in self._lines), seconds)
+        found = next((line for line in self._lines if line.kind == kind), None)
+        if found is None:
+            raise LocalError(f"{what} did not show up within {seconds:.0f} s")
+        return found
+
+    def _until(self, enough: Callable[[], bool], seconds: float) -> None:
+        """Show the feed until it is enough, and that it still works while nothing happens."""
+        deadline = time.monotonic() + seconds
+        spoke = time.monotonic()
+        while not enough() and time.monotonic() < deadline:
+            for line in self._feed.poll():
+                self._lines.append(line)
+                self._screen.show(line)
+                spoke = time.monotonic()
+            if time.monotonic() - spoke > 9:
+                self._screen.dim(f"{datetime.now().astimezone():%H:%M:%S}  …")
+                spoke = time.monotonic()
+            time.sleep(0.3)
+
+
+def main() -> int:
+    """Tell the story; 0 only if all of it happened."""
+    screen = Screen(sys.stdout)
+    try:
+        with stopping_on_signals(), system(screen.dim) as running:
+            Story(screen, running).tell()
+    except Stopped:
+        print("make demo: stopped before the end", file=sys.stderr)
+        return 1
+    except (LocalError, BotoCoreError, ClientError) as problem:
+        print(f"make demo: {problem}", file=sys.stderr)
+        return 1
+    screen.say("All of it happened: booked, refused, rule created, reminded once, rule removed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Runs the engine under its own Python, and ends it when its parent does.
+
+The parent holds the other end of this process's standard input and never writes to it. When the parent
+dies, however it dies, the pipe closes and the engine stops itself in the orderly way that saves its
+state. This file runs in the engine's environment and may import nothing else of this project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from ministack.app import main
+from ministack.core import iam_actions
+
+_resource_arn_as_shipped = iam_actions.extract_resource_arn
+
+
+def resource_arn(  # noqa: PLR0917 - the engine's own signature
+    service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str, **more: Any
+) -> str:
+    """The resource that a call is authorized against, as AWS names it.
+
+    The engine (1.5.33) calls a rule on the default bus `rule/default/NAME`, which on AWS is `rule/NAME`, and knows
+    no resource for calls that name their rule `Rule` (`PutTargets`, `RemoveTargets`). A policy written for AWS
+    would be refused here.
+    """
+    arn: str = _resource_arn_as_shipped(service, method, path, headers, body, query, region, account, **more)
+    if service != "events":
+        return arn
+    if arn == "*" or ":event-bus/" in arn:
+        request = json.loads(body or b"{}")
+        if "Rule" in request:
+            bus = str(request.get("EventBusName") or "default").rpartition("/")[2]
+            arn = f"arn:aws:events:{region}:{account}:rule/{bus}/{request['Rule']}"
+    return arn.replace(":rule/default/", ":rule/", 1)
+
+
+def stop_with_parent() -> None:
+    """Wait for the pipe from the parent to close, then ask this process to stop."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    iam_actions.extract_resource_arn = resource_arn
+    sys.argv = ["ministack"]
+    main()

@@ -1,0 +1,213 @@
+"""The live feed: what the functions log and what the topic delivers, in lines that a person can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TextIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.deploy import Stack
+from local.engine import Engine
+
+# How far a poll looks back: log lines are stored a little after the moment that they carry.
+OVERLAP_MS = 10_000
+# As many events as one answer of FilterLogEvents holds.
+PAGE = 10_000
+
+GREEN, YELLOW, RED, CYAN, MAGENTA, DIM = "32", "33", "31", "36", "35", "2"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened: ``kind`` for programs, ``label`` and ``text`` for people."""
+
+    kind: str
+    at: float
+    label: str
+    text: str
+    colour: str
+    fields: Mapping[str, Any]
+
+
+def moment(text: str | None) -> str:
+    """A time of the API as this machine's wall clock shows it; with its date unless that is today."""
+    try:
+        then = datetime.fromisoformat(text or "").astimezone()
+    except ValueError:
+        return text or "?"
+    clock = f"{then:%H:%M:%S}" if then.second else f"{then:%H:%M}"
+    return clock if then.date() == datetime.now().astimezone().date() else f"{then:%a %d %b %Y} {clock}"
+
+
+def seconds(text: str | None) -> float:
+    """A time as seconds since the epoch; now, where there is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return time.time()
+
+
+def short(identifier: object) -> str:
+    """The first part of an id: enough to tell appointments on a screen apart."""
+    return str(identifier or "?")[:8]
+
+
+def interval(fields: Mapping[str, Any]) -> str:
+    """When an appointment is."""
+    return f"{moment(fields.get('start_time'))} to {moment(fields.get('end_time'))}"
+
+
+def calendars(fields: Mapping[str, Any], name: str = "calendar_ids") -> str:
+    """The calendars that a line names, or the user's own."""
+    return ", ".join(fields.get(name) or [str(fields.get("user_id", "?"))])
+
+
+def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Label, text and colour of a log line, or None where it is no outcome."""
+    event, reminder, of = fields.get("event_type"), fields.get("reminder", "?"), short(fields.get("appointment_id"))
+    match event:
+        case "BOOKING_SUCCESS":
+            return "booked", f"{of}  {calendars(fields)}, {interval(fields)}", GREEN
+        case "BOOKING_CONFLICT":
+            taken = calendars(fields, "conflicting_calendar_ids")
+            return "refused", f"{calendars(fields)}, {interval(fields)}: {taken} is taken", YELLOW
+        case "BOOKING_REJECTED":
+            return "rejected", f"the request is not valid, faults: {fields.get('faults', '?')}", YELLOW
+        case "APPOINTMENT_CANCELLED":
+            return "cancelled", f"{of}  {calendars(fields)}", YELLOW
+        case "APPOINTMENT_RESCHEDULED":
+            return "rescheduled", f"{of}  {calendars(fields)}, now {interval(fields)}", GREEN
+        case "REMINDER_SCHEDULED":
+            return "rule created", f"{of}  {reminder} reminder, fires at {moment(fields.get('due_at'))}", CYAN
+        case "RULE_CLEANED":
+            return "rule removed", str(fields.get("rule_name", "?")), DIM
+        case "REMINDER_SENT":
+            late = float(fields.get("lateness_ms") or 0) / 1000
+            return "reminder sent", f"{of}  {reminder} reminder, {late:.1f} s after it was due", CYAN
+        case "REMINDER_SKIPPED":
+            return "skipped", f"{of}  {reminder} reminder: {fields.get('reason', '?')}", DIM
+        case "REMINDER_MISSED":
+            return "missed", f"{of}  {reminder} reminder: the appointment had begun", RED
+        case "REMINDER_RECOVERED" | "REMINDER_OVERFLOW":
+            return str(event).rpartition("_")[2].lower(), f"{of}  {reminder} reminder", YELLOW
+        case "BOOKING_ERROR" | "REMINDER_ERROR" | "REMINDER_SCHEDULE_ERROR":
+            why = fields.get("exception_name") or fields.get("message") or "?"
+            return "error", f"{event}: {why}", RED
+        case _:
+            return None
+
+
+def delivered(envelope: Mapping[str, Any]) -> Line:
+    """The reminder inside an SNS envelope: its subject, and what the message says of the appointment."""
+    text = str(envelope.get("Message", ""))
+    try:
+        message = json.loads(text)
+    except ValueError:
+        message = {}
+    fields = message if isinstance(message, dict) else {}
+    details = fields.get("details") or {}
+    named = [str(details[key]) for key in ("title", "location") if details.get(key)]
+    said = ", ".join([str(envelope.get("Subject") or text), *named])
+    who = f"{short(fields.get('appointmentId'))}  to {fields.get('userId', '?')}: {said}"
+    return Line("REMINDER_DELIVERED", seconds(envelope.get("Timestamp")), "reminder delivered", who, MAGENTA, fields)
+
+
+class Feed:
+    """Reads the functions' log groups and a queue of its own; each outcome comes out once."""
+
+    def __init__(self, engine: Engine, stack: Stack, queue_url: str) -> None:
+        """Only what happens from now on comes out."""
+        self._logs = engine.client("logs")
+        self._sqs = engine.client("sqs")
+        self._groups = [f"/aws/lambda/{name}" for name in (stack.conflict_detector, stack.reminder_sender)]
+        self._queue_url = queue_url
+        now = int(time.time() * 1000)
+        self._since = dict.fromkeys(self._groups, now)
+        self._begin = now
+        self._seen: dict[str, set[tuple[str, int, str]]] = {group: set() for group in self._groups}
+
+    def poll(self) -> list[Line]:
+        """What has happened since the last call, in order. What the engine cannot answer now comes later."""
+        lines: list[Line] = []
+        try:
+            for group in self._groups:
+                lines += self._logged(group)
+            lines += self._delivered()
+        except (BotoCoreError, ClientError):
+            pass  # the engine is busy or stopping: the next poll reads the same lines again
+        return sorted(lines, key=lambda line: line.at)
+
+    def _logged(self, group: str) -> Iterator[Line]:
+        """New outcomes in a log group. The engine gives no paging token, so the start moves and overlaps."""
+        seen = self._seen[group]
+        fresh: set[tuple[str, int, str]] = set()
+        while True:
+            since = self._since[group]
+            found = self._logs.filter_log_events(logGroupName=group, startTime=since, limit=PAGE)["events"]
+            for event in found:
+                key = (event["logStreamName"], event["timestamp"], event["message"])
+                fresh.add(key)
+                if key not in seen:
+                    seen.add(key)
+                    line = self._line(event)
+                    if line is not None:
+                        yield line
+            if found:
+                newest = found[-1]["timestamp"]
+                self._since[group] = newest if len(found) == PAGE else max(since, newest - OVERLAP_MS, self._begin)
+            if len(found) < PAGE or self._since[group] == since:
+                break
+        floor = self._since[group]
+        self._seen[group] = {key for key in seen if key[1] >= floor}
+
+    @staticmethod
+    def _line(event: Mapping[str, Any]) -> Line | None:
+        try:
+            fields = json.loads(event["message"])
+        except ValueError:
+            return None
+        outcome = told(fields) if isinstance(fields, dict) else None
+        if outcome is None:
+            return None
+        label, text, colour = outcome
+        # The engine stores the lines of one invocation under one time; their own tells their order.
+        return Line(fields["event_type"], seconds(fields.get("timestamp")), label, text, colour, fields)
+
+    def _delivered(self) -> Iterator[Line]:
+        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+            yield delivered(json.loads(message["Body"]))
+
+
+class Screen:
+    """Prints lines, in colour only where a terminal shows them."""
+
+    def __init__(self, out: TextIO) -> None:
+        """``NO_COLOR`` is honoured."""
+        self._out = out
+        self._colour = out.isatty() and "NO_COLOR" not in os.environ
+
+    def say(self, text: str = "") -> None:
+        """A plain line."""
+        print(text, file=self._out, flush=True)
+
+    def dim(self, text: str) -> None:
+        """A line of lesser weight."""
+        self.say(self._painted(text, DIM))
+
+    def show(self, line: Line) -> None:
+        """An outcome."""
+        at = datetime.fromtimestamp(line.at).astimezone()
+        # Text comes from requests: a control character could rewrite the terminal.
+        text = "".join(character if character.isprintable() else "·" for character in line.text)
+        self.say(f"{self._painted(f'{at:%H:%M:%S}', DIM)}  {self._painted(f'{line.label:<18}', line.colour)}  {text}")
+
+    def _painted(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text

@@ -1,0 +1,55 @@
+"""Shared by every folder: an engine, and the real template deployed to it, started only for tests that ask for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from local.engine import Engine
+from local.system import System, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.deploy import Stack
+
+
+# How fast a busy machine is says nothing about the code; in a fresh checkout Hypothesis first builds its table of
+# characters, which takes seconds.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """An engine of this test run's own, on a free port, without a memory, and strict about IAM."""
+    with Engine(auth=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def deployed_system(engine: Engine, pytestconfig: pytest.Config) -> Iterator[System]:
+    """The real template, built by `sam build`, deployed by `sam deploy`, behind the front door."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        # It takes half a minute, and whoever waits should see why.
+        with capture.global_and_fixture_disabled():
+            print(f"\n{text}", end="", flush=True)
+
+    with serving(engine, say, stack_name="appointments-test") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def deployed_stack(deployed_system: System) -> Stack:
+    """What the deployed stack consists of."""
+    return deployed_system.stack
+
+
+@pytest.fixture(scope="session")
+def api_url(deployed_system: System) -> str:
+    """The address that a user would send requests to."""
+    return deployed_system.api_url

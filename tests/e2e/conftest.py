@@ -1,0 +1,46 @@
+"""What end-to-end tests share: a way to book, and calendars that no other test touches."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from email.message import Message
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    body: Any
+
+
+@pytest.fixture
+def call(api_url: str) -> Callable[..., Answer]:
+    """Send a request to the deployed API: ``call("POST", "/appointments", {...})``."""
+
+    def send(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(
+            api_url + path, data, {"Content-Type": "application/json"} | (headers or {}), method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Answer(answer.status, answer.headers, json.loads(answer.read() or b"null"))
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return Answer(answer.code, answer.headers, json.loads(answer.read() or b"null"))
+
+    return send
+
+
+@pytest.fixture
+def calendar_id() -> str:
+    """A calendar of this test's own, so that tests may share one deployment in any order."""
+    return f"calendar-{uuid.uuid4()}"
