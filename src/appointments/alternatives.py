@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
-from itertools import chain
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Interval, busy_by_calendar, full_intervals
+from appointments.calendars import intersect
+from appointments.model import QUARTER_HOUR, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from appointments.calendars import Calendar
 
 MOST = 3
 
 
 def find_alternatives(
-    wanted: Interval, days: Collection[CalendarDay], earliest: datetime, *, ignore: str | None = None
+    wanted: Interval, calendars: Collection[Calendar], window: Interval, now: datetime
 ) -> list[Interval]:
-    """Up to three intervals as long as `wanted`, free on all calendars of `days`, the nearest first.
+    """Up to three intervals as long as `wanted` that fit on all calendars, the nearest first.
 
-    They lie on the days given, which must be the same row of days for every calendar, start at `earliest` at
-    the soonest, and do not overlap one another. `ignore` is the id of an appointment that does not count.
+    They lie within `window`, which must be covered by the days that were read of each calendar, do not begin
+    before `now`, and do not overlap one another.
     """
     length = wanted.end - wanted.start
+    # Nobody wants to start at 09:07:31: what begins from now on begins on a quarter hour.
+    soonest = window.start - (window.start - now) // QUARTER_HOUR * QUARTER_HOUR
+    within = Interval(max(window.start, soonest), window.end)
+    if within.start >= within.end:
+        return []
     found: list[Interval] = []
-    for gap in _gaps(days, _window(days, earliest), ignore):
+    for gap in reduce(intersect, (calendar.free(within, now) for calendar in calendars)):
         # The nearest fit in this gap, then its neighbours away from what was wanted, as far as needed.
         nearest = min(max(wanted.start, gap.start), gap.end - length)
-        if nearest < gap.start:
-            continue
         for step in range(-MOST, MOST + 1):
             start = nearest + step * length
             if gap.start <= start <= gap.end - length:
                 found.append(Interval(start, start + length))
-    found.sort(key=lambda interval: (abs(interval.start - wanted.start), interval.start))
-    return found[:MOST]
+    return nearest_first(wanted, [i for i in found if all(calendar.fits(i, now) for calendar in calendars)])
 
 
-def _window(days: Collection[CalendarDay], earliest: datetime) -> Interval:
-    first, last = (pick(day.key.day for day in days) for pick in (min, max))
-    start = datetime.combine(first, time(), UTC)
-    # Nobody wants to start at 09:07:31: what begins from now on begins on a quarter hour.
-    soonest = start - (start - earliest) // QUARTER_HOUR * QUARTER_HOUR
-    return Interval(max(start, soonest), datetime.combine(last, time(), UTC) + DAY)
-
-
-def _gaps(days: Collection[CalendarDay], window: Interval, ignore: str | None) -> Iterator[Interval]:
-    """What no calendar's full intervals cover, within the window."""
-    full = chain.from_iterable(full_intervals(busy) for busy in busy_by_calendar(days, ignore).values())
-    free_from = window.start
-    for interval in sorted(full):
-        if interval.start > free_from:
-            yield Interval(free_from, min(interval.start, window.end))
-        free_from = max(free_from, interval.end)
-    if free_from < window.end:
-        yield Interval(free_from, window.end)
+def nearest_first(wanted: Interval, found: Collection[Interval]) -> list[Interval]:
+    """The three that begin nearest to what was wanted, the earlier one first where two are equally near."""
+    return sorted(set(found), key=lambda interval: (abs(interval.start - wanted.start), interval.start))[:MOST]

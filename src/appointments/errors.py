@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from appointments.model import Conflict, Interval
 
@@ -25,6 +26,10 @@ class Fault:
 
     field: str
     message: str
+    # Where a calendar's own rule is broken: whose, which, and the nearest time in UTC that it accepts.
+    calendar_id: str | None = None
+    rule: str | None = None
+    nearest: datetime | None = None
 
 
 class InvalidRequestError(SchedulerError):

@@ -75,48 +75,6 @@ class CalendarDay:
     counters: Mapping[int, int] = field(default_factory=dict)
 
 
-def find_conflicts(
-    wanted: Interval, days: Iterable[CalendarDay], *, capacity: int = 1, ignore: str | None = None
-) -> list[Conflict]:
-    """The booking decision: where `wanted` would exceed a calendar's capacity, in order of time.
-
-    The answer is exact to the second and empty when `wanted` fits. `ignore` is the id of an appointment
-    that does not count, because it is the one that is being moved or booked again.
-    """
-    return [
-        Conflict(calendar_id, full)
-        for calendar_id, busy in busy_by_calendar(days, ignore).items()
-        for full in full_intervals(busy, capacity)
-        if full.overlaps(wanted)
-    ]
-
-
-def busy_by_calendar(days: Iterable[CalendarDay], ignore: str | None = None) -> dict[str, list[Interval]]:
-    """What lies on each calendar, every appointment once, though it has an entry in each of its days."""
-    entries: dict[str, dict[str, Interval]] = {}
-    for day in days:
-        entries.setdefault(day.key.calendar_id, {}).update(day.entries)
-    return {
-        calendar_id: [interval for id_, interval in found.items() if id_ != ignore]
-        for calendar_id, found in entries.items()
-    }
-
-
-def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
-    """The intervals in which at least `capacity` appointments lie over one another."""
-    # At the same instant ends (-1) sort before starts (+1): half-open intervals only touch there.
-    events = sorted(event for busy in entries for event in ((busy.start, 1), (busy.end, -1)))
-    count = 0
-    full_since: datetime | None = None
-    for moment, change in events:
-        count += change
-        if change > 0 and count == capacity:
-            full_since = moment
-        elif change < 0 and count == capacity - 1 and full_since is not None:
-            yield Interval(full_since, moment)
-            full_since = None
-
-
 class Status(StrEnum):
     """`scheduled` occupies its calendars; `cancelled` does not."""
 

@@ -1,30 +1,53 @@
-"""All that knows EventBridge: the rule of a reminder, made after a booking and removed after its message."""
+"""All that knows EventBridge: the timer of each reminder, made after a booking and removed after its message.
+
+The ordinary timer is a rule on the default bus, which holds 300 of them. A reminder that finds the bus full
+gets a one-time schedule of EventBridge Scheduler instead: it holds millions, and each deletes itself once it
+has fired. Both bear the same name and send the same input to the same function.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.errors import SchedulerError
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 RULE_PREFIX = "appointment-reminder"
 TARGET_ID = "reminder-sender"
 # EventBridge needs a moment before a new rule is live; one for a minute nearer than this would not fire.
 LEAD = timedelta(seconds=15)
+# How long a bus that was found full is taken to be full: rules go one by one, and asking costs a call.
+FULL_FOR = timedelta(minutes=5)
+# What EventBridge and Scheduler do with an event that the sender does not take.
+MAX_DELIVERY_ATTEMPTS = 10
+MAX_EVENT_AGE_SECONDS = 600
+
+_CRON = re.compile(r"cron\((\d+) (\d+) (\d+) (\d+) \? (\d+)\)", re.ASCII)
+
+
+class Backend(StrEnum):
+    """What keeps the time of a reminder."""
+
+    RULES = "rules"
+    SCHEDULER = "scheduler"
 
 
 def rule_name(appointment_id: str, offset: str) -> str:
-    """At most 64 characters, EventBridge's limit: 21 + 6 (offset) + 1 + 36 (UUID)."""
+    """The name of a timer. At most 64 characters, the limit of both services: 21 + 6 (offset) + 1 + 36 (UUID)."""
     return f"{RULE_PREFIX}-{offset}-{appointment_id}"
 
 
@@ -33,101 +56,275 @@ def cron_expression(minute: datetime) -> str:
     return f"cron({minute.minute} {minute.hour} {minute.day} {minute.month} ? {minute.year})"
 
 
-def target_input(appointment_id: str, reminder: Reminder, correlation_id: str | None) -> str:
-    """What the reminder sender receives. `dueAt` lets it tell a stale firing from a true one."""
-    event = {"appointmentId": appointment_id, "reminder": reminder.offset, "dueAt": to_utc_text(reminder.due_at)}
-    if correlation_id:
-        event["correlationId"] = correlation_id
-    return json.dumps(event)
+def parse_cron(expression: str) -> datetime | None:
+    """The inverse of `cron_expression`; None for a rule that does not fire at one minute."""
+    match = _CRON.fullmatch(expression)
+    if not match:
+        return None
+    minute, hour, day, month, year = map(int, match.groups())
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
+
+
+def at_expression(minute: datetime) -> str:
+    """The one minute, in UTC, as EventBridge Scheduler takes it."""
+    return f"at({to_utc_text(minute).removesuffix('Z')})"
+
+
+def parse_at(expression: str) -> datetime:
+    """The inverse of `at_expression`."""
+    return datetime.fromisoformat(f"{expression.removeprefix('at(').removesuffix(')')}Z")
 
 
 class RuleRefusedError(SchedulerError):
     """EventBridge made the rule but took no target for it."""
 
 
+class Timer(NamedTuple):
+    """What fires the sender: at which minute, and what it tells it."""
+
+    name: str
+    minute: datetime
+    event: Mapping[str, str]
+    description: str
+
+
 class Outcome(NamedTuple):
-    """What became of one reminder's rule: `error` is None where it was made, or removed, as asked."""
+    """What became of one reminder's timer: `error` is None where it was made, or removed, as asked."""
 
     reminder: Reminder
     rule_name: str
+    backend: Backend
     error: BaseException | None
+    # Whether there was anything to remove; of no meaning for a timer that was made.
+    found: bool = True
+
+
+class Keeper(Protocol):
+    """One of the two services."""
+
+    def put(self, timer: Timer) -> object:
+        """Make the timer, or change the one of the same name."""
+
+    def remove(self, name: str) -> bool:
+        """Remove the timer. Returns False where there was none."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReminderRules:
-    """The rules on the default bus that fire the reminder sender."""
+class Rules:
+    """Rules on the default bus. They call the function by its own permission, so no role is passed."""
 
     client: EventBridgeClient
     sender_arn: str
     dead_letter_queue_arn: str
 
-    def arm(
-        self, appointment: Appointment, now: datetime, *, deadline: float = 3.0, correlation_id: str | None = None
-    ) -> list[Outcome]:
-        """Create the rules of the appointment's open reminders side by side, within `deadline` seconds.
-
-        A person is waiting for the booking, so this never raises: what failed or is not done in time is
-        reported in the answer, for the log.
-        """
-        return self._side_by_side(
-            appointment,
-            [reminder for reminder in appointment.reminders if reminder.state is ReminderState.PENDING],
-            lambda reminder: self._put(appointment, reminder, now, correlation_id),
-            deadline,
-        )
-
-    def disarm(
-        self, appointment: Appointment, reminders: Iterable[Reminder], *, deadline: float = 3.0
-    ) -> list[Outcome]:
-        """Remove the rules of reminders that are not wanted any more; as `arm`, it never raises."""
-        return self._side_by_side(
-            appointment,
-            list(reminders),
-            lambda reminder: remove_rule(self.client, rule_name(appointment.appointment_id, reminder.offset)),
-            deadline,
-        )
-
-    def _side_by_side(
-        self, appointment: Appointment, reminders: list[Reminder], act: Callable[[Reminder], object], deadline: float
-    ) -> list[Outcome]:
-        if not reminders:
-            return []
-        pool = ThreadPoolExecutor(len(reminders))
-        futures = [pool.submit(act, reminder) for reminder in reminders]
-        done, _ = wait(futures, timeout=deadline)
-        pool.shutdown(wait=False, cancel_futures=True)
-        late = TimeoutError(f"not done within {deadline} s")
-        return [
-            Outcome(
-                reminder,
-                rule_name(appointment.appointment_id, reminder.offset),
-                future.exception() if future in done else late,
-            )
-            for reminder, future in zip(reminders, futures, strict=True)
-        ]
-
-    def _put(self, appointment: Appointment, reminder: Reminder, now: datetime, correlation_id: str | None) -> None:
-        name = rule_name(appointment.appointment_id, reminder.offset)
+    def put(self, timer: Timer) -> None:
+        """Raises LimitExceededException where the bus is full."""
         self.client.put_rule(
-            Name=name,
-            ScheduleExpression=cron_expression(firing_minute(reminder, now, LEAD)),
+            Name=timer.name,
+            ScheduleExpression=cron_expression(timer.minute),
             State="ENABLED",
-            Description=f"Reminder {reminder.offset} before appointment {appointment.appointment_id}",
+            Description=timer.description,
         )
         answer = self.client.put_targets(
-            Rule=name,
+            Rule=timer.name,
             Targets=[
                 {
                     "Id": TARGET_ID,
                     "Arn": self.sender_arn,
-                    "Input": target_input(appointment.appointment_id, reminder, correlation_id),
+                    "Input": json.dumps(timer.event),
                     "DeadLetterConfig": {"Arn": self.dead_letter_queue_arn},
-                    "RetryPolicy": {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 600},
+                    "RetryPolicy": {
+                        "MaximumRetryAttempts": MAX_DELIVERY_ATTEMPTS,
+                        "MaximumEventAgeInSeconds": MAX_EVENT_AGE_SECONDS,
+                    },
                 }
             ],
         )
         if answer["FailedEntryCount"]:
-            raise RuleRefusedError(f"{name}: {answer['FailedEntries']}")
+            raise RuleRefusedError(f"{timer.name}: {answer['FailedEntries']}")
+
+    def remove(self, name: str) -> bool:
+        return remove_rule(self.client, name)
+
+    def minutes(self) -> dict[str, datetime]:
+        """When each reminder's rule fires, by its name. Three calls for a full bus."""
+        pages = self.client.get_paginator("list_rules").paginate(NamePrefix=f"{RULE_PREFIX}-")
+        found = ((rule["Name"], parse_cron(rule.get("ScheduleExpression", ""))) for p in pages for rule in p["Rules"])
+        return {name: minute for name, minute in found if minute}
+
+    def minute(self, name: str) -> datetime | None:
+        """When the rule of this name fires; None where there is none."""
+        try:
+            return parse_cron(self.client.describe_rule(Name=name).get("ScheduleExpression", ""))
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+
+    def aimed(self) -> set[str]:
+        """The rules that have the sender as their target: one that lost its way between two calls has none."""
+        pages = self.client.get_paginator("list_rule_names_by_target").paginate(TargetArn=self.sender_arn)
+        return {name for page in pages for name in page["RuleNames"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """One-time schedules of EventBridge Scheduler, in a group of the stack's own."""
+
+    client: EventBridgeSchedulerClient
+    sender_arn: str
+    dead_letter_queue_arn: str
+    group: str
+    role_arn: str
+
+    def put(self, timer: Timer) -> None:
+        # The sender leaves the clearing up to the schedule itself, so it has to know who called.
+        event = {**timer.event, "backend": Backend.SCHEDULER}
+        schedule: dict[str, object] = {
+            "Name": timer.name,
+            "GroupName": self.group,
+            "ScheduleExpression": at_expression(timer.minute),
+            "ScheduleExpressionTimezone": "UTC",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE",
+            "Description": timer.description,
+            "Target": {
+                "Arn": self.sender_arn,
+                "RoleArn": self.role_arn,
+                "Input": json.dumps(event),
+                "DeadLetterConfig": {"Arn": self.dead_letter_queue_arn},
+                "RetryPolicy": {
+                    "MaximumRetryAttempts": MAX_DELIVERY_ATTEMPTS,
+                    "MaximumEventAgeInSeconds": MAX_EVENT_AGE_SECONDS,
+                },
+            },
+        }
+        try:
+            self.client.create_schedule(**schedule)  # type: ignore[arg-type]  # one request for both calls
+        except self.client.exceptions.ConflictException:
+            self.client.update_schedule(**schedule)  # type: ignore[arg-type]
+
+    def remove(self, name: str) -> bool:
+        try:
+            self.client.delete_schedule(Name=name, GroupName=self.group)
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        return True
+
+    def minute(self, name: str) -> datetime | None:
+        """When the schedule of this name fires; None where there is none."""
+        try:
+            found = self.client.get_schedule(Name=name, GroupName=self.group)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+        return parse_at(found["ScheduleExpression"])
+
+
+@dataclass(slots=True)
+class ReminderTimers:
+    """Makes and removes the timers of an appointment's reminders.
+
+    `rules` and `schedules` make their clients when first called: hardly ever are both needed.
+    """
+
+    rules: Callable[[], Rules]
+    schedules: Callable[[], Schedules]
+    backend: Backend = Backend.RULES
+    full_until: datetime | None = None
+
+    def arm(
+        self,
+        appointment: Appointment,
+        now: datetime,
+        *,
+        reminders: Iterable[Reminder] | None = None,
+        deadline: float = 3.0,
+        correlation_id: str | None = None,
+    ) -> list[Outcome]:
+        """Make timers for the pending reminders, or for those given, side by side and within `deadline` seconds.
+
+        A person is waiting for the booking, so this never raises: what failed or is not done in time is
+        reported in the answer, for the log.
+        """
+        asked = appointment.reminders if reminders is None else reminders
+        wanted = [reminder for reminder in asked if reminder.state is ReminderState.PENDING]
+
+        def put(keeper: Keeper, reminder: Reminder) -> object:
+            return keeper.put(_timer(appointment, reminder, now, correlation_id))
+
+        give_up_at = time.monotonic() + deadline
+        if self.full_until and now >= self.full_until:
+            self.full_until = None
+        if self.full_until or self.backend is Backend.SCHEDULER:
+            return self._side_by_side(Backend.SCHEDULER, appointment, wanted, put, give_up_at)
+        outcomes = self._side_by_side(Backend.RULES, appointment, wanted, put, give_up_at)
+        refused = [outcome.reminder for outcome in outcomes if self._found_the_bus_full(outcome)]
+        if not refused:
+            return outcomes
+        self.full_until = now + FULL_FOR
+        armed = [outcome for outcome in outcomes if outcome.reminder not in refused]
+        return armed + self._side_by_side(Backend.SCHEDULER, appointment, refused, put, give_up_at)
+
+    def disarm(
+        self, appointment: Appointment, reminders: Iterable[Reminder], *, deadline: float = 3.0
+    ) -> list[Outcome]:
+        """Remove the timers of reminders that are not wanted any more; as `arm`, it never raises.
+
+        Nothing tells which of the services keeps one, so the other is asked where the likely one has none.
+        """
+
+        def remove(keeper: Keeper, reminder: Reminder) -> object:
+            return keeper.remove(rule_name(appointment.appointment_id, reminder.offset))
+
+        give_up_at = time.monotonic() + deadline
+        likely = self.backend
+        other = Backend.RULES if likely is Backend.SCHEDULER else Backend.SCHEDULER
+        outcomes = self._side_by_side(likely, appointment, list(reminders), remove, give_up_at)
+        missing = [outcome.reminder for outcome in outcomes if not outcome.found]
+        removed = [outcome for outcome in outcomes if outcome.found]
+        return removed + self._side_by_side(other, appointment, missing, remove, give_up_at)
+
+    def _found_the_bus_full(self, outcome: Outcome) -> bool:
+        return isinstance(outcome.error, self.rules().client.exceptions.LimitExceededException)
+
+    def _side_by_side(
+        self,
+        backend: Backend,
+        appointment: Appointment,
+        reminders: list[Reminder],
+        act: Callable[[Keeper, Reminder], object],
+        give_up_at: float,
+    ) -> list[Outcome]:
+        if not reminders:
+            return []
+        keeper: Keeper = self.rules() if backend is Backend.RULES else self.schedules()
+        pool = ThreadPoolExecutor(len(reminders))
+        futures = [pool.submit(act, keeper, reminder) for reminder in reminders]
+        done, _ = wait(futures, timeout=max(0.0, give_up_at - time.monotonic()))
+        pool.shutdown(wait=False, cancel_futures=True)
+        outcomes = []
+        for reminder, future in zip(reminders, futures, strict=True):
+            outcome = Outcome(reminder, rule_name(appointment.appointment_id, reminder.offset), backend, None)
+            if future not in done:
+                outcome = outcome._replace(error=TimeoutError("not done in time"))
+            elif error := future.exception():
+                outcome = outcome._replace(error=error)
+            else:
+                outcome = outcome._replace(found=future.result() is not False)
+            outcomes.append(outcome)
+        return outcomes
+
+
+def _timer(appointment: Appointment, reminder: Reminder, now: datetime, correlation_id: str | None) -> Timer:
+    id_ = appointment.appointment_id
+    # `dueAt` lets the sender tell a stale firing from a true one.
+    event = {"appointmentId": id_, "reminder": reminder.offset, "dueAt": to_utc_text(reminder.due_at)}
+    if correlation_id:
+        event["correlationId"] = correlation_id
+    return Timer(
+        rule_name(id_, reminder.offset),
+        firing_minute(reminder, now, LEAD),
+        event,
+        f"Reminder {reminder.offset} before appointment {id_}",
+    )
 
 
 def remove_rule(client: EventBridgeClient, name: str) -> bool:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from appointments.calendar_settings import parse_settings
+from appointments.calendars import CalendarSettings
 from appointments.errors import SchedulerError
 from appointments.model import (
     DAY,
@@ -31,7 +33,7 @@ from appointments.model import (
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     Item = Mapping[str, Any]
     Entry = dict[str, Any]  # one element of TransactItems
 
+# The sort key of a calendar's settings, among its days.
+SETTINGS = "settings"
+DEFAULT_SETTINGS = CalendarSettings()
 USER_INDEX = "UserAppointmentsIndex"
 DUE_INDEX = "DueRemindersIndex"
 # The due index has one partition per shard, so that a million bookings a day do not share one.
@@ -46,6 +51,8 @@ REMINDER_SHARDS = 8
 # DynamoDB's limits: keys in one BatchGetItem, actions in one TransactWriteItems.
 BATCH_GET_KEYS = 100
 TRANSACTION_ACTIONS = 100
+# Keys of due appointments read at a time: some 12 KB of index.
+DUE_PAGE = 100
 
 BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
@@ -78,6 +85,14 @@ class AppointmentChangedError(SchedulerError):
         self.now = now
 
 
+class SettingsChangedError(SchedulerError):
+    """The calendar's settings are no longer the version that was named; `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the version is {version}")
+        self.version = version
+
+
 class TransactionContentionError(SchedulerError):
     """DynamoDB was working on another transaction over the same items, or throttled this one; try again."""
 
@@ -86,11 +101,22 @@ class ReminderClaimLostError(SchedulerError):
     """The reminder is not, or no longer, in the state that the write asked for: nothing was written."""
 
 
-class Reading(NamedTuple):
-    """What one consistent read found: the days asked for, and the appointment if it was asked for."""
+@dataclass(slots=True)
+class Reading:
+    """What one consistent read found: days, their calendars' settings, and the appointment if asked for."""
 
     days: dict[DayKey, CalendarDay]
-    appointment: Appointment | None
+    settings: dict[str, CalendarSettings]
+    appointment: Appointment | None = None
+
+
+class StoredSettings(NamedTuple):
+    """A calendar's settings as they were sent, what they mean, and their version (0: never configured)."""
+
+    body: dict[str, Any]
+    settings: CalendarSettings
+    version: int
+    updated_at: datetime | None
 
 
 class Position(NamedTuple):
@@ -126,14 +152,17 @@ class SchedulerTable:
         item = answer.get("Item")
         return appointment_from_item(item) if item else None
 
-    def read(self, keys: Iterable[DayKey], appointment_id: str | None = None) -> Reading:
-        """Read calendar days, and an appointment if one is named; strongly consistent.
+    def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
+        """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
-        A day that nobody ever booked comes back empty. One call, or more where there are over 100 keys or
-        DynamoDB hands keys back.
+        A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
+        call, or more where there are over 100 keys or DynamoDB hands keys back.
         """
-        reading = Reading({key: CalendarDay(key) for key in keys}, None)
+        reading = Reading({key: CalendarDay(key) for key in keys}, {})
         pending = [(self.calendars_table, _day_key_item(key)) for key in reading.days]
+        if settings:
+            reading.settings = {key.calendar_id: DEFAULT_SETTINGS for key in reading.days}
+            pending += [(self.calendars_table, _settings_key(calendar_id)) for calendar_id in reading.settings]
         if appointment_id is not None:
             pending.insert(0, (self.appointments_table, {"appointmentId": {"S": appointment_id}}))
         while pending:
@@ -143,10 +172,13 @@ class SchedulerTable:
                 request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
             answer = self.client.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self.calendars_table, ()):
-                day = day_from_item(item)
-                reading.days[day.key] = day
+                if item["day"]["S"] == SETTINGS:
+                    reading.settings[item["calendarId"]["S"]] = settings_from_item(item).settings
+                else:
+                    day = day_from_item(item)
+                    reading.days[day.key] = day
             for item in answer["Responses"].get(self.appointments_table, ()):
-                reading = reading._replace(appointment=appointment_from_item(item))
+                reading.appointment = appointment_from_item(item)
             handed_back = answer.get("UnprocessedKeys", {})
             pending = [(table, dict(key)) for table in handed_back for key in handed_back[table]["Keys"]] + pending
         return reading
@@ -203,29 +235,126 @@ class SchedulerTable:
             return Page(page, None)
         return Page(page, Position(page[-1].interval.start, page[-1].appointment_id))
 
+    # --- calendars -----------------------------------------------------------------------------------
+
+    def read_calendar_settings(self, calendar_ids: Iterable[str]) -> dict[str, CalendarSettings]:
+        """The settings of several calendars, strongly consistent, in one call."""
+        settings = dict.fromkeys(calendar_ids, DEFAULT_SETTINGS)
+        keys = [_settings_key(calendar_id) for calendar_id in settings]
+        while keys:
+            request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
+            answer = self.client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]  # a dict is one
+            for item in answer["Responses"].get(self.calendars_table, ()):
+                settings[item["calendarId"]["S"]] = settings_from_item(item).settings
+            handed_back = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
+            keys = keys[BATCH_GET_KEYS:] + [dict(key) for key in (handed_back or {"Keys": []})["Keys"]]
+        return settings
+
+    def read_settings(self, calendar_id: str) -> StoredSettings:
+        """Strongly consistent; a calendar that nobody configured has the default, as version 0."""
+        answer = self.client.get_item(
+            TableName=self.calendars_table, Key=_settings_key(calendar_id), ConsistentRead=True
+        )
+        item = answer.get("Item")
+        return settings_from_item(item) if item else StoredSettings({}, DEFAULT_SETTINGS, 0, None)
+
+    def write_settings(
+        self, calendar_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None
+    ) -> StoredSettings:
+        """Replace a calendar's settings, only over `version` where one is given, and return the new ones.
+
+        Raises SettingsChangedError.
+        """
+        values: dict[str, Any] = {
+            ":settings": {"S": json.dumps(body, ensure_ascii=False, separators=(",", ":"))},
+            ":now": {"S": to_utc_text(now)},
+            ":one": {"N": "1"},
+        }
+        condition: dict[str, Any] = {}
+        if version == 0:
+            condition["ConditionExpression"] = "attribute_not_exists(#version)"
+        elif version is not None:
+            condition["ConditionExpression"] = "#version = :was"
+            values[":was"] = {"N": str(version)}
+        try:
+            answer = self.client.update_item(
+                TableName=self.calendars_table,
+                Key=_settings_key(calendar_id),
+                UpdateExpression="SET settings = :settings, updatedAt = :now ADD #version :one",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **condition,
+            )
+        except self.client.exceptions.ConditionalCheckFailedException as exc:
+            item: Any = exc.response.get("Item")
+            raise SettingsChangedError(settings_from_item(item).version if item else 0) from exc
+        return settings_from_item(answer["Attributes"])
+
+    def read_span(self, calendar_id: str, first: date, last: date) -> list[CalendarDay]:
+        """All days of a calendar from `first` to `last`, both included; strongly consistent, one query."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.calendars_table,
+            KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#day": "day"},
+            ExpressionAttributeValues={
+                ":calendar": {"S": calendar_id},
+                ":first": {"S": first.isoformat()},
+                ":last": {"S": last.isoformat()},
+            },
+            ConsistentRead=True,
+        )
+        return [day_from_item(item) for page in pages for item in page["Items"]]
+
     # --- booking -------------------------------------------------------------------------------------
 
-    def book(self, appointment: Appointment, days: Mapping[DayKey, CalendarDay]) -> None:
+    def book(self, appointment: Appointment, reading: Reading) -> None:
         """Write the appointment and its entry in each of its days, all or nothing.
 
-        `days` are the days on which the caller decided; the write holds only while they still stand.
+        `reading` is what the caller decided on; the write holds only while it still stands.
         Raises AppointmentExistsError, DaysChangedError with the newer days, TransactionContentionError.
         """
-        entries = [self._put_new(appointment)]
-        entries += [self._add_entry(appointment, days[key]) for key in appointment.day_keys()]
-        self._commit(entries)
+        self._commit([self._put_new(appointment), *self._occupy(appointment, reading)])
 
-    def move(self, before: Appointment, after: Appointment, days: Mapping[DayKey, CalendarDay]) -> None:
+    def move(self, before: Appointment, after: Appointment, reading: Reading) -> None:
         """Change the appointment and move its entries from its old days to its new ones, all or nothing.
 
-        `days` are the new days as the caller read and decided on them.
+        `reading` holds the new days as the caller decided on them.
         Raises AppointmentChangedError, DaysChangedError, TransactionContentionError.
         """
-        new_keys = after.day_keys()
-        entries = [self._change(before, after)]
-        entries += [self._add_entry(after, days[key]) for key in new_keys]
-        entries += [self._remove_entry(before, key) for key in before.day_keys() if key not in set(new_keys)]
-        self._commit(entries)
+        occupied = set(after.day_keys())
+        checked = self.padded_day_keys(after, reading.settings) - occupied
+        entries = [self._change(before, after), *self._occupy(after, reading, leaving=before)]
+        # A day that is left and whose condition counts as well has one action already, above.
+        left = [key for key in before.day_keys() if key not in occupied and key not in checked]
+        self._commit([*entries, *(self._remove_entry(before, key) for key in left)])
+
+    def padded_day_keys(self, appointment: Appointment, settings: Mapping[str, CalendarSettings]) -> set[DayKey]:
+        """The calendar days that decide about an appointment: its own, and those that its buffers reach into."""
+        return {
+            DayKey(calendar_id, day)
+            for calendar_id in appointment.calendar_ids
+            for day in _padded(appointment.interval, settings[calendar_id].buffer).days()
+        }
+
+    def _occupy(self, appointment: Appointment, reading: Reading, leaving: Appointment | None = None) -> list[Entry]:
+        """Add the appointment to its days, on condition that the quarter hours that decided are as they were read.
+
+        A day that was not read is taken for untouched; where it is not, the condition fails and brings it.
+        """
+        own = set(appointment.day_keys())
+        left = set(leaving.day_keys()) if leaving else set()
+        entries = []
+        for key in sorted(self.padded_day_keys(appointment, reading.settings)):
+            gap = reading.settings[key.calendar_id].buffer
+            day = reading.days.get(key, CalendarDay(key))
+            deciding = _padded(appointment.interval, gap).quarter_hours(key.day)
+            if key in own:
+                entries.append(self._add_entry(appointment, day, deciding))
+            else:
+                entries.append(self._check_day(appointment, day, deciding, leave=key in left))
+        return entries
 
     def cancel(self, before: Appointment, after: Appointment) -> None:
         """Mark the appointment cancelled and take its entries out of its days, all or nothing.
@@ -293,33 +422,40 @@ class SchedulerTable:
             }
         }
 
-    def _add_entry(self, appointment: Appointment, day: CalendarDay) -> Entry:
-        """Add the appointment to a day, on condition that its quarter hours are still as they were read."""
-        values: dict[str, Any] = {
+    def _add_entry(self, appointment: Appointment, day: CalendarDay, deciding: range) -> Entry:
+        """Add the appointment to a day, if the `deciding` quarter hours are unchanged; count its own."""
+        condition, values = _unchanged(day, deciding)
+        values |= {
             ":entry": {"S": _interval_to_text(appointment.interval)},
             ":expires": {"N": str(_day_expiry(day.key.day, self.retention))},
             ":one": {"N": "1"},
         }
-        unchanged, bumped = [], []
-        for quarter in appointment.interval.quarter_hours(day.key.day):
-            name = f"{_COUNTER}{quarter}"
-            bumped.append(f"{name} :one")
-            if quarter in day.counters:
-                values[f":{name}"] = {"N": str(day.counters[quarter])}
-                unchanged.append(f"{name} = :{name}")
-            else:
-                unchanged.append(f"attribute_not_exists({name})")
+        counted = ", ".join(f"{_COUNTER}{n} :one" for n in appointment.interval.quarter_hours(day.key.day))
         return {
             "Update": {
                 "TableName": self.calendars_table,
                 "Key": _day_key_item(day.key),
-                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {', '.join(bumped)}",
-                "ConditionExpression": " AND ".join(unchanged),
+                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}",
+                "ConditionExpression": condition,
                 "ExpressionAttributeNames": {"#entry": f"{_ENTRY}{appointment.appointment_id}"},
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
+
+    def _check_day(self, appointment: Appointment, day: CalendarDay, deciding: range, *, leave: bool) -> Entry:
+        """Hold a day that only a buffer reaches into to what was read, and `leave` it where a move does that."""
+        condition, values = _unchanged(day, deciding)
+        entry = {
+            "TableName": self.calendars_table,
+            "Key": _day_key_item(day.key),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **({"ExpressionAttributeValues": values} if values else {}),
+        }
+        if leave:
+            return {"Update": entry | self._remove_entry(appointment, day.key)["Update"]}
+        return {"ConditionCheck": entry}
 
     def _commit(self, entries: list[Entry]) -> None:
         try:
@@ -339,9 +475,10 @@ class SchedulerTable:
             item = reason.get("Item")
             if item and "Put" in entry:
                 raise AppointmentExistsError(appointment_from_item(item)) from exc
-            if entry["Update"]["TableName"] == self.appointments_table:
+            action = entry.get("Update") or entry["ConditionCheck"]
+            if action["TableName"] == self.appointments_table:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
-            key = _day_key_from_item(entry["Update"]["Key"])
+            key = _day_key_from_item(action["Key"])
             changed[key] = day_from_item(item) if item else CalendarDay(key)
         if changed:
             raise DaysChangedError(changed) from exc
@@ -351,6 +488,27 @@ class SchedulerTable:
         raise exc
 
     # --- reminders -----------------------------------------------------------------------------------
+
+    def due_appointments(self, shard: int, until: datetime) -> Iterator[str]:
+        """Ids of appointments of one shard with an open reminder due by `until`, the longest due first.
+
+        Read from the sparse index, page by page as they are asked for: what is not due costs nothing, and an
+        answer may be a moment old.
+        """
+        query: dict[str, Any] = {
+            "TableName": self.appointments_table,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "reminderShard = :shard AND nextReminderAt <= :until",
+            "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":until": {"S": to_utc_text(until)}},
+            "Limit": DUE_PAGE,
+        }
+        while True:
+            answer = self.client.query(**query)
+            for item in answer["Items"]:
+                yield item["appointmentId"]["S"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def claim_reminder(
         self, appointment_id: str, reminder: Reminder, *, claim: str, lease: timedelta, now: datetime
@@ -385,25 +543,50 @@ class SchedulerTable:
         `appointment` is what `claim_reminder` returned. Raises ReminderClaimLostError when the claim was
         taken over, or the appointment moved, in the meantime.
         """
+        held = appointment.reminder(settled.offset)
+        if held is None or held.claim is None or held.claim != settled.claim:
+            raise ReminderClaimLostError(appointment.appointment_id)
+        condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
+        self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+
+    def skip_reminder(self, appointment: Appointment, reminder: Reminder) -> None:
+        """Close the open reminder of a cancelled appointment, if both are as they were read.
+
+        Cancelling leaves a reminder that is being sent to its sender; this is for one whose sender died.
+        Raises ReminderClaimLostError where somebody else was faster.
+        """
+        condition = "#status = :cancelled AND #r.#o.#s = :was"
+        values: dict[str, Any] = {":cancelled": {"S": Status.CANCELLED}}
+        if reminder.claim:
+            condition += " AND #r.#o.claim = :claim"
+            values[":claim"] = {"S": reminder.claim}
+        self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
+
+    def _record_reminder(
+        self, appointment: Appointment, settled: Reminder, condition: str, values: Mapping[str, Any]
+    ) -> None:
+        """Write a reminder's new state, and with it when the next one of the appointment is due."""
+        was = appointment.reminder(settled.offset)
+        assert was is not None  # noqa: S101 - both callers have it from this appointment
         while True:
-            held = appointment.reminder(settled.offset)
-            if held is None or held.claim != settled.claim or held.claim is None:
-                raise ReminderClaimLostError(appointment.appointment_id)
             seen, after = appointment.next_reminder_at, appointment.with_reminder(settled).next_reminder_at
-            values = {":reminder": {"M": _reminder_to_item(settled)}, ":claim": {"S": held.claim}}
             update = "SET #r.#o = :reminder"
+            more: dict[str, Any] = {":reminder": {"M": _reminder_to_item(settled)}, ":was": {"S": was.state}}
             if after is None:
                 update += " REMOVE nextReminderAt"
             else:
                 update += ", nextReminderAt = :after"
-                values[":after"] = {"S": to_utc_text(after)}
-            condition = "#r.#o.claim = :claim"
+                more[":after"] = {"S": to_utc_text(after)}
+            unchanged = condition
             if seen is not None:
-                condition += " AND nextReminderAt = :seen"
-                values[":seen"] = {"S": to_utc_text(seen)}
+                unchanged += " AND nextReminderAt = :seen"
+                more[":seen"] = {"S": to_utc_text(seen)}
             try:
-                self._update_reminder(appointment.appointment_id, settled.offset, update, condition, values)
+                self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, {**values, **more})
             except _ReminderChangedError as exc:
+                now = exc.now.reminder(settled.offset) if exc.now else None
+                if now and (now.state, now.claim) == (settled.state, settled.claim):
+                    return  # it was written, and only the answer got lost
                 # Another reminder of the same appointment moved on: the next due time is worked out anew.
                 if exc.now is None or exc.now.next_reminder_at == seen:
                     raise
@@ -545,6 +728,33 @@ def _reminder_from_item(offset: str, item: Item) -> Reminder:
         sent_at=moment("sentAt"),
         message_id=item["messageId"]["S"] if "messageId" in item else None,
     )
+
+
+def settings_from_item(item: Item) -> StoredSettings:
+    """Read a calendar's settings item; its body was checked before it was written."""
+    body = json.loads(item["settings"]["S"])
+    return StoredSettings(body, parse_settings(body), int(item["version"]["N"]), from_utc_text(item["updatedAt"]["S"]))
+
+
+def _unchanged(day: CalendarDay, quarters: range) -> tuple[str, dict[str, Any]]:
+    """The condition that quarter hours of a day are still as they were read, and its values."""
+    parts, values = [], {}
+    for quarter in quarters:
+        name = f"{_COUNTER}{quarter}"
+        if quarter in day.counters:
+            values[f":{name}"] = {"N": str(day.counters[quarter])}
+            parts.append(f"{name} = :{name}")
+        else:
+            parts.append(f"attribute_not_exists({name})")
+    return " AND ".join(parts), values
+
+
+def _padded(interval: Interval, gap: timedelta) -> Interval:
+    return Interval(interval.start - gap, interval.end + gap)
+
+
+def _settings_key(calendar_id: str) -> dict[str, Any]:
+    return {"calendarId": {"S": calendar_id}, "day": {"S": SETTINGS}}
 
 
 def _texts(values: Iterable[str]) -> dict[str, Any]:

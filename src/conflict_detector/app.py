@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from appointments.aws import client
+from appointments.calendar_settings import parse_settings
 from appointments.errors import (
     AppointmentNotFoundError,
     BadRequestError,
@@ -24,29 +25,35 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
-from appointments.reminders import ReminderRules
-from appointments.table import SchedulerTable
+from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.table import SchedulerTable, SettingsChangedError
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import docs
+from conflict_detector.availability import available
 from conflict_detector.booking import book, cancel, change
 from conflict_detector.requests import (
     matches_version,
+    parse_availability,
     parse_booking,
+    parse_calendar_id,
     parse_flag,
     parse_idempotency_key,
     parse_list,
     parse_object,
+    parse_version,
     revise,
 )
 from conflict_detector.responses import (
     Response,
     appointment_response,
+    availability_response,
     base_url,
     created_response,
     internal_error_response,
     page_response,
     problem_response,
+    settings_response,
 )
 from conflict_detector.settings import Settings
 
@@ -76,13 +83,25 @@ def _api() -> Api:
         table=SchedulerTable(
             client("dynamodb"), settings.appointments_table, settings.calendars_table, settings.retention
         ),
-        # Made when the first reminder needs it: a refused booking never pays for it.
-        rules=cache(
-            lambda: ReminderRules(
-                client("events", read_timeout=1.5, attempts=2),
-                settings.reminder_sender_arn,
-                settings.dead_letter_queue_arn,
-            )
+        # The clients are made when the first reminder needs them: a refused booking never pays for one.
+        timers=ReminderTimers(
+            cache(
+                lambda: Rules(
+                    client("events", read_timeout=1.5, attempts=2),
+                    settings.reminder_sender_arn,
+                    settings.dead_letter_queue_arn,
+                )
+            ),
+            cache(
+                lambda: Schedules(
+                    client("scheduler", read_timeout=1.5, attempts=2),
+                    settings.reminder_sender_arn,
+                    settings.dead_letter_queue_arn,
+                    settings.schedule_group,
+                    settings.scheduler_role_arn,
+                )
+            ),
+            settings.reminder_backend,
         ),
     )
 
@@ -96,7 +115,7 @@ class Api:
     """The routes, over collaborators that a test can bring along."""
 
     table: SchedulerTable
-    rules: Callable[[], ReminderRules]
+    timers: ReminderTimers
     clock: Callable[[], datetime] = _utc_now
 
     def handle(self, event: Mapping[str, Any]) -> Response:
@@ -123,6 +142,13 @@ class Api:
                     "PATCH": partial(self.change, request, appointment_id),
                     "DELETE": partial(self.cancel, request, appointment_id),
                 }
+            case ["calendars", calendar_id]:
+                routes = {
+                    "GET": partial(self.get_calendar, calendar_id),
+                    "PUT": partial(self.put_calendar, request, calendar_id),
+                }
+            case ["availability"]:
+                routes = {"GET": partial(self.availability, request)}
             case ["openapi.json"] | ["docs"] | ["docs", _]:
                 routes = {"GET": partial(docs.respond, request.path)}
             case _:
@@ -141,10 +167,18 @@ class Api:
         _log_about(wanted)
         if asked.past and (key is None or self.table.get_appointment(wanted.appointment_id) is None):
             raise InvalidRequestError([asked.past])
-        booked = book(wanted, self.table, now, dry_run=dry_run)
+        booked = book(
+            wanted,
+            self.table,
+            now,
+            any_of=asked.any_of,
+            own_reminders=asked.offsets is not None,
+            dry_run=dry_run,
+        )
         if dry_run:
             return appointment_response(booked)
-        if booked is wanted:
+        _log_about(booked)
+        if booked.created_at is now:  # and not long ago, under the same idempotency key
             logger.append_keys(appointment_id=booked.appointment_id)
             logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
             self._arm(booked, now, request.id)
@@ -198,17 +232,48 @@ class Api:
             self._disarm(before, after)
         return appointment_response(after)
 
+    def get_calendar(self, calendar_id: str) -> Response:
+        """`GET /calendars/{id}`: 200, for a calendar that nobody configured too."""
+        calendar_id = parse_calendar_id(calendar_id)
+        return settings_response(calendar_id, self.table.read_settings(calendar_id))
+
+    def put_calendar(self, request: Request, calendar_id: str) -> Response:
+        """`PUT /calendars/{id}`: 200. What is booked already is not touched."""
+        calendar_id = parse_calendar_id(calendar_id)
+        body = parse_object(request.body())
+        # What a GET answers beside the settings may come back in a PUT.
+        body = {name: value for name, value in body.items() if name not in ("calendarId", "version", "updatedAt")}
+        parse_settings(body)
+        version = parse_version(request.headers)
+        try:
+            stored = self.table.write_settings(calendar_id, body, self.clock(), version)
+        except SettingsChangedError as exc:
+            raise PreconditionFailedError(exc.version) from exc
+        logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
+        return settings_response(calendar_id, stored)
+
+    def availability(self, request: Request) -> Response:
+        """`GET /availability`: 200."""
+        asked = parse_availability(request.query)
+        return availability_response(available(asked, self.table, self.clock()), asked.zone)
+
     def _arm(self, appointment: Appointment, now: datetime, correlation_id: str) -> None:
-        """Create the rules of the reminders that are to come.
+        """Make the timers of the reminders that are to come.
 
         The booking stands whatever happens here, so a failure is only logged: the due index knows the reminder.
         """
         if appointment.next_reminder_at is None:
             return
-        for outcome in self.rules().arm(appointment, now, correlation_id=correlation_id):
+        for outcome in self.timers.arm(appointment, now, correlation_id=correlation_id):
             keys = _rule_keys(outcome)
-            if outcome.error is None:
+            if outcome.error is None and outcome.backend is self.timers.backend:
                 logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
+            elif outcome.error is None:
+                logger.info(
+                    "Reminder scheduled outside the bus, which is full",
+                    event_type=EventType.REMINDER_OVERFLOW,
+                    extra=keys,
+                )
             else:
                 logger.error(
                     "Reminder not scheduled",
@@ -218,15 +283,15 @@ class Api:
                 )
 
     def _disarm(self, before: Appointment, after: Appointment) -> None:
-        """Remove the rules of reminders that were to come and are not any more.
+        """Remove the timers of reminders that were to come and are not any more.
 
-        A failure is only logged: a rule that still fires sends nothing, and goes then.
+        A failure is only logged: a timer that still fires sends nothing, and goes then.
         """
         wanted = {reminder.offset for reminder in after.reminders if reminder.is_open}
         gone = [reminder for reminder in before.reminders if reminder.is_open and reminder.offset not in wanted]
         if not gone:
             return
-        for outcome in self.rules().disarm(before, gone):
+        for outcome in self.timers.disarm(before, gone):
             keys = _rule_keys(outcome)
             if outcome.error is None:
                 logger.info("Rule removed", event_type=EventType.RULE_CLEANED, extra=keys)
@@ -315,5 +380,6 @@ def _rule_keys(outcome: Outcome) -> dict[str, str]:
     return {
         "reminder": outcome.reminder.offset,
         "rule_name": outcome.rule_name,
+        "backend": outcome.backend,
         "due_at": to_utc_text(outcome.reminder.due_at),
     }

@@ -10,33 +10,37 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from appointments.alternatives import MOST, find_alternatives
+from appointments.alternatives import MOST, find_alternatives, nearest_first
+from appointments.calendars import Calendar, assemble
 from appointments.errors import (
     AppointmentCancelledError,
     AppointmentNotFoundError,
     CalendarBusyError,
     ConflictError,
+    Fault,
     IdempotencyKeyReusedError,
+    InvalidRequestError,
 )
-from appointments.model import DAY, Appointment, CalendarDay, DayKey, Status, cancelled, find_conflicts
+from appointments.model import DAY, Appointment, Conflict, DayKey, Interval, Status, cancelled, reminders_ahead
 from appointments.table import (
     BATCH_GET_KEYS,
     AppointmentChangedError,
     AppointmentExistsError,
     DaysChangedError,
+    Reading,
     TransactionContentionError,
 )
+from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
 
     from appointments.table import SchedulerTable
-
-    Days = dict[DayKey, CalendarDay]
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
@@ -44,22 +48,28 @@ DECIDE_WITHIN = 5.0
 LOOK_AROUND = timedelta(days=7)
 
 
-def decide(wanted: Appointment, days: Days, commit: Callable[[Days], None]) -> None:
-    """Commit `wanted` if it fits on the days that were read; this is the booking decision.
+def decide(wanted: Appointment, reading: Reading, now: datetime, commit: Callable[[], None]) -> None:
+    """Commit `wanted` if it fits on what was read; this is the booking decision.
 
-    Raises ConflictError where it does not fit, CalendarBusyError where that could not be found out in time
-    because too many others were booking the very same quarter hours, and what else `commit` raises.
+    Raises InvalidRequestError where a calendar's own rules forbid it, ConflictError where other appointments
+    leave no room, CalendarBusyError where that could not be found out in time because too many others were
+    booking the very same quarter hours, and what else `commit` raises.
     """
+    _obey_rules(wanted, reading, now)
     give_up_at = time.monotonic() + DECIDE_WITHIN
     attempt = 0
     while True:
-        conflicts = find_conflicts(wanted.interval, days.values(), ignore=wanted.appointment_id)
+        conflicts = [
+            conflict
+            for calendar in _calendars(wanted, reading).values()
+            for conflict in calendar.conflicts(wanted.interval)
+        ]
         if conflicts:
             raise ConflictError(conflicts)
         try:
-            return commit(days)
+            return commit()
         except DaysChangedError as exc:
-            days |= exc.days
+            reading.days.update(exc.days)
         except TransactionContentionError:
             attempt += 1
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311 - jitter is no secret
@@ -67,26 +77,99 @@ def decide(wanted: Appointment, days: Days, commit: Callable[[Days], None]) -> N
             raise CalendarBusyError
 
 
-def book(wanted: Appointment, table: SchedulerTable, now: datetime, *, dry_run: bool = False) -> Appointment:
+def _calendars(wanted: Appointment, reading: Reading) -> dict[str, Calendar]:
+    """The calendars that `wanted` would occupy, as they were read, without `wanted` itself."""
+    settings = {calendar_id: reading.settings[calendar_id] for calendar_id in wanted.calendar_ids}
+    days = [day for day in reading.days.values() if day.key.calendar_id in settings]
+    return assemble(settings, days, ignore=wanted.appointment_id)
+
+
+def _obey_rules(wanted: Appointment, reading: Reading, now: datetime) -> None:
+    faults = []
+    for calendar in _calendars(wanted, reading).values():
+        for broken in calendar.violations(wanted.interval, now):
+            message = f"breaks {broken.rule} of calendar {broken.calendar_id}"
+            if broken.nearest:
+                message += f"; the nearest time that it accepts is {to_utc_text(broken.nearest)}"
+            faults.append(Fault(broken.field, message, broken.calendar_id, broken.rule, broken.nearest))
+    if faults:
+        raise InvalidRequestError(faults)
+
+
+def book(
+    wanted: Appointment,
+    table: SchedulerTable,
+    now: datetime,
+    *,
+    any_of: Sequence[str] = (),
+    own_reminders: bool = True,
+    dry_run: bool = False,
+) -> Appointment:
     """Write `wanted` if it fits on all of its calendars, and return it; a dry run writes nothing.
 
-    A `wanted` with a fingerprint carries an idempotency key in its id. Where that was booked before, the
-    appointment of then is returned, as it is now. Raises ConflictError with alternatives,
-    IdempotencyKeyReusedError, CalendarBusyError.
+    With `any_of` it also takes one of those calendars: the first that is free, the least booked that day first.
+    Without `own_reminders` it gets those that its user's calendar has by default. A `wanted` with a fingerprint
+    carries an idempotency key in its id: where that was booked before, the appointment of then is returned, as
+    it is now. Raises InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError,
+    CalendarBusyError.
     """
     repeatable = wanted.fingerprint is not None and not dry_run
-    days, existing = table.read(wanted.day_keys(), wanted.appointment_id if repeatable else None)
+    variants = [_also_on(wanted, calendar_id) for calendar_id in any_of] or [wanted]
+    keys = {key for variant in variants for key in variant.day_keys()}
+    reading = table.read(keys, appointment_id=wanted.appointment_id if repeatable else None)
+    existing = reading.appointment
     try:
         if existing is None:
-            decide(wanted, days, lambda days: None if dry_run else table.book(wanted, days))
-            return wanted
+            defaults = reading.settings[wanted.user_id].reminders
+            if not own_reminders and defaults is not None:
+                variants = [_remind(variant, defaults, now) for variant in variants]
+            return _book_one_of(variants, reading, table, now, dry_run=dry_run)
     except AppointmentExistsError as exc:
         existing = exc.existing
-    except ConflictError as exc:
-        raise _with_alternatives(exc, wanted, days, table, now) from None
     if existing.fingerprint != wanted.fingerprint:
         raise IdempotencyKeyReusedError
     return existing
+
+
+def _write(appointment: Appointment, reading: Reading, table: SchedulerTable | None) -> None:
+    if table:
+        table.book(appointment, reading)
+
+
+def _also_on(wanted: Appointment, calendar_id: str) -> Appointment:
+    return replace(wanted, resource_ids=(*wanted.resource_ids, calendar_id))
+
+
+def _remind(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -> Appointment:
+    return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, now))
+
+
+def _book_one_of(
+    variants: Sequence[Appointment], reading: Reading, table: SchedulerTable, now: datetime, *, dry_run: bool
+) -> Appointment:
+    """Book the first variant that fits. They differ in their last resource, and go by how much that one holds."""
+    if len(variants) > 1:
+        day = variants[0].interval.start.date()
+        variants = sorted(variants, key=lambda v: len(reading.days[DayKey(v.resource_ids[-1], day)].entries))
+    if dry_run:
+        # Nothing will be written, so no condition will speak for neighbouring days: they are read instead.
+        around = {key for v in variants for key in table.padded_day_keys(v, reading.settings)} - reading.days.keys()
+        reading.days.update(table.read(around, settings=False).days if around else {})
+    broken: list[Fault] = []
+    conflicts: list[Conflict] = []
+    for variant in variants:
+        try:
+            decide(variant, reading, now, partial(_write, variant, reading, None if dry_run else table))
+        except InvalidRequestError as exc:
+            broken += exc.faults
+        except ConflictError as exc:
+            conflicts += exc.conflicts
+        else:
+            return variant
+    if conflicts:
+        free = [one for v in variants for one in _alternatives(v, reading, table, now)]
+        raise ConflictError(list(dict.fromkeys(conflicts)), nearest_first(variants[0].interval, free))
+    raise InvalidRequestError(list(dict.fromkeys(broken)))
 
 
 def change(
@@ -101,7 +184,8 @@ def change(
     Where the calendars or the interval change, it is decided like a booking, except that it does not conflict
     with itself; refused, everything stays as it was. `check` and `revise` see the appointment anew, and so may
     raise anew, whenever somebody else changed it first. Raises AppointmentNotFoundError,
-    AppointmentCancelledError, ConflictError with alternatives, CalendarBusyError, and what those two raise.
+    AppointmentCancelledError, InvalidRequestError, ConflictError with alternatives, CalendarBusyError, and what
+    those two raise.
     """
 
     def write(before: Appointment) -> Appointment:
@@ -112,11 +196,11 @@ def change(
         if (before.interval, before.calendar_ids) == (after.interval, after.calendar_ids):
             table.revise(before, after)
             return after
-        days = table.read(after.day_keys()).days
+        reading = table.read(after.day_keys())
         try:
-            decide(after, days, lambda days: table.move(before, after, days))
+            decide(after, reading, now, lambda: table.move(before, after, reading))
         except ConflictError as exc:
-            raise _with_alternatives(exc, after, days, table, now) from None
+            raise ConflictError(exc.conflicts, _alternatives(after, reading, table, now)) from None
         return after
 
     return _while_it_changes(appointment_id, table, write)
@@ -160,21 +244,24 @@ def _while_it_changes(
     raise AppointmentNotFoundError
 
 
-def _with_alternatives(
-    refusal: ConflictError, wanted: Appointment, days: Days, table: SchedulerTable, now: datetime
-) -> ConflictError:
-    """The refusal with intervals that are free: from the days already read, else from one further read."""
-    found = find_alternatives(wanted.interval, days.values(), now, ignore=wanted.appointment_id)
-    if len(found) < MOST:
-        around = min(LOOK_AROUND // DAY, BATCH_GET_KEYS // len(wanted.calendar_ids) // 2)
-        dates = list(wanted.interval.days())
-        more = {
-            DayKey(calendar_id, date + side * n * DAY)
+def _alternatives(wanted: Appointment, reading: Reading, table: SchedulerTable, now: datetime) -> list[Interval]:
+    """Free intervals for what was refused: from the days already read, else with one further read."""
+    dates = list(wanted.interval.days())
+    window = _midnight_to_midnight(dates[0], dates[-1])
+    found = find_alternatives(wanted.interval, _calendars(wanted, reading).values(), window, now)
+    around = min(LOOK_AROUND // DAY, BATCH_GET_KEYS // len(wanted.calendar_ids) // 2)
+    if len(found) < MOST and around:
+        dates = [dates[0] - around * DAY, dates[-1] + around * DAY]
+        keys = {
+            DayKey(calendar_id, dates[0] + n * DAY)
             for calendar_id in wanted.calendar_ids
-            for n in range(1, around + 1)
-            for date, side in ((dates[0], -1), (dates[-1], +1))
+            for n in range((dates[-1] - dates[0]).days + 1)
         }
-        if more:
-            days = days | table.read(more).days
-            found = find_alternatives(wanted.interval, days.values(), now, ignore=wanted.appointment_id)
-    return ConflictError(refusal.conflicts, found)
+        reading.days.update(table.read(keys - reading.days.keys(), settings=False).days)
+        window = _midnight_to_midnight(*dates)
+        found = find_alternatives(wanted.interval, _calendars(wanted, reading).values(), window, now)
+    return found
+
+
+def _midnight_to_midnight(first: date, last: date) -> Interval:
+    return Interval(*(datetime.combine(day, datetime.min.time(), UTC) for day in (first, last + DAY)))

@@ -7,8 +7,10 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from appointments.calendar_settings import parse_offsets
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import (
     DEFAULT_REMINDERS,
@@ -20,7 +22,7 @@ from appointments.model import (
     reminders_ahead,
 )
 from appointments.table import TRANSACTION_ACTIONS
-from appointments.times import InvalidTimeError, has_offset, load_zone, parse_offset, parse_time, to_utc_text
+from appointments.times import InvalidTimeError, has_offset, load_zone, parse_time, to_utc_text
 from conflict_detector.cursors import decode_cursor
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
     from appointments.table import Position
 
 MAX_RESOURCES = 20
-MAX_REMINDERS = 5
 MAX_DETAILS_BYTES = 16 * 1024
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
+MAX_SPAN = timedelta(days=62)
+MAX_SLOTS = 10_000
 # EventBridge's cron fields end with this year, and so do reminders.
 LAST_YEAR = 2199
 
@@ -43,7 +46,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ -"
 _CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
-_BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS)
+_BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS, "anyOf")
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 
 
@@ -60,7 +63,8 @@ class BookingRequest:
     time_zone: str | None
     resource_ids: tuple[str, ...]
     details: Mapping[str, Any]
-    offsets: tuple[str, ...]
+    offsets: tuple[str, ...] | None
+    any_of: tuple[str, ...]
     fingerprint: str
     past: Fault | None
 
@@ -74,6 +78,7 @@ class BookingRequest:
             appointment_id = uuid.uuid4()
         else:
             appointment_id = uuid.uuid5(_KEY_NAMESPACE, json.dumps([self.user_id, idempotency_key]))
+        offsets = DEFAULT_REMINDERS if self.offsets is None else self.offsets
         return Appointment(
             appointment_id=str(appointment_id),
             user_id=self.user_id,
@@ -81,8 +86,8 @@ class BookingRequest:
             time_zone=self.time_zone,
             resource_ids=self.resource_ids,
             details=self.details,
-            offsets=self.offsets,
-            reminders=reminders_ahead(self.interval.start, self.offsets, now),
+            offsets=offsets,
+            reminders=reminders_ahead(self.interval.start, offsets, now),
             created_at=now,
             updated_at=now,
             fingerprint=None if idempotency_key is None else self.fingerprint,
@@ -123,18 +128,26 @@ def parse_booking(body: dict[str, Any], now: datetime) -> BookingRequest:
     user_id = reader.identifier("userId")
     zone = reader.zone()
     start, end = reader.time("startTime", zone), reader.time("endTime", zone)
-    resource_ids = reader.resource_ids()
+    resource_ids = reader.identifiers("resourceIds")
+    any_of = reader.identifiers("anyOf")
+    if "anyOf" in body and not reader.faults:
+        if not any_of:
+            reader.fault("anyOf", "must name at least one calendar")
+        if set(any_of) & {user_id, *resource_ids}:
+            reader.fault("anyOf", "must not name calendars that the appointment takes anyway")
     details = reader.details()
     offsets = reader.offsets()
     past = _past(start, now)
     interval = reader.interval(start, end)
     if interval and user_id:
-        reader.fits_one_transaction(len({user_id, *resource_ids}) * len(list(interval.days())))
+        # Each calendar adds the days that its buffers may reach into; of `anyOf`, one calendar is taken.
+        calendars = len({user_id, *resource_ids}) + bool(any_of)
+        reader.fits_one_transaction(calendars * (len(list(interval.days())) + 2))
     if reader.faults or interval is None or user_id is None:
         raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     zone_name = zone.key if zone else None
-    return BookingRequest(user_id, interval, zone_name, resource_ids, details, offsets, digest, past)
+    return BookingRequest(user_id, interval, zone_name, resource_ids, details, offsets, any_of, digest, past)
 
 
 def revise(body: dict[str, Any], before: Appointment, now: datetime) -> Appointment:
@@ -157,18 +170,19 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime) -> Appointm
     if "endTime" in body:
         end = reader.time("endTime", zone) or end
     interval = None if reader.faults else reader.interval(start, end)
-    offsets = reader.offsets() if "reminders" in body else before.offsets
+    offsets = reader.offsets()
+    offsets = before.offsets if offsets is None else offsets
     after = replace(
         before,
         interval=interval or before.interval,
         time_zone=zone.key if zone else before.time_zone,
-        resource_ids=reader.resource_ids() if "resourceIds" in body else before.resource_ids,
+        resource_ids=reader.identifiers("resourceIds") if "resourceIds" in body else before.resource_ids,
         details=reader.details() if "details" in body else before.details,
         offsets=offsets,
         version=before.version + 1,
         updated_at=now,
     )
-    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}))
+    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}) + 2 * len(after.calendar_ids))
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if after.interval.start != before.interval.start or offsets != before.offsets:
@@ -201,6 +215,59 @@ def parse_list(query: Mapping[str, str]) -> ListRequest:
     if reader.faults or user_id is None:
         raise InvalidRequestError(reader.faults)
     return ListRequest(user_id, starts_from, starts_before, status, limit, after)
+
+
+class AvailabilityRequest(NamedTuple):
+    """The query of `GET /availability`. `within` is in UTC; `zone` is for the answer, if one was given."""
+
+    calendar_ids: tuple[str, ...]
+    within: Interval
+    duration: timedelta
+    step: timedelta
+    any_of: bool
+    zone: ZoneInfo | None
+
+
+def parse_availability(query: Mapping[str, str]) -> AvailabilityRequest:
+    """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
+    body: dict[str, Any] = {name: re.sub(r" (?=\d\d:\d\d$)", "+", value) for name, value in query.items()}
+    reader = _Reader(body, tuple(body), required=("from", "to"))
+    if not body.get("calendarIds"):
+        reader.fault("calendarIds", "is required; separate several by commas")
+    body["calendarIds"] = [text for text in body.get("calendarIds", "").split(",") if text]
+    calendar_ids = reader.identifiers("calendarIds")
+    zone = reader.zone()
+    start, end = reader.time("from", zone), reader.time("to", zone)
+    if start and end and not start < end <= start + MAX_SPAN:
+        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
+    duration = reader.minutes("durationMinutes")
+    if "durationMinutes" not in body:
+        reader.fault("durationMinutes", "is required")
+    step = reader.minutes("stepMinutes") or duration
+    if start and end and step and (end - start) / step > MAX_SLOTS:
+        reader.fault("stepMinutes", f"makes over {MAX_SLOTS} slots; ask for larger steps or fewer days")
+    mode = body.get("mode", "all")
+    if mode not in ("all", "any"):
+        reader.fault("mode", "must be all or any")
+    if reader.faults or start is None or end is None or duration is None or step is None:
+        raise InvalidRequestError(reader.faults)
+    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone)
+
+
+def parse_calendar_id(text: str) -> str:
+    """A calendar's id in a path. Raises InvalidRequestError."""
+    if not _ID.fullmatch(text):
+        raise InvalidRequestError([Fault("calendarId", _ID_RULE)])
+    return text
+
+
+def parse_version(headers: Mapping[str, str]) -> int | None:
+    """The one version that `If-Match` names; None where it allows any, and -1 for what no version can be."""
+    tag = headers.get("if-match", "*").strip()
+    if tag == "*":
+        return None
+    match = re.fullmatch(r'"(\d{1,15})"', tag, re.ASCII)
+    return int(match[1]) if match else -1
 
 
 def parse_flag(query: Mapping[str, str], name: str) -> bool:
@@ -327,12 +394,23 @@ class _Reader:
             return None
         return None if unplaced else moment
 
-    def resource_ids(self) -> tuple[str, ...]:
-        values = self.strings("resourceIds", MAX_RESOURCES)
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        values = self.strings(name, MAX_RESOURCES)
         for index, value in enumerate(values):
             if not _ID.fullmatch(value):
-                self.fault(f"resourceIds[{index}]", _ID_RULE)
+                self.fault(f"{name}[{index}]", _ID_RULE)
         return tuple(dict.fromkeys(values))
+
+    def minutes(self, name: str) -> timedelta | None:
+        """A whole number of minutes in a query, up to the longest appointment."""
+        text = self.text(name)
+        if text is None:
+            return None
+        most = int(MAX_DURATION / timedelta(minutes=1))
+        if re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII) and int(text) <= most:
+            return timedelta(minutes=int(text))
+        self.fault(name, f"must be a whole number from 1 to {most}")
+        return None
 
     def strings(self, name: str, most: int) -> list[str]:
         values = self.body.get(name, [])
@@ -354,21 +432,9 @@ class _Reader:
             self.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")
         return details
 
-    def offsets(self) -> tuple[str, ...]:
-        if "reminders" not in self.body:
-            return DEFAULT_REMINDERS
-        offsets = self.strings("reminders", MAX_REMINDERS)
-        seen: dict[object, str] = {}
-        for index, offset in enumerate(offsets):
-            try:
-                span = parse_offset(offset)
-            except InvalidTimeError as exc:
-                self.fault(f"reminders[{index}]", str(exc))
-                continue
-            if span in seen:
-                self.fault(f"reminders[{index}]", f"is the same span as {seen[span]}; send each once")
-            seen[span] = offset
-        return tuple(offsets)
+    def offsets(self) -> tuple[str, ...] | None:
+        """The reminders asked for; None where the calendar's own default holds."""
+        return parse_offsets(self.body["reminders"], "reminders", self.faults) if "reminders" in self.body else None
 
 
 def _printable(name: str) -> str:

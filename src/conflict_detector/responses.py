@@ -26,10 +26,13 @@ from appointments.times import to_utc_text
 from conflict_detector.cursors import encode_cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from zoneinfo import ZoneInfo
 
-    from appointments.model import Appointment, Reminder
-    from appointments.table import Page
+    from appointments.errors import Fault
+    from appointments.model import Appointment, Interval, Reminder
+    from appointments.table import Page, StoredSettings
+    from conflict_detector.availability import Slot
 
 Response = dict[str, Any]
 
@@ -135,6 +138,53 @@ def _reminder_body(reminder: Reminder) -> dict[str, Any]:
     }
 
 
+def settings_response(calendar_id: str, stored: StoredSettings) -> Response:
+    """200 with a calendar's settings, defaults filled in, and their version as `ETag`."""
+    body: dict[str, Any] = {
+        "calendarId": calendar_id,
+        "timeZone": "UTC",
+        "overrides": {},
+        "capacity": 1,
+        "minNoticeMinutes": 0,
+        **stored.body,
+        "bufferMinutes": {"before": 0, "after": 0} | stored.body.get("bufferMinutes", {}),
+        "version": stored.version,
+    }
+    if stored.updated_at:
+        body["updatedAt"] = to_utc_text(stored.updated_at)
+    headers = {"Content-Type": "application/json", "ETag": f'"{stored.version}"'}
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(body)}
+
+
+def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Response:
+    """200 with slots, in UTC, and beside it in the zone that was asked for."""
+    available = [
+        {
+            "startTime": to_utc_text(slot.interval.start),
+            "endTime": to_utc_text(slot.interval.end),
+            "calendarIds": list(slot.calendar_ids),
+            **(_local(slot.interval, zone) if zone else {}),
+        }
+        for slot in slots
+    ]
+    body = {"available": available, **({"timeZone": zone.key} if zone else {})}
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+
+
+def _local(interval: Interval, zone: ZoneInfo) -> dict[str, str]:
+    start, end = (moment.astimezone(zone).isoformat() for moment in interval)
+    return {"localStartTime": start, "localEndTime": end}
+
+
+def _fault_body(fault: Fault) -> dict[str, str]:
+    body = {"field": fault.field, "message": fault.message}
+    if fault.rule and fault.calendar_id:
+        body |= {"rule": fault.rule, "calendarId": fault.calendar_id}
+    if fault.nearest:
+        body["nearest"] = to_utc_text(fault.nearest)
+    return body
+
+
 def problem_response(error: SchedulerError, request_id: str, base: str) -> Response:
     """The answer to an error that was raised on purpose."""
     problem = PROBLEMS[type(error)]
@@ -143,7 +193,7 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
     match error:
         case InvalidRequestError():
             detail = "Correct the fields in `errors` and send the request again."
-            more["errors"] = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+            more["errors"] = [_fault_body(fault) for fault in error.faults]
         case ConflictError():
             calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
             detail = f"Other appointments are in the way on {calendars}."

@@ -8,10 +8,12 @@ import urllib.error
 import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.calendar_settings import parse_settings
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
 from appointments.table import SchedulerTable
@@ -128,6 +130,44 @@ def test_a_month_on_three_calendars_is_one_transaction(table: SchedulerTable) ->
     with pytest.raises(ConflictError):
         book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), table, DAY)
     assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+
+
+def settings_for(table: SchedulerTable, calendar: str, **settings: Any) -> None:
+    parse_settings(settings)
+    table.write_settings(calendar, settings, DAY)
+
+
+def test_of_64_clients_for_the_last_10_of_50_seats_exactly_10_win(table: SchedulerTable) -> None:
+    settings_for(table, "hall", capacity=50)
+    seats = Interval(DAY + timedelta(hours=20), DAY + timedelta(hours=22))
+
+    def take_a_seat(_: int) -> bool:
+        try:
+            book(Appointment(str(uuid.uuid4()), str(uuid.uuid4()), seats, DAY, DAY, ("hall",)), table, DAY)
+        except ConflictError:
+            return False
+        return True
+
+    assert all(take_a_seat(n) for n in range(40))
+    assert at_once([lambda n=n: take_a_seat(n) for n in range(64)]).count(True) == 10
+
+
+def test_a_buffer_across_midnight_holds_for_two_at_once(table: SchedulerTable) -> None:
+    midnight = DAY + timedelta(days=1)
+    before = Interval(midnight - timedelta(minutes=50), midnight - timedelta(minutes=20))
+    after = Interval(midnight + timedelta(minutes=10), midnight + timedelta(minutes=40))
+
+    def attempt(calendar: str, interval: Interval) -> bool:
+        try:
+            book(Appointment(str(uuid.uuid4()), calendar, interval, DAY, DAY), table, DAY)
+        except ConflictError:
+            return False
+        return True
+
+    for calendar in (f"c-{n}" for n in range(20)):
+        settings_for(table, calendar, bufferMinutes={"before": 60, "after": 60})
+        jobs = [partial(attempt, calendar, before), partial(attempt, calendar, after)]
+        assert at_once(jobs).count(True) == 1
 
 
 # --- the deployed API, 32 clients --------------------------------------------------------------------

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.alternatives import find_alternatives
-from appointments.model import CalendarDay, DayKey, Interval
+from appointments.calendars import Calendar, CalendarSettings
+from appointments.model import Interval
 
-DAY = date(2030, 1, 15)
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
 
 
@@ -22,8 +22,11 @@ spans = st.tuples(st.integers(0, 95), st.integers(1, 12)).map(lambda t: minutes(
 calendars = st.lists(st.lists(spans, max_size=5), min_size=1, max_size=3)
 
 
-def day_of(calendar: int, busy: list[Interval]) -> CalendarDay:
-    return CalendarDay(DayKey(f"c{calendar}", DAY), {f"id-{n}": interval for n, interval in enumerate(busy)})
+WHOLE_DAY = minutes(0, 24 * 60)
+
+
+def calendar(number: int, busy: list[Interval]) -> Calendar:
+    return Calendar(f"c{number}", CalendarSettings(), tuple(busy))
 
 
 @given(calendars, spans, st.integers(0, 95))
@@ -32,7 +35,7 @@ def test_alternatives_are_free_in_time_distinct_and_as_near_as_can_be(
 ) -> None:
     earliest = MIDNIGHT + timedelta(minutes=now * 15)
     length = wanted.end - wanted.start
-    found = find_alternatives(wanted, [day_of(n, busy) for n, busy in enumerate(calendars)], earliest)
+    found = find_alternatives(wanted, [calendar(n, busy) for n, busy in enumerate(calendars)], WHOLE_DAY, earliest)
     end_of_day = MIDNIGHT + timedelta(days=1)
 
     def is_free(interval: Interval) -> bool:
@@ -54,6 +57,6 @@ def test_alternatives_are_free_in_time_distinct_and_as_near_as_can_be(
 
 def test_now_is_rounded_up_to_a_quarter_hour() -> None:
     (first, *_) = find_alternatives(
-        minutes(0, 30), [day_of(0, [minutes(0, 60)])], MIDNIGHT + timedelta(minutes=67, seconds=31)
+        minutes(0, 30), [calendar(0, [minutes(0, 60)])], WHOLE_DAY, MIDNIGHT + timedelta(minutes=67, seconds=31)
     )
     assert first == minutes(75, 105)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appointments.calendars import CalendarSettings, assemble
 from appointments.model import (
     Appointment,
     CalendarDay,
@@ -16,13 +17,20 @@ from appointments.model import (
     Interval,
     Reminder,
     ReminderState,
-    find_conflicts,
     firing_minute,
     reminders_ahead,
 )
 from appointments.reminders import cron_expression, rule_name
 
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
+
+
+def find_conflicts(
+    wanted: Interval, days: list[CalendarDay], *, capacity: int = 1, ignore: str | None = None
+) -> list[Conflict]:
+    settings = {day.key.calendar_id: CalendarSettings(capacity=capacity) for day in days}
+    calendars = assemble(settings, days, ignore).values()
+    return [conflict for calendar in calendars for conflict in calendar.conflicts(wanted)]
 
 
 def at(clock: str, days: int = 0) -> datetime:

@@ -1,0 +1,184 @@
+"""A calendar's settings as JSON, as `PUT /calendars/{id}` takes them and the table keeps them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from appointments.calendars import CalendarSettings, Hours
+from appointments.errors import Fault, InvalidRequestError
+from appointments.times import InvalidTimeError, load_zone, parse_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+FIELDS = (
+    "timeZone",
+    "workingHours",
+    "overrides",
+    "bufferMinutes",
+    "capacity",
+    "minNoticeMinutes",
+    "horizonDays",
+    "minDurationMinutes",
+    "maxDurationMinutes",
+    "reminders",
+)
+DAY_MINUTES = 24 * 60
+MAX_BUFFER_MINUTES = DAY_MINUTES
+MAX_CAPACITY = 1000
+MAX_HOURS_PER_DAY = 24
+MAX_OVERRIDES = 1000
+MAX_REMINDERS = 5
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def parse_settings(body: Mapping[str, Any]) -> CalendarSettings:
+    """Check settings as a whole. Raises InvalidRequestError with every fault that they have."""
+    return _SettingsReader(body).settings()
+
+
+def parse_offsets(value: object, name: str, faults: list[Fault]) -> tuple[str, ...]:
+    """A list of reminder offsets, each span once. Faults are added to `faults`."""
+    if not isinstance(value, list) or not all(isinstance(offset, str) for offset in value):
+        faults.append(Fault(name, "must be a list of strings"))
+        return ()
+    if len(value) > MAX_REMINDERS:
+        faults.append(Fault(name, f"must have at most {MAX_REMINDERS} elements"))
+        return ()
+    seen: dict[timedelta, str] = {}
+    for index, offset in enumerate(value):
+        try:
+            span = parse_offset(offset)
+        except InvalidTimeError as exc:
+            faults.append(Fault(f"{name}[{index}]", str(exc)))
+            continue
+        if span in seen:
+            faults.append(Fault(f"{name}[{index}]", f"is the same span as {seen[span]}; send each once"))
+        seen[span] = offset
+    return tuple(value)
+
+
+@dataclass(slots=True)
+class _SettingsReader:
+    body: Mapping[str, Any]
+    faults: list[Fault] = field(default_factory=list)
+
+    def settings(self) -> CalendarSettings:
+        for name in sorted(self.body.keys() - set(FIELDS)):
+            known = ", ".join(FIELDS)
+            self.fault(name.encode("unicode_escape").decode()[:64], f"is no setting of a calendar; those are {known}")
+        shortest = self.minutes("minDurationMinutes", 1, 31 * DAY_MINUTES)
+        longest = self.minutes("maxDurationMinutes", 1, 31 * DAY_MINUTES)
+        if shortest and longest and shortest > longest:
+            self.fault("maxDurationMinutes", "must not be less than minDurationMinutes")
+        zone = load_zone("UTC")
+        if "timeZone" in self.body:
+            try:
+                zone = load_zone(self.body["timeZone"]) if isinstance(self.body["timeZone"], str) else zone
+            except InvalidTimeError as exc:
+                self.fault("timeZone", str(exc))
+            if not isinstance(self.body["timeZone"], str):
+                self.fault("timeZone", "must be a string")
+        horizon = self.whole("horizonDays", 1, 3650)
+        reminders = None
+        if "reminders" in self.body:
+            reminders = parse_offsets(self.body["reminders"], "reminders", self.faults)
+        settings = CalendarSettings(
+            zone=zone,
+            working_hours=self.working_hours(),
+            overrides=self.overrides(),
+            buffer=self.buffer(),
+            capacity=self.whole("capacity", 1, MAX_CAPACITY) or 1,
+            min_notice=self.minutes("minNoticeMinutes", 0, 366 * DAY_MINUTES) or timedelta(),
+            horizon=None if horizon is None else timedelta(days=horizon),
+            min_duration=shortest,
+            max_duration=longest,
+            reminders=reminders,
+        )
+        if self.faults:
+            raise InvalidRequestError(self.faults)
+        return settings
+
+    def fault(self, name: str, message: str) -> None:
+        self.faults.append(Fault(name, message))
+
+    def whole(self, name: str, least: int, most: int) -> int | None:
+        return self._whole(name, self.body[name], least, most) if name in self.body else None
+
+    def minutes(self, name: str, least: int, most: int) -> timedelta | None:
+        value = self.whole(name, least, most)
+        return None if value is None else timedelta(minutes=value)
+
+    def _whole(self, name: str, value: object, least: int, most: int) -> int | None:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self.fault(name, f"must be a whole number from {least} to {most}")
+        return None
+
+    def buffer(self) -> timedelta:
+        """The larger of the two: it has to lie between any two appointments, whichever came first."""
+        value = self.body.get("bufferMinutes", {})
+        if not isinstance(value, dict) or value.keys() - {"before", "after"}:
+            self.fault("bufferMinutes", 'must be an object such as {"before": 0, "after": 10}')
+            return timedelta()
+        parts = [self._whole(f"bufferMinutes.{side}", value[side], 0, MAX_BUFFER_MINUTES) or 0 for side in value]
+        return timedelta(minutes=max(parts, default=0))
+
+    def working_hours(self) -> tuple[tuple[Hours, ...], ...] | None:
+        if "workingHours" not in self.body:
+            return None
+        value = self.body["workingHours"]
+        if not isinstance(value, dict) or value.keys() - set(WEEKDAYS):
+            self.fault("workingHours", f"must be an object with the keys {', '.join(WEEKDAYS)}")
+            return None
+        return tuple(self.hours(f"workingHours.{day}", value.get(day, [])) for day in WEEKDAYS)
+
+    def overrides(self) -> dict[date, tuple[Hours, ...]]:
+        value = self.body.get("overrides", {})
+        if not isinstance(value, dict):
+            self.fault("overrides", 'must be an object from dates to hours, such as {"2030-12-25": []}')
+            return {}
+        if len(value) > MAX_OVERRIDES:
+            self.fault("overrides", f"must have at most {MAX_OVERRIDES} dates")
+            return {}
+        found = {}
+        for text, hours in value.items():
+            name = f"overrides.{text.encode('unicode_escape').decode()[:32]}"
+            try:
+                day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+            except ValueError:
+                day = None
+            if day is None:
+                self.fault(name, "is not a date; use e.g. 2030-12-25")
+            else:
+                found[day] = self.hours(name, hours)
+        return found
+
+    def hours(self, name: str, value: object) -> tuple[Hours, ...]:
+        """A day's opening hours. An end at or before its start lies on the next day."""
+        if not isinstance(value, list) or len(value) > MAX_HOURS_PER_DAY:
+            self.fault(name, f"must be a list of at most {MAX_HOURS_PER_DAY} hours; an empty one is a closed day")
+            return ()
+        found = []
+        for index, hours in enumerate(value):
+            match hours:
+                case {"start": str(start), "end": str(end)} if len(hours) == 2:
+                    pass
+                case _:
+                    start = end = ""
+            if not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end)) or start in (end, "24:00"):
+                self.fault(f"{name}[{index}]", 'must be like {"start": "09:00", "end": "17:30"}; the end may be 24:00')
+                continue
+            begin, finish = (int(text[:2]) * 60 + int(text[3:]) for text in (start, end))
+            found.append(Hours(begin, finish if finish > begin else finish + DAY_MINUTES))
+        found.sort()
+        if any(after.start < before.end for before, after in pairwise(found)):
+            self.fault(name, "must not overlap one another")
+        return tuple(found)

@@ -1,0 +1,306 @@
+"""What a calendar allows: its settings, when it is open, when it is full, and whether an interval fits. No I/O.
+
+One predicate decides bookings and draws free slots: `Calendar.violations` (the calendar's own rules) and
+`Calendar.conflicts` (what already lies on it). Times are UTC inside; working hours are wall-clock times.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from appointments.model import DAY, CalendarDay, Conflict, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+MINUTE = timedelta(minutes=1)
+# How far around an interval to look for a time that the working hours accept.
+LOOK_AROUND = timedelta(days=15)
+
+
+class Hours(NamedTuple):
+    """Opening hours in minutes after midnight on the wall clock; `end` passes 1440 where they pass midnight."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """When and how a calendar may be booked. The default is always open, one appointment at a time.
+
+    `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
+    belong to the date on which they begin. `buffer` must lie between two appointments.
+    """
+
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    working_hours: tuple[tuple[Hours, ...], ...] | None = None
+    overrides: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
+    buffer: timedelta = timedelta()
+    capacity: int = 1
+    min_notice: timedelta = timedelta()
+    horizon: timedelta | None = None
+    min_duration: timedelta | None = None
+    max_duration: timedelta | None = None
+    reminders: tuple[str, ...] | None = None
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether there is any time at which the calendar is closed by its own rules."""
+        return self.working_hours is not None or bool(self.overrides)
+
+    def openings(self, window: Interval) -> list[Interval]:
+        """The intervals in which the calendar is open and that touch `window`, by start; whole, not clipped."""
+        first = window.start.astimezone(self.zone).date() - DAY
+        last = window.end.astimezone(self.zone).date()
+        opened = [
+            interval
+            for n in range((last - first).days + 1)
+            for hours in self._hours_on(first + n * DAY)
+            for interval in _wall_clock(first + n * DAY, hours, self.zone)
+            if interval.end > window.start and interval.start < window.end
+        ]
+        return sorted(opened)
+
+    def _hours_on(self, day: date) -> tuple[Hours, ...]:
+        if day in self.overrides:
+            return self.overrides[day]
+        return ALL_DAY if self.working_hours is None else self.working_hours[day.weekday()]
+
+
+ALL_DAY = (Hours(0, 24 * 60),)
+
+
+class Violation(NamedTuple):
+    """A rule of a calendar that an interval breaks, and the nearest time that the rule accepts, if there is one.
+
+    `field` is `startTime` or `endTime`, whichever `nearest` would have to replace.
+    """
+
+    calendar_id: str
+    rule: str
+    field: str
+    nearest: datetime | None
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A calendar's settings, and what lies on the days of it that were read."""
+
+    calendar_id: str
+    settings: CalendarSettings
+    busy: tuple[Interval, ...]
+
+    def fits(self, wanted: Interval, now: datetime) -> bool:
+        """Whether `wanted` can be booked here at `now`."""
+        return not self.conflicts(wanted) and not self.violations(wanted, now, suggest=False)
+
+    def conflicts(self, wanted: Interval) -> list[Conflict]:
+        """Where other appointments leave no room for `wanted`, in order of time, exact to the second."""
+        return [Conflict(self.calendar_id, full) for full in _overlapping(self.full, wanted)]
+
+    @cached_property
+    def full(self) -> list[Interval]:
+        """When no further appointment has room: `capacity` of them, each with its buffer, lie over one another."""
+        gap = self.settings.buffer
+        padded = [Interval(busy.start - gap, busy.end + gap) for busy in self.busy]
+        return list(full_intervals(padded, self.settings.capacity))
+
+    def violations(self, wanted: Interval, now: datetime, *, suggest: bool = True) -> list[Violation]:
+        """The calendar's own rules that `wanted` breaks, whatever else lies there."""
+        settings, length = self.settings, wanted.end - wanted.start
+        earliest, latest = self.bookable(now)
+        broken = []
+        if wanted.start < earliest:
+            broken.append(Violation(self.calendar_id, "minNoticeMinutes", "startTime", earliest))
+        if latest and wanted.start > latest:
+            broken.append(Violation(self.calendar_id, "horizonDays", "startTime", latest))
+        if settings.min_duration and length < settings.min_duration:
+            nearest = wanted.start + settings.min_duration
+            broken.append(Violation(self.calendar_id, "minDurationMinutes", "endTime", nearest))
+        if settings.max_duration and length > settings.max_duration:
+            nearest = wanted.start + settings.max_duration
+            broken.append(Violation(self.calendar_id, "maxDurationMinutes", "endTime", nearest))
+        if settings.has_hours and not self.is_open(wanted):
+            accepted = self._nearest_open(wanted, earliest, latest) if suggest else None
+            broken.append(Violation(self.calendar_id, "workingHours", "startTime", accepted))
+        return broken
+
+    def bookable(self, now: datetime) -> tuple[datetime, datetime | None]:
+        """The earliest and the latest start that notice and horizon allow at `now`, both included."""
+        now = now.replace(microsecond=0)
+        settings = self.settings
+        # Without notice the past is the only limit, and an appointment that runs already may be changed.
+        earliest = now + settings.min_notice if settings.min_notice else datetime.min.replace(tzinfo=UTC)
+        return earliest, now + settings.horizon if settings.horizon else None
+
+    def is_open(self, wanted: Interval) -> bool:
+        """Whether the calendar is open from the start to the end of `wanted`, without a break."""
+        if not self.settings.has_hours:
+            return True
+        return any(opened.start <= wanted.start and wanted.end <= opened.end for opened in self._open_around(wanted))
+
+    def _open_around(self, wanted: Interval) -> list[Interval]:
+        known = self.__dict__.get("_open")
+        if known is None or not (known[0].start <= wanted.start and wanted.end <= known[0].end):
+            known = self.look(Interval(wanted.start - DAY, wanted.end + DAY))
+        opened: list[Interval] = known[1]
+        # The only opening that can hold `wanted` is the last that begins at or before it.
+        index = bisect_right(opened, wanted.start, key=lambda interval: interval.start)
+        return opened[max(index - 1, 0) : index]
+
+    def look(self, window: Interval) -> tuple[Interval, list[Interval]]:
+        """Work out, once, when the calendar is open within `window`; many questions about it are cheap then."""
+        known = (window, list(merged(self.settings.openings(window))))
+        self.__dict__["_open"] = known
+        return known
+
+    def free(self, window: Interval, now: datetime) -> list[Interval]:
+        """When the calendar is open and not full, within `window` and not sooner than its notice allows."""
+        earliest, _ = self.bookable(now)
+        opened = self.look(window)[1] if self.settings.has_hours else [window]
+        clipped = [Interval(max(o.start, window.start, earliest), min(o.end, window.end)) for o in opened]
+        return subtract([interval for interval in clipped if interval.start < interval.end], self.full)
+
+    def _nearest_open(self, wanted: Interval, earliest: datetime, latest: datetime | None) -> datetime | None:
+        length = wanted.end - wanted.start
+        around = Interval(wanted.start - LOOK_AROUND, wanted.end + LOOK_AROUND)
+        starts = [
+            min(max(wanted.start, opened.start, earliest), opened.end - length)
+            for opened in merged(self.settings.openings(around))
+            if opened.end - length >= max(opened.start, earliest)
+        ]
+        accepted = [start for start in starts if latest is None or start <= latest]
+        return min(accepted, key=lambda start: abs(start - wanted.start), default=None)
+
+
+def assemble(
+    settings: Mapping[str, CalendarSettings], days: Iterable[CalendarDay], ignore: str | None = None
+) -> dict[str, Calendar]:
+    """The calendars that were read. `ignore` is the id of an appointment that does not count.
+
+    An appointment counts once, though it has an entry in each of its days.
+    """
+    entries: dict[str, dict[str, Interval]] = {calendar_id: {} for calendar_id in settings}
+    for day in days:
+        entries.setdefault(day.key.calendar_id, {}).update(day.entries)
+    return {
+        calendar_id: Calendar(
+            calendar_id,
+            settings.get(calendar_id, CalendarSettings()),
+            tuple(interval for id_, interval in found.items() if id_ != ignore),
+        )
+        for calendar_id, found in entries.items()
+    }
+
+
+# --- intervals ---------------------------------------------------------------------------------------
+
+
+def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
+    """The intervals in which at least `capacity` of the entries lie over one another."""
+    # At the same instant ends (-1) sort before starts (+1): half-open intervals only touch there.
+    events = sorted(event for busy in entries for event in ((busy.start, 1), (busy.end, -1)))
+    count = 0
+    full_since: datetime | None = None
+    for moment, change in events:
+        count += change
+        if change > 0 and count == capacity:
+            full_since = moment
+        elif change < 0 and count == capacity - 1 and full_since is not None:
+            yield Interval(full_since, moment)
+            full_since = None
+
+
+def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
+    """Intervals in order of their start, those that touch or overlap made one."""
+    last: Interval | None = None
+    for interval in sorted(intervals):
+        if last is None or interval.start > last.end:
+            if last:
+                yield last
+            last = interval
+        else:
+            last = Interval(last.start, max(last.end, interval.end))
+    if last:
+        yield last
+
+
+def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
+    """What the holes leave of intervals that do not overlap one another."""
+    left: list[Interval] = []
+    solid = list(merged(holes))
+    for interval in intervals:
+        start = interval.start
+        for hole in solid:
+            if hole.end <= start or hole.start >= interval.end:
+                continue
+            if hole.start > start:
+                left.append(Interval(start, hole.start))
+            start = max(start, hole.end)
+        if start < interval.end:
+            left.append(Interval(start, interval.end))
+    return left
+
+
+def intersect(a: Iterable[Interval], b: Iterable[Interval]) -> list[Interval]:
+    """Where both are."""
+    others = list(b)
+    common = (Interval(max(x.start, y.start), min(x.end, y.end)) for x in a for y in others if x.overlaps(y))
+    return sorted(common)
+
+
+def _overlapping(intervals: list[Interval], wanted: Interval) -> Iterator[Interval]:
+    """Those of sorted intervals, none of which overlap, that overlap `wanted`."""
+    index = bisect_right(intervals, wanted.start, key=lambda interval: interval.end)
+    while index < len(intervals) and intervals[index].start < wanted.end:
+        yield intervals[index]
+        index += 1
+
+
+# --- the wall clock ----------------------------------------------------------------------------------
+
+
+def _wall_clock(day: date, hours: Hours, zone: ZoneInfo) -> list[Interval]:
+    """All instants at which the clock on the wall of `zone` shows a time within `hours` of `day`.
+
+    Where the clock goes forward, times that it skips do not happen; where it goes back, times that it repeats
+    happen twice, so that hours which begin or end in the repeated hour fall into two pieces.
+    """
+    midnight = datetime.combine(day, time())
+    start, end = midnight + hours.start * MINUTE, midnight + hours.end * MINUTE
+    before, after = _offset(start, 0, zone), _offset(end, 1, zone)
+    early = Interval(_at(start, before), _at(end, before))
+    if before == after == _offset(start, 1, zone) == _offset(end, 0, zone):
+        return [early]
+    # The offset changes at `change`; each piece is read with its own, on its own side of it.
+    late = Interval(_at(start, after), _at(end, after))
+    change = _change_of_offset(min(early.start, late.start) - DAY, max(early.end, late.end) + DAY, zone)
+    pieces = [Interval(early.start, min(early.end, change)), Interval(max(late.start, change), late.end)]
+    return list(merged(piece for piece in pieces if piece.start < piece.end))
+
+
+def _offset(wall: datetime, fold: int, zone: ZoneInfo) -> timedelta:
+    return wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()
+
+
+def _at(wall: datetime, offset: timedelta) -> datetime:
+    return (wall - offset).replace(tzinfo=UTC)
+
+
+def _change_of_offset(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between two at which the zone's offset changes, to the second."""
+    old = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle.astimezone(zone).utcoffset() == old:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
