@@ -10,16 +10,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from appointments.reminders import ReminderRules
+from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
 from conflict_detector.app import Api
 from reminder_sender.sender import Firing, ReminderSender
+from reminder_sender.sweep import Sweep
 from support import api_event, create_tables
 
 REGION = "us-east-1"
 SENDER_ARN = f"arn:aws:lambda:{REGION}:123456789012:function:reminder-sender"
+SCHEDULE_GROUP = "appointments"
+SCHEDULER_ROLE_ARN = "arn:aws:iam::123456789012:role/scheduler"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:123456789012:dead-letters"
 NOW = datetime(2029, 12, 1, 12, tzinfo=UTC)
+
+
+class KilledError(BaseException):
+    """The process is gone: no `except Exception` sees this."""
 
 
 class World:
@@ -29,7 +36,7 @@ class World:
         self.now = NOW
         self.calls: list[str] = []
         self.clients = clients
-        self.dynamodb, self.events = clients["dynamodb"], clients["events"]
+        self.dynamodb, self.events, self.scheduler = (clients[name] for name in ("dynamodb", "events", "scheduler"))
         self.sns, self.sqs = clients["sns"], clients["sqs"]
         create_tables(self.dynamodb)
         self.topic_arn = self.sns.create_topic(Name="reminders")["TopicArn"]
@@ -37,17 +44,51 @@ class World:
         inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox_url, AttributeNames=["QueueArn"])["Attributes"]
         self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
         self.table = SchedulerTable(self.dynamodb, "AppointmentsTable", "CalendarsTable")
-        self.api = Api(self.table, lambda: ReminderRules(self.events, SENDER_ARN, QUEUE_ARN), clock=lambda: self.now)
+        self.scheduler.create_schedule_group(Name=SCHEDULE_GROUP)
+        self.timers = ReminderTimers(
+            lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
+            lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
+        )
+        self.api = Api(self.table, self.timers, clock=lambda: self.now)
         self.sender = ReminderSender(self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now)
+        self.sweeper = Sweep(self.table, self.sender, self.timers, lambda: self.now)
         self._refused: dict[str, tuple[int, str]] = {}
+        # The operation at which to die, whether after it or before, and at which call of it.
+        self._deadly: tuple[str, bool, int] | None = None
 
     def before_call(self, model: Any, **_: Any) -> None:
         """Record a call, and refuse it where a test asked for that. Registered with botocore by the fixture."""
         self.calls.append(model.name)
+        self._die_at(model.name, after=False)
         left, code = self._refused.get(model.name, (0, ""))
         if left:
             self._refused[model.name] = (left - 1, code)
             raise ClientError({"Error": {"Code": code, "Message": "made to fail"}}, model.name)
+
+    def after_call(self, model: Any, **_: Any) -> None:
+        """Registered with botocore by the fixture."""
+        self._die_at(model.name, after=True)
+
+    def _die_at(self, operation: str, *, after: bool) -> None:
+        if self._deadly is None or self._deadly[:2] != (operation, after):
+            return
+        left = self._deadly[2] - 1
+        self._deadly = (operation, after, left) if left else None
+        if not left:
+            raise KilledError
+
+    def dying(self, operation: str, *, after: bool, nth: int = 1) -> None:
+        """Let the process die right before or right after the nth call of an operation from now."""
+        self._deadly = (operation, after, nth)
+
+    def sweep(self, seconds: float = 270) -> None:
+        """One sweep, with so many seconds of the function's time left from first to last."""
+        self.sweeper.run(lambda: seconds)
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Every one-time schedule, as EventBridge Scheduler describes it."""
+        found = self.scheduler.list_schedules(GroupName=SCHEDULE_GROUP)["Schedules"]
+        return [self.scheduler.get_schedule(Name=each["Name"], GroupName=SCHEDULE_GROUP) for each in found]
 
     def request(self, method: str, path: str, body: object = None, **more: Any) -> tuple[int, dict[str, Any], Any]:
         """Status, headers and parsed body of one API call."""
@@ -79,7 +120,8 @@ class World:
 
     def rules(self) -> dict[str, str]:
         """The schedule of every rule by its name."""
-        return {rule["Name"]: rule["ScheduleExpression"] for rule in self.events.list_rules()["Rules"]}
+        pages = self.events.get_paginator("list_rules").paginate()
+        return {rule["Name"]: rule["ScheduleExpression"] for page in pages for rule in page["Rules"]}
 
     def items(self, table: str) -> list[dict[str, Any]]:
         return self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]

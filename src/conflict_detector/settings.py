@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from appointments.reminders import Backend
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,6 +21,9 @@ class Settings:
     retention: timedelta
     reminder_sender_arn: str
     dead_letter_queue_arn: str
+    reminder_backend: Backend
+    schedule_group: str
+    scheduler_role_arn: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -29,4 +34,7 @@ class Settings:
             retention=timedelta(days=int(env["RETENTION_DAYS"])),
             reminder_sender_arn=env["REMINDER_SENDER_ARN"],
             dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
+            reminder_backend=Backend(env["REMINDER_BACKEND"]),
+            schedule_group=env["REMINDER_SCHEDULE_GROUP"],
+            scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
         )

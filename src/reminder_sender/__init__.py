@@ -1,1 +1,1 @@
-"""The function behind the EventBridge rules: sends each reminder once, then removes its rule."""
+"""The two functions that send reminders: one behind the timers, and the sweep behind a five-minute rule."""

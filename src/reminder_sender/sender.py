@@ -1,4 +1,4 @@
-"""The use case: send one reminder once, however often its event arrives, and remove its rule."""
+"""The use case: send one reminder once, however often its event arrives, and remove its timer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from appointments.model import Appointment, Reminder, ReminderState, Status
-from appointments.reminders import remove_rule, rule_name
+from appointments.reminders import Backend, remove_rule, rule_name
 from appointments.table import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
 from appointments.times import from_utc_text, to_utc_text
@@ -31,16 +31,22 @@ LEASE = timedelta(seconds=40)
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """The event of a rule: which reminder, and when it was due as the rule knew it."""
+    """The event of a timer: which reminder, and when it was due as the timer knew it."""
 
     appointment_id: str
     offset: str
     due_at: datetime
+    backend: Backend = Backend.RULES
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Firing:
-        """Raises KeyError or ValueError for what no rule of ours sends."""
-        return cls(event["appointmentId"], event["reminder"], from_utc_text(event["dueAt"]))
+        """Raises KeyError or ValueError for what no timer of ours sends."""
+        return cls(
+            event["appointmentId"],
+            event["reminder"],
+            from_utc_text(event["dueAt"]),
+            Backend(event.get("backend", Backend.RULES)),
+        )
 
     @property
     def rule_name(self) -> str:
@@ -58,12 +64,18 @@ class ReminderSender:
     clock: Callable[[], datetime]
 
     def send(self, firing: Firing) -> None:
-        """Send the reminder if it is still wanted and nobody has sent it; then remove its rule.
+        """Send the reminder if it is still wanted and nobody has sent it; then remove its timer.
 
         Whatever AWS call fails raises, so that Lambda repeats the event and at last hands it to the
         dead-letter queue; every step is safe to repeat.
         """
-        appointment = self.table.get_appointment(firing.appointment_id)
+        self._send(firing, self.table.get_appointment(firing.appointment_id), recovery=None)
+
+    def recover(self, firing: Firing, appointment: Appointment) -> None:
+        """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""
+        self._send(firing, appointment, recovery="its timer did not get it sent")
+
+    def _send(self, firing: Firing, appointment: Appointment | None, recovery: str | None) -> None:
         reason = _reason_to_skip(appointment, firing)
         if reason or appointment is None:
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
@@ -72,10 +84,14 @@ class ReminderSender:
             return
         reminder = appointment.reminder(firing.offset)
         assert reminder is not None  # noqa: S101 - _reason_to_skip has seen it
-        claimed = self._claim(firing, reminder)
-        if claimed is None:
+        held = self._claim(firing, reminder)
+        if held is None:
             return
-        held, mine = claimed
+        mine = held.reminder(firing.offset)
+        assert mine is not None  # noqa: S101 - the claim's condition has seen it
+        if reminder.state is ReminderState.SENDING:
+            # Somebody claimed it and fell silent, perhaps after publishing: the one ambiguous window.
+            recovery = "a sender did not finish it; it may arrive twice"
         now = self.clock()
         if now >= held.interval.start:
             self.table.settle_reminder(held, replace(mine, state=ReminderState.MISSED))
@@ -85,32 +101,22 @@ class ReminderSender:
                 lateness_ms=_milliseconds(now - mine.due_at),
             )
         else:
-            self._publish(held, mine)
+            self._publish(held, mine, recovery)
         self._clean(firing)
 
-    def _claim(self, firing: Firing, reminder: Reminder) -> tuple[Appointment, Reminder] | None:
+    def _claim(self, firing: Firing, reminder: Reminder) -> Appointment | None:
         """Take the reminder under a lease, or return None where another sender holds it."""
         now = self.clock()
         try:
-            held = self.table.claim_reminder(
+            return self.table.claim_reminder(
                 firing.appointment_id, reminder, claim=str(uuid.uuid4()), lease=LEASE, now=now
             )
         except ReminderClaimLostError:
             # Whoever holds it removes the rule when done; should it die, its own event is repeated.
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="claimed by another")
             return None
-        mine = held.reminder(firing.offset)
-        assert mine is not None  # noqa: S101 - the claim's condition has seen it
-        if reminder.state is ReminderState.SENDING:
-            # Somebody claimed it and fell silent, perhaps after publishing: this is the one ambiguous window.
-            logger.warning(
-                "Reminder taken over from a sender that did not finish; it may arrive twice",
-                event_type=EventType.REMINDER_RECOVERED,
-                attempts=mine.attempts,
-            )
-        return held, mine
 
-    def _publish(self, held: Appointment, mine: Reminder) -> None:
+    def _publish(self, held: Appointment, mine: Reminder, recovery: str | None) -> None:
         try:
             message_id = self._to_topic(held, mine)
         except ClientError:
@@ -127,6 +133,13 @@ class ReminderSender:
             due_at=to_utc_text(mine.due_at),
             lateness_ms=_milliseconds(sent_at - mine.due_at),
         )
+        if recovery:
+            logger.warning(
+                "Reminder recovered",
+                event_type=EventType.REMINDER_RECOVERED,
+                reason=recovery,
+                attempts=mine.attempts,
+            )
 
     def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
         attributes = {
@@ -146,6 +159,8 @@ class ReminderSender:
         return answer["MessageId"]
 
     def _clean(self, firing: Firing) -> None:
+        if firing.backend is Backend.SCHEDULER:
+            return  # a schedule deletes itself once it has fired
         if remove_rule(self.events(), firing.rule_name):
             logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=firing.rule_name)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def clients() -> dict[str, Any]:
     """Made once: a client costs more than the whole of most tests."""
     session = boto3.Session(region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
-    return {name: session.client(name) for name in ("dynamodb", "events", "sns", "sqs")}
+    return {name: session.client(name) for name in ("dynamodb", "events", "scheduler", "sns", "sqs")}
 
 
 @pytest.fixture
@@ -30,9 +30,11 @@ def world(clients: dict[str, Any]) -> Iterator[World]:
         world = World(clients)
         for client in clients.values():
             client.meta.events.register("before-call", world.before_call)
+            client.meta.events.register("after-call", world.after_call)
         yield world
         for client in clients.values():
             client.meta.events.unregister("before-call", world.before_call)
+            client.meta.events.unregister("after-call", world.after_call)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from appointments.reminders import RULE_PREFIX, rule_name
 from appointments.table import DUE_INDEX, USER_INDEX
 from appointments.telemetry import EventType
 from reminder_sender.sender import LEASE
+from reminder_sender.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, stage_parameters, template, transformed
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -23,8 +24,23 @@ FILTERS = resources("AWS::Logs::MetricFilter")
 PATTERN = re.compile(r'\{ \$\.event_type = "([A-Z_]+)" \}')
 
 
+# Modules of the reminder sender's package that only one of its two functions uses.
+OF_ONE_FUNCTION = {
+    "reminder_sender.app": {"reminder_sender/app.py", "reminder_sender/settings.py"},
+    "reminder_sender.sweep_app": {f"reminder_sender/sweep{part}.py" for part in ("", "_app", "_settings")},
+}
+
+
 def sources(package: str) -> str:
     return "\n".join(path.read_text() for path in sorted((ROOT / "src" / package).glob("*.py")))
+
+
+def sources_behind(handler: str) -> str:
+    """The function's own package, without what is another function's."""
+    module = handler.rpartition(".")[0]
+    foreign = {path for other, paths in OF_ONE_FUNCTION.items() if other != module for path in paths}
+    own = sorted((ROOT / "src" / module.partition(".")[0]).glob("*.py"))
+    return "\n".join(path.read_text() for path in own if str(path.relative_to(ROOT / "src")) not in foreign)
 
 
 # --- handlers that do not import ---------------------------------------------------------------------
@@ -40,8 +56,7 @@ def test_every_handler_imports_without_aws_and_without_settings(name: str) -> No
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_round(name: str) -> None:
-    package = FUNCTIONS[name]["Properties"]["Handler"].split(".")[0]
-    read = set(re.findall(r'env\["([A-Z_]+)"\]', sources(package)))
+    read = set(re.findall(r'env\["([A-Z_]+)"\]', sources_behind(FUNCTIONS[name]["Properties"]["Handler"])))
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
@@ -79,9 +94,12 @@ def test_every_filter_pattern_is_valid(name: str) -> None:
 def test_filters_and_code_name_the_same_events() -> None:
     """Of each function: what its filters count, its code logs, and the other way round."""
     emitted = {
-        "ConflictDetectorLogGroup": set(re.findall(r"EventType\.([A-Z_]+)", sources("conflict_detector"))),
-        "ReminderSenderLogGroup": set(re.findall(r"EventType\.([A-Z_]+)", sources("reminder_sender"))),
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: set(
+            re.findall(r"EventType\.([A-Z_]+)", sources_behind(function["Properties"]["Handler"]))
+        )
+        for function in FUNCTIONS.values()
     }
+    assert len(emitted) == len(FUNCTIONS)
     counted: dict[str, set[str]] = {group: set() for group in emitted}
     for resource in FILTERS.values():
         match = PATTERN.fullmatch(resource["Properties"]["FilterPattern"])
@@ -113,41 +131,73 @@ def statements() -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+# IAM knows no resource for these but "*".
+LISTS_A_WHOLE_BUS = {"events:ListRules", "events:ListRuleNamesByTarget"}
+
+
 @pytest.mark.parametrize(("sid", "statement"), statements())
 def test_no_policy_is_broad(sid: str, statement: dict[str, Any]) -> None:
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions), sid
-    # The one wildcard: rules are made at run time, so only the beginning of their names is known.
+    if set(actions) <= LISTS_A_WHOLE_BUS:
+        return
+    # The one wildcard: timers are made at run time, so only the beginning of their names is known.
     resource = json.dumps(statement["Resource"])
-    assert "*" not in resource.replace(f":rule/{RULE_PREFIX}-*", ""), sid
+    for known in (f":rule/{RULE_PREFIX}-*", f":schedule/${{ReminderScheduleGroup}}/{RULE_PREFIX}-*"):
+        resource = resource.replace(known, "")
+    assert "*" not in resource, sid
 
 
 def test_functions_have_roles_of_their_own_and_no_managed_policies() -> None:
+    used = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
+    assert len(set(used)) == len(FUNCTIONS)
     for stage in STAGES:
-        roles = [r for r in transformed(stage).values() if r["Type"] == "AWS::IAM::Role"]
-        assert len(roles) == len(FUNCTIONS)
-        assert not any("ManagedPolicyArns" in role["Properties"] for role in roles)
+        roles = {name: r for name, r in transformed(stage).items() if r["Type"] == "AWS::IAM::Role"}
+        assert roles.keys() == {*used, "ReminderSchedulerRole"}
+        assert not any("ManagedPolicyArns" in role["Properties"] for role in roles.values())
 
 
-@pytest.mark.parametrize(
-    ("role", "packages"),
-    [("ConflictDetectorRole", ("conflict_detector",)), ("ReminderSenderRole", ("reminder_sender",))],
-)
-def test_a_role_is_passed_only_where_iam_pass_role_is_granted(role: str, packages: tuple[str, ...]) -> None:
-    """EventBridge needs no role to invoke a function; should code ever pass one, its policy must say so."""
-    passes = any("RoleArn" in sources(package) for package in (*packages, "appointments"))
-    assert ("iam:PassRole" in json.dumps(resources("AWS::IAM::Role")[role])) == passes
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_is_passed_only_by_those_who_make_schedules_and_only_to_them(name: str) -> None:
+    """EventBridge needs no role to invoke a function by a rule; Scheduler does, and takes no other than its own."""
+    role = resources("AWS::IAM::Role")[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
+    granted = {
+        json.dumps(s["Action"]): s for p in role["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]
+    }
+    makes_schedules = "Schedules(" in sources_behind(FUNCTIONS[name]["Properties"]["Handler"])
+    assert any("scheduler:CreateSchedule" in actions for actions in granted) == makes_schedules
+    assert ('"iam:PassRole"' in granted) == makes_schedules
+    if makes_schedules:
+        statement = granted['"iam:PassRole"']
+        assert statement["Resource"] == {"Fn::GetAtt": ["ReminderSchedulerRole", "Arn"]}
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def test_schedules_may_invoke_the_sender_and_nothing_else() -> None:
+    role = resources("AWS::IAM::Role")["ReminderSchedulerRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["ReminderScheduleGroup", "Arn"]}
+    granted = {
+        json.dumps(s["Action"]): s["Resource"]["Fn::GetAtt"][0]
+        for s in role["Policies"][0]["PolicyDocument"]["Statement"]
+    }
+    assert granted == {
+        '"lambda:InvokeFunction"': "ReminderSenderFunction",
+        '"sqs:SendMessage"': "ReminderDeliveryDeadLetterQueue",
+        '["kms:GenerateDataKey", "kms:Decrypt"]': "MessagingKey",
+    }
 
 
 def test_eventbridge_may_invoke_the_sender_for_reminder_rules_only() -> None:
-    permissions = [
-        p["Properties"]
+    permissions = {
+        p["Properties"]["FunctionName"]["Ref"]: p["Properties"]["SourceArn"]
         for p in transformed().values()
         if p["Type"] == "AWS::Lambda::Permission" and p["Properties"]["Principal"] == "events.amazonaws.com"
-    ]
-    (permission,) = permissions
-    assert permission["FunctionName"] == {"Ref": "ReminderSenderFunction"}
-    assert permission["SourceArn"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
+    }
+    assert permissions.keys() == {"ReminderSenderFunction", "ReminderSweepFunction"}
+    assert permissions["ReminderSenderFunction"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
+    assert permissions["ReminderSweepFunction"] == {"Fn::GetAtt": ["ReminderSweepRule", "Arn"]}
     assert rule_name("id", "1h").startswith(f"{RULE_PREFIX}-")
 
 
@@ -160,8 +210,23 @@ def test_reminders_that_fail_end_in_a_dead_letter_queue() -> None:
     assert failure["Destination"]["Fn::GetAtt"][0] in resources("AWS::SQS::Queue")
     delivery = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
     assert delivery["REMINDER_DEAD_LETTER_QUEUE_ARN"]["Fn::GetAtt"][0] in resources("AWS::SQS::Queue")
-    (policy,) = resources("AWS::SQS::QueuePolicy").values()
+    policy = resources("AWS::SQS::QueuePolicy")["ReminderDeliveryDeadLetterQueuePolicy"]
     assert policy["Properties"]["Queues"] == [{"Ref": "ReminderDeliveryDeadLetterQueue"}]
+
+
+def test_the_sweep_runs_every_five_minutes_and_ends_before_the_next() -> None:
+    (rule,) = resources("AWS::Events::Rule").values()
+    assert rule["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
+    assert rule["Properties"]["State"] == "ENABLED"
+    (target,) = rule["Properties"]["Targets"]
+    assert target["Arn"]["Fn::GetAtt"] == ["ReminderSweepFunction", "Arn"]
+    sweep = FUNCTIONS["ReminderSweepFunction"]["Properties"]
+    assert STOP_SENDING < sweep["Timeout"] < 300
+    # No queue of the sender's: sending a sweep's event to the sender again would mean nothing.
+    failure = sweep["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
+    assert target["DeadLetterConfig"]["Arn"] == failure == {"Fn::GetAtt": ["ReminderSweepDeadLetterQueue", "Arn"]}
+    policy = resources("AWS::SQS::QueuePolicy")["ReminderSweepDeadLetterQueuePolicy"]
+    assert policy["Properties"]["Queues"] == [{"Ref": "ReminderSweepDeadLetterQueue"}]
 
 
 def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> None:

@@ -1,0 +1,230 @@
+"""The use case: every few minutes, do what no timer did.
+
+Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
+overdue in it, gives timers to those due soon that have none, and removes rules whose minute has passed. Every
+step is safe to repeat and to break off: what one sweep leaves, the next one finds.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments.errors import SchedulerError
+from appointments.model import Appointment, Reminder, ReminderState, Status
+from appointments.reminders import Backend, rule_name
+from appointments.table import REMINDER_SHARDS, ReminderClaimLostError
+from appointments.telemetry import EventType, logger
+from appointments.times import floor_to_minute, to_utc_text
+from reminder_sender.sender import Firing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from appointments.reminders import ReminderTimers
+    from appointments.table import SchedulerTable
+    from reminder_sender.sender import ReminderSender
+
+# A timer fires within the minute, and its sender needs a moment; before this the sweep keeps out of the way.
+GRACE = timedelta(minutes=2)
+# Two sweeps see each reminder before it is due.
+ARM_AHEAD = timedelta(minutes=10)
+# A rule that is late by more than this will not fire any more.
+DEAD_AFTER = timedelta(minutes=5)
+# Seconds left of the function's time at which to stop sending, and to stop altogether. The first leaves room
+# for the rules; both leave room for what is under way, whose calls take 3 s and are tried 3 times.
+STOP_SENDING = 60.0
+STOP = 30.0
+
+
+class SweepIncompleteError(SchedulerError):
+    """Something failed; each failure is logged, and this makes the invocation fail where alarms see it."""
+
+
+class Due(NamedTuple):
+    """An open reminder of an appointment, as it was read."""
+
+    appointment: Appointment
+    reminder: Reminder
+
+    @property
+    def rule_name(self) -> str:
+        return rule_name(self.appointment.appointment_id, self.reminder.offset)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a sweep did. Threads add to it: `append` is atomic."""
+
+    overdue: list[str] = field(default_factory=list)
+    soon: list[Due] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Sweeps over collaborators that a test can bring along; `workers` shards are worked on at once."""
+
+    table: SchedulerTable
+    sender: ReminderSender
+    timers: ReminderTimers
+    clock: Callable[[], datetime]
+    workers: int = REMINDER_SHARDS
+
+    def run(self, seconds_left: Callable[[], float]) -> None:
+        """One sweep. Raises SweepIncompleteError at its end where anything failed."""
+        now = self.clock()
+        tally = Tally()
+        # A thread per shard: a shard full of failures holds up no other.
+        with ThreadPoolExecutor(self.workers) as pool:
+            list(pool.map(lambda shard: self._sweep_shard(shard, now, tally, seconds_left), range(REMINDER_SHARDS)))
+        try:
+            self._tend_rules(now, tally, seconds_left)
+        except Exception:  # noqa: BLE001 - reported at the end
+            _fail(tally, "rules")
+        logger.info(
+            "Sweep done",
+            overdue=len(tally.overdue),
+            due_soon=len(tally.soon),
+            failed=len(tally.failed),
+            unfinished=len(tally.unfinished),
+        )
+        if tally.failed:
+            raise SweepIncompleteError(f"{len(tally.failed)} failures")
+
+    def _sweep_shard(self, shard: int, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
+        """Work through one partition of the due index, the longest overdue first."""
+        try:
+            for appointment_id in self.table.due_appointments(shard, now + ARM_AHEAD):
+                if seconds_left() < STOP_SENDING:
+                    tally.unfinished.append(f"shard {shard}")
+                    return
+                logger.thread_safe_append_keys(appointment_id=appointment_id)
+                try:
+                    self._sweep_appointment(appointment_id, now, tally)
+                except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
+                    _fail(tally, appointment_id)
+                finally:
+                    logger.thread_safe_clear_keys()
+        except Exception:  # noqa: BLE001 - nor must a shard that cannot be read
+            _fail(tally, f"shard {shard}")
+
+    def _sweep_appointment(self, appointment_id: str, now: datetime, tally: Tally) -> None:
+        appointment = self.table.get_appointment(appointment_id)
+        if appointment is None:
+            return  # gone since the index was written
+        errors: list[Exception] = []
+        for reminder in appointment.reminders:
+            if not reminder.is_open or _is_held(reminder, self.clock()):
+                continue
+            logger.thread_safe_append_keys(reminder=reminder.offset)
+            try:
+                if appointment.status is Status.CANCELLED:
+                    self._skip(appointment, reminder)
+                elif reminder.due_at <= now - GRACE:
+                    tally.overdue.append(appointment_id)
+                    self.sender.recover(Firing(appointment_id, reminder.offset, reminder.due_at), appointment)
+                elif now < reminder.due_at <= now + ARM_AHEAD:
+                    tally.soon.append(Due(appointment, reminder))
+            except Exception as exc:  # noqa: BLE001 - the appointment's other reminder may be fine
+                errors.append(exc)
+        if errors:
+            raise ExceptionGroup("reminders failed", errors)
+
+    def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
+        try:
+            self.table.skip_reminder(appointment, reminder)
+        except ReminderClaimLostError:
+            return  # its sender came back to life
+        logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="cancelled")
+
+    def _tend_rules(self, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
+        """Give timers to those due soon that have none, and remove rules that will never fire again.
+
+        The bus is listed as a whole, at most three calls each for names and aims of its 300 rules, rather than asked
+        once per reminder: dead rules can be found in no other way.
+        """
+        rules = self.timers.rules()
+        minutes = rules.minutes()
+        aimed = rules.aimed() if tally.soon else set()
+        unarmed = [
+            due
+            for due in tally.soon
+            if due.rule_name not in aimed or not _fires_in_time(minutes.get(due.rule_name), due.reminder)
+        ]
+        if unarmed:
+            self.timers.schedules()  # clients are made on one thread, not on many at once
+            # EventBridge takes some 50 management calls a second, which one thread keeps below; Scheduler takes more.
+            workers = self.workers if self.timers.backend is Backend.SCHEDULER else 1
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(lambda due: self._arm(due, now, tally, seconds_left), unarmed))
+        for name, minute in minutes.items():
+            if seconds_left() < STOP:
+                tally.unfinished.append("dead rules")
+                return
+            if minute + DEAD_AFTER < now:
+                try:
+                    self._remove_dead(name, minute)
+                except Exception:  # noqa: BLE001 - reported at the end; the other rules may go
+                    _fail(tally, name)
+
+    def _arm(self, due: Due, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
+        if seconds_left() < STOP:
+            tally.unfinished.append(due.rule_name)
+            return
+        try:
+            if _fires_in_time(self.timers.schedules().minute(due.rule_name), due.reminder):
+                return
+        except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
+            _fail(tally, due.rule_name)
+        for outcome in self.timers.arm(due.appointment, now, reminders=[due.reminder], deadline=STOP):
+            keys = {
+                "appointment_id": due.appointment.appointment_id,
+                "reminder": outcome.reminder.offset,
+                "rule_name": outcome.rule_name,
+                "backend": outcome.backend,
+                "due_at": to_utc_text(outcome.reminder.due_at),
+            }
+            if outcome.error is None and outcome.backend is self.timers.backend:
+                logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
+            elif outcome.error is None:
+                logger.info(
+                    "Reminder scheduled outside the bus, which is full",
+                    event_type=EventType.REMINDER_OVERFLOW,
+                    extra=keys,
+                )
+            else:
+                # No timer, but not lost: the sweep after its due time sends it.
+                tally.failed.append(due.rule_name)
+                logger.error(
+                    "Reminder not scheduled",
+                    event_type=EventType.REMINDER_SCHEDULE_ERROR,
+                    exc_info=outcome.error,
+                    extra=keys,
+                )
+
+    def _remove_dead(self, name: str, dead: datetime) -> None:
+        """Remove a rule whose minute has passed, unless it was armed anew since it was listed."""
+        rules = self.timers.rules()
+        if rules.minute(name) == dead and rules.remove(name):
+            logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=name)
+
+
+def _fires_in_time(minute: datetime | None, reminder: Reminder) -> bool:
+    """Whether a timer for that minute is one for this reminder as it is due now, or put off by LEAD."""
+    return minute is not None and timedelta() <= minute - floor_to_minute(reminder.due_at) <= timedelta(minutes=1)
+
+
+def _is_held(reminder: Reminder, now: datetime) -> bool:
+    """Whether a sender has the reminder in hands at this moment."""
+    lease = reminder.lease_until
+    return reminder.state is ReminderState.SENDING and lease is not None and now < lease
+
+
+def _fail(tally: Tally, what: str) -> None:
+    tally.failed.append(what)
+    logger.exception("Sweep met a failure", event_type=EventType.REMINDER_ERROR, failed=what)

@@ -1,0 +1,60 @@
+"""The reminder sweep: the Lambda function that one rule starts every five minutes."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from appointments.aws import client
+from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.table import SchedulerTable
+from appointments.telemetry import EventType, logger
+from reminder_sender.sender import ReminderSender
+from reminder_sender.sweep import Sweep, SweepIncompleteError
+from reminder_sender.sweep_settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@logger.inject_lambda_context(clear_state=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Sweep once. Fails where anything in it failed, after everything else was done."""
+    try:
+        _sweep().run(lambda: context.get_remaining_time_in_millis() / 1000)
+    except SweepIncompleteError:
+        raise  # its failures are logged, each by itself
+    except Exception:
+        logger.exception("Sweep failed", event_type=EventType.REMINDER_ERROR)
+        raise
+
+
+@cache
+def _sweep() -> Sweep:
+    settings = Settings.from_env(os.environ)
+    table = SchedulerTable(client("dynamodb"), settings.appointments_table, settings.calendars_table)
+    events = client("events")
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    return Sweep(
+        table=table,
+        sender=ReminderSender(table, client("sns"), lambda: events, settings.notification_topic_arn, clock),
+        timers=ReminderTimers(
+            cache(lambda: Rules(events, settings.reminder_sender_arn, settings.dead_letter_queue_arn)),
+            cache(
+                lambda: Schedules(
+                    client("scheduler"),
+                    settings.reminder_sender_arn,
+                    settings.dead_letter_queue_arn,
+                    settings.schedule_group,
+                    settings.scheduler_role_arn,
+                )
+            ),
+            settings.reminder_backend,
+        ),
+        clock=clock,
+    )

@@ -1,0 +1,397 @@
+"""The sweep on moto: what no timer did, it does; and it reads what is due, never more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appointments.model import ReminderState, Status
+from appointments.reminders import Backend
+from appointments.table import REMINDER_SHARDS, ReminderClaimLostError, appointment_to_item
+from reminder_sender.sender import LEASE
+from reminder_sender.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
+from world import KilledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from appointments.model import Appointment
+    from world import World
+
+    LogLines = Callable[[], list[dict[str, Any]]]
+
+DUE = datetime.fromisoformat("2030-01-15T08:00:00Z")  # of the 1h reminder of what `booked` books
+
+
+@pytest.fixture
+def booked(world: World) -> dict[str, Any]:
+    """An appointment whose reminder is never fired by its rule."""
+    _, body = world.book("9:00", "10:00", user="anna", reminders=["1h"])
+    return body
+
+
+def stored(world: World, body: dict[str, Any]) -> Appointment:
+    appointment = world.table.get_appointment(body["appointmentId"])
+    assert appointment
+    return appointment
+
+
+def state(world: World, body: dict[str, Any], offset: str = "1h") -> str:
+    reminder = stored(world, body).reminder(offset)
+    assert reminder
+    return reminder.state
+
+
+def names(lines: list[dict[str, Any]]) -> list[str]:
+    return [line["event_type"] for line in lines if "event_type" in line]
+
+
+def rewrite(world: World, body: dict[str, Any], **changes: Any) -> None:
+    """Change a stored appointment behind the API's back."""
+    changed = replace(stored(world, body), **changes)
+    world.dynamodb.put_item(TableName="AppointmentsTable", Item=appointment_to_item(changed, timedelta(days=1)))
+
+
+# --- what is overdue ---------------------------------------------------------------------------------
+
+
+def test_an_overdue_reminder_is_sent_once_and_its_rule_goes(
+    world: World, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    events_of()
+    world.now = DUE + GRACE
+    world.sweep()
+    world.sweep()
+    assert len(world.inbox()) == 1
+    assert (state(world, booked), world.rules()) == ("sent", {})
+    lines = events_of()
+    assert names(lines) == ["REMINDER_SENT", "REMINDER_RECOVERED", "RULE_CLEANED"]
+    assert lines[0]["lateness_ms"] == GRACE / timedelta(milliseconds=1)
+    assert {line["appointment_id"] for line in lines if "event_type" in line} == {booked["appointmentId"]}
+
+
+def test_a_reminder_that_is_just_due_is_left_to_its_timer(world: World, booked: dict[str, Any]) -> None:
+    world.now = DUE + GRACE - timedelta(seconds=1)
+    world.sweep()
+    assert (world.inbox(), state(world, booked), len(world.rules())) == ([], "pending", 1)
+
+
+def test_the_rule_that_fires_after_the_sweep_sends_nothing(world: World, booked: dict[str, Any]) -> None:
+    world.now = DUE + GRACE
+    world.sweep()
+    world.fire(booked)
+    assert len(world.inbox()) == 1
+
+
+def test_refused_by_eventbridge_it_is_sent_all_the_same(world: World, events_of: LogLines) -> None:
+    with world.failing("PutRule"):
+        status, body = world.book("9:00", "10:00", reminders=["1h"])
+    assert status == 201
+    assert "REMINDER_SCHEDULE_ERROR" in names(events_of())
+    world.now = DUE + GRACE
+    world.sweep()
+    assert len(world.inbox()) == 1
+    assert state(world, body) == "sent"
+
+
+def test_begun_is_missed_and_not_sent_late(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
+    world.now = DUE + timedelta(hours=1)
+    world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "missed")
+    assert "REMINDER_MISSED" in names(events_of())
+
+
+def test_a_reminder_in_a_senders_hands_is_left_to_it(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
+    world.now = DUE + GRACE
+    world.dying("Publish", after=True)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    events_of()
+    world.sweep()
+    assert (len(world.inbox()), state(world, booked)) == (1, "sending")
+    assert names(events_of()) == []
+    world.now += LEASE
+    world.sweep()
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+    assert "REMINDER_RECOVERED" in names(events_of())
+
+
+def test_the_reminder_of_a_dead_sender_is_skipped_where_the_appointment_was_cancelled(
+    world: World, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    world.now = DUE
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    world.request("DELETE", f"/appointments/{booked['appointmentId']}")
+    assert state(world, booked) == "sending"
+    events_of()
+    world.now += LEASE
+    world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "skipped")
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+    assert names(events_of()) == ["REMINDER_SKIPPED"]
+
+
+def test_an_open_reminder_of_a_cancelled_appointment_is_skipped(world: World, booked: dict[str, Any]) -> None:
+    rewrite(world, booked, status=Status.CANCELLED)
+    world.now = DUE + GRACE
+    world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "skipped")
+
+
+def test_a_sender_that_finishes_after_all_is_not_overwritten(world: World, booked: dict[str, Any]) -> None:
+    """It was taken for dead, the appointment is cancelled, and its record comes a moment before the sweep's."""
+    reminder = stored(world, booked).reminder("1h")
+    assert reminder
+    held = world.table.claim_reminder(booked["appointmentId"], reminder, claim="slow", lease=LEASE, now=DUE)
+    world.request("DELETE", f"/appointments/{booked['appointmentId']}")
+    seen = stored(world, booked)
+    mine = held.reminder("1h")
+    assert mine
+    world.table.settle_reminder(held, replace(mine, state=ReminderState.SENT))
+    with pytest.raises(ReminderClaimLostError):
+        world.table.skip_reminder(seen, seen.reminders[0])
+    assert state(world, booked) == "sent"
+
+
+# --- what fails --------------------------------------------------------------------------------------
+
+
+def test_one_poisonous_appointment_starves_nobody(world: World, events_of: LogLines) -> None:
+    bodies = [world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])[1] for n in range(3 * REMINDER_SHARDS)]
+    poisoned = bodies[0]["appointmentId"]
+    world.dynamodb.update_item(
+        TableName="AppointmentsTable",
+        Key={"appointmentId": {"S": poisoned}},
+        UpdateExpression="REMOVE details SET nextReminderAt = :first",
+        ExpressionAttributeValues={":first": {"S": "2030-01-01T00:00:00Z"}},
+    )
+    world.now = DUE + GRACE
+    events_of()
+    with pytest.raises(SweepIncompleteError, match="1 failures"):
+        world.sweep()
+    assert len(world.inbox()) == len(bodies) - 1
+    (error,) = [line for line in events_of() if line.get("event_type") == "REMINDER_ERROR"]
+    assert error["appointment_id"] == poisoned
+
+
+def test_an_unreadable_shard_fails_the_sweep_and_nothing_else(world: World, booked: dict[str, Any]) -> None:
+    with world.failing("Query", times=REMINDER_SHARDS - 1), pytest.raises(SweepIncompleteError):
+        world.sweep()
+    with world.failing("ListRules", times=1):
+        world.now = DUE + GRACE
+        with pytest.raises(SweepIncompleteError):
+            world.sweep()
+    assert state(world, booked) == "sent"
+
+
+def test_it_stops_in_time_and_goes_on_next_time(world: World, events_of: LogLines) -> None:
+    """After an outage of hours there is more than one sweep can do."""
+    bodies = [world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])[1] for n in range(12)]
+    world.now = DUE + GRACE
+    one_at_a_time = replace(world.sweeper, workers=1)
+    for sweep in range(1, 4):
+        left = iter([270.0] * 4 + [59.0] * 1000)
+        one_at_a_time.run(lambda left=left: next(left))
+        assert len([body for body in bodies if state(world, body) == "sent"]) == 4 * sweep
+    assert len(world.inbox()) == 12
+    assert any(line.get("unfinished") for line in events_of())
+
+
+def test_many_pages_of_one_shard(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appointments.table.DUE_PAGE", 2)
+    monkeypatch.setattr("appointments.table.reminder_shard", lambda _: 3)
+    for n in range(7):
+        world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])
+    world.now = DUE + GRACE
+    world.sweep()
+    assert len(world.inbox()) == 7
+
+
+# --- what it costs -----------------------------------------------------------------------------------
+
+
+def test_future_reminders_cost_nothing(world: World) -> None:
+    """With none due, the reading is that of empty queries, however many are still to come."""
+    units: list[float] = []
+    original = world.dynamodb.query
+
+    def measured(**kwargs: Any) -> Any:
+        answer = original(**kwargs, ReturnConsumedCapacity="TOTAL")
+        units.append(answer["ConsumedCapacity"]["CapacityUnits"])
+        assert answer["ScannedCount"] == 0
+        return answer
+
+    world.dynamodb.query = measured
+    try:
+        world.calls.clear()
+        world.sweep()
+        calls_when_empty, units_when_empty = sorted(world.calls), sorted(units)
+        # Without their rules, whose listing grows by one call per 100 and ends at 300.
+        with world.failing("PutRule"):
+            for n in range(150):
+                world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])
+        world.calls.clear()
+        units.clear()
+        world.sweep()
+    finally:
+        world.dynamodb.query = original
+    assert sorted(world.calls) == calls_when_empty == ["ListRules"] + ["Query"] * REMINDER_SHARDS
+    assert sorted(units) == units_when_empty
+
+
+# --- what is due soon --------------------------------------------------------------------------------
+
+
+def test_due_soon_without_a_rule_gets_one(world: World, events_of: LogLines) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    events_of()
+    world.now = DUE - ARM_AHEAD - timedelta(seconds=1)
+    world.sweep()
+    assert world.rules() == {}
+    world.now = DUE - ARM_AHEAD
+    world.sweep()
+    assert world.rules() == {f"appointment-reminder-1h-{body['appointmentId']}": "cron(0 8 15 1 ? 2030)"}
+    assert names(events_of()) == ["REMINDER_SCHEDULED"]
+    world.fire(body)
+    assert len(world.inbox()) == 1
+
+
+def test_due_soon_with_its_timer_is_left_alone(world: World, booked: dict[str, Any]) -> None:
+    world.now = DUE - timedelta(minutes=5)
+    world.calls.clear()
+    world.sweep()
+    assert sorted({*world.calls}) == ["GetItem", "ListRuleNamesByTarget", "ListRules", "Query"]
+
+
+@pytest.mark.parametrize("operation", ["PutTargets", "PutRule"])
+def test_a_rule_that_was_half_made_or_half_moved_is_made_anew(world: World, operation: str) -> None:
+    _, body = world.book("11:00", "12:00", reminders=["1h"])
+    with world.failing(operation):
+        path = f"/appointments/{body['appointmentId']}"
+        changed = {"startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T10:00:00Z"}
+        status, _, moved = world.request("PATCH", path, changed)
+        assert status == 200
+        if operation == "PutTargets":  # as after a booking, where the rule had no target before
+            world.events.remove_targets(
+                Rule=f"appointment-reminder-1h-{body['appointmentId']}", Ids=["reminder-sender"]
+            )
+    world.now = DUE - timedelta(minutes=5)
+    world.sweep()
+    assert set(world.rules().values()) == {"cron(0 8 15 1 ? 2030)"}
+    world.fire(moved)
+    assert len(world.inbox()) == 1
+
+
+def test_failing_to_arm_is_reported_and_the_reminder_is_sent_later(world: World, events_of: LogLines) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+        events_of()
+        world.now = DUE - timedelta(minutes=5)
+        with pytest.raises(SweepIncompleteError):
+            world.sweep()
+    assert names(events_of()) == ["REMINDER_SCHEDULE_ERROR"]
+    world.now = DUE + GRACE
+    world.sweep()
+    assert (len(world.inbox()), state(world, body)) == (1, "sent")
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_a_schedule_is_a_timer_too(world: World, backend: Backend) -> None:
+    world.timers.backend = Backend.SCHEDULER
+    world.book("9:00", "10:00", reminders=["1h"])
+    world.timers.backend = backend
+    world.now = DUE - timedelta(minutes=5)
+    world.calls.clear()
+    world.sweep()
+    assert "GetSchedule" in world.calls
+    assert not {"PutRule", "CreateSchedule", "UpdateSchedule"} & {*world.calls}
+
+
+# --- dead rules --------------------------------------------------------------------------------------
+
+
+def test_a_rule_whose_minute_has_passed_is_removed(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
+    with world.failing("RemoveTargets"), pytest.raises(Exception, match="made to fail"):
+        world.fire(booked)
+    assert len(world.rules()) == 1
+    events_of()
+    world.now = DUE + timedelta(minutes=5)
+    world.sweep()
+    assert len(world.rules()) == 1  # EventBridge may still be at it
+    world.now += timedelta(minutes=1)
+    world.sweep()
+    assert world.rules() == {}
+    assert names(events_of()) == ["RULE_CLEANED"]
+
+
+def test_other_peoples_rules_stay(world: World) -> None:
+    for name, expression in (("nightly", "cron(0 1 1 1 ? 2020)"), ("appointment-reminder-sweep", "rate(5 minutes)")):
+        world.events.put_rule(Name=name, ScheduleExpression=expression)
+    world.sweep()
+    assert set(world.rules()) == {"nightly", "appointment-reminder-sweep"}
+
+
+def test_a_rule_that_is_armed_anew_while_the_sweep_looks_stays(world: World, booked: dict[str, Any]) -> None:
+    """Its appointment was moved from the past into the future between the listing and the removal."""
+    (name,) = world.rules()
+    world.fire(booked)
+    world.events.put_rule(Name=name, ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    world.now = DUE + timedelta(minutes=6)
+    original = world.events.describe_rule
+
+    def rearmed(**kwargs: Any) -> Any:
+        world.events.put_rule(Name=name, ScheduleExpression="cron(0 8 16 1 ? 2030)")
+        return original(**kwargs)
+
+    world.events.describe_rule = rearmed
+    try:
+        world.sweep()
+    finally:
+        world.events.describe_rule = original
+    assert world.rules() == {name: "cron(0 8 16 1 ? 2030)"}
+
+
+# --- the function ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_handler_fails_where_the_sweep_failed(
+    world: World, booked: dict[str, Any], events_of: LogLines, monkeypatch: pytest.MonkeyPatch, *, broken: bool
+) -> None:
+    from reminder_sender import sweep_app
+
+    class Context:
+        function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return 270_000
+
+    monkeypatch.setattr(sweep_app, "_sweep", lambda: None if broken else world.sweeper)
+    world.now = DUE + GRACE
+    events_of()
+    with world.failing("Publish"), pytest.raises(AttributeError if broken else SweepIncompleteError):
+        sweep_app.lambda_handler({}, Context())  # type: ignore[arg-type]
+    assert names(events_of()) == ["REMINDER_ERROR"]
+
+
+def test_the_sweep_is_made_from_the_templates_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reminder_sender import sweep_app
+    from support import resources, template
+
+    variables = set(template()["Globals"]["Function"]["Environment"]["Variables"])
+    variables |= set(
+        resources("AWS::Serverless::Function")["ReminderSweepFunction"]["Properties"]["Environment"]["Variables"]
+    )
+    for name in variables:
+        monkeypatch.setenv(name, "rules" if name == "REMINDER_BACKEND" else "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    sweep_app._sweep.cache_clear()
+    assert isinstance(sweep_app._sweep(), Sweep)
+    sweep_app._sweep.cache_clear()
