@@ -15,7 +15,7 @@ ARGS ?=
 
 # Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
-SOURCES := src local tests
+SOURCES := src local tests bench
 
 .PHONY: help setup run demo test lint format build lock clean
 

@@ -98,7 +98,8 @@ class Calendar:
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
-        return not self.conflicts(wanted) and not self.violations(wanted, now, suggest=False)
+        taken = next(_overlapping(self.full, wanted), None)
+        return taken is None and not self.violations(wanted, now, suggest=False)
 
     def conflicts(self, wanted: Interval) -> list[Conflict]:
         """Where other appointments leave no room for `wanted`, in order of time, exact to the second."""

@@ -43,16 +43,18 @@ def slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: dateti
     wide = Interval(asked.within.start - DAY, asked.within.end + DAY)
     for calendar in calendars:
         calendar.look(wide)
-    needed = 1 if asked.any_of else len(calendars)
     earliest = now.replace(microsecond=0)
     together = [[calendar] for calendar in calendars] if asked.any_of else [calendars]
     for start in sorted({start for group in together for start in _starts(group, asked)}):
         wanted = Interval(start, start + asked.duration)
         if start < earliest:
             continue
-        free = tuple(calendar.calendar_id for calendar in calendars if calendar.fits(wanted, now))
-        if len(free) >= needed:
-            yield Slot(wanted, free)
+        if asked.any_of:
+            free = tuple(calendar.calendar_id for calendar in calendars if calendar.fits(wanted, now))
+            if free:
+                yield Slot(wanted, free)
+        elif all(calendar.fits(wanted, now) for calendar in calendars):
+            yield Slot(wanted, asked.calendar_ids)
 
 
 def _starts(calendars: Sequence[Calendar], asked: AvailabilityRequest) -> Iterator[datetime]:
