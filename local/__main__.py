@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import LocalError
 from local.feed import Feed, Screen
+from local.invoke import write_template
 from local.places import LOCAL
 from local.system import Stopped, System, stopping_on_signals, system
 
@@ -65,6 +66,7 @@ def run(screen: Screen) -> None:
     ports = {"port": port("PORT", API_PORT), "engine_port": port("ENGINE_PORT", ENGINE_PORT)}
     with system(screen.dim, state=state, **ports) as running:
         described.write_text(json.dumps(running.described(), indent=2) + "\n")
+        write_template(running.engine, running.stack, LOCAL / "invoke.json")
         try:
             feed = Feed(running.engine, running.stack, running.feed_queue_url)
             welcome(screen, running)

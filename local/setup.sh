@@ -51,7 +51,7 @@ if [ "$(cat .venv/.made 2>/dev/null)" != "$identity" ]; then
     echo "setup: making .venv with Python $version"
     rm -rf .venv .venv-engine
     "$chosen" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
     echo "$identity" >.venv/.made
 fi
 rm -f .venv/.ready

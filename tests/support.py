@@ -63,7 +63,7 @@ def sample_event(name: str) -> dict[str, Any]:
 def api_event(method: str, path: str, body: object = None, **more: Any) -> dict[str, Any]:
     """A proxy event as API Gateway sends it; a body that is no text is sent as JSON."""
     text = body if body is None or isinstance(body, str) else json.dumps(body)
-    return sample_event("booking") | {"httpMethod": method, "path": path, "body": text, **more}
+    return sample_event("conflict") | {"httpMethod": method, "path": path, "body": text, **more}
 
 
 def stage_parameters(stage: str) -> dict[str, str]:
