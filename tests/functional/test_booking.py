@@ -208,7 +208,7 @@ def test_a_rule_per_reminder_ahead(world: World) -> None:
         "appointmentId": id_,
         "reminder": "1h",
         "dueAt": "2030-01-15T08:00:00Z",
-        "correlationId": sample_event("booking")["requestContext"]["requestId"],
+        "correlationId": api_event("POST", "/appointments")["requestContext"]["requestId"],
     }
 
 
