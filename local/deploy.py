@@ -49,6 +49,7 @@ class Stack:
     topic_arn: str
     conflict_detector: str
     reminder_sender: str
+    reminder_sweep: str
 
     @classmethod
     def of(cls, engine: Engine, name: str) -> Stack:
@@ -66,6 +67,7 @@ class Stack:
             topic_arn=outputs["NotificationTopicArn"],
             conflict_detector=outputs["ConflictDetectorFunctionName"],
             reminder_sender=outputs["ReminderSenderFunctionName"],
+            reminder_sweep=outputs["ReminderSweepFunctionName"],
         )
 
 

@@ -125,7 +125,8 @@ class Feed:
         """Only what happens from now on comes out."""
         self._logs = engine.client("logs")
         self._sqs = engine.client("sqs")
-        self._groups = [f"/aws/lambda/{name}" for name in (stack.conflict_detector, stack.reminder_sender)]
+        functions = (stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep)
+        self._groups = [f"/aws/lambda/{name}" for name in functions]
         self._queue_url = queue_url
         now = int(time.time() * 1000)
         self._since = dict.fromkeys(self._groups, now)

@@ -47,6 +47,7 @@ class System:
             "inboxQueueUrl": self.inbox_queue_url,
             "conflictDetectorFunction": self.stack.conflict_detector,
             "reminderSenderFunction": self.stack.reminder_sender,
+            "reminderSweepFunction": self.stack.reminder_sweep,
         }
 
 
