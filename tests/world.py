@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
+from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
 from reminder_sender.sender import Firing, ReminderSender
 from reminder_sender.sweep import Sweep
@@ -49,7 +50,7 @@ class World:
             lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
         )
-        self.api = Api(self.table, self.timers, clock=lambda: self.now)
+        self.api = Api(self.table, self.timers, Access(Auth.NONE), clock=lambda: self.now)
         self.sender = ReminderSender(self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now)
         self.sweeper = Sweep(self.table, self.sender, self.timers, lambda: self.now)
         self._refused: dict[str, tuple[int, str]] = {}

@@ -48,6 +48,10 @@ class PayloadTooLargeError(SchedulerError):
         self.limit = limit
 
 
+class ForbiddenError(SchedulerError):
+    """The caller is known, and this is not theirs to do."""
+
+
 class ConflictError(SchedulerError):
     """Other appointments are in the way; `conflicts` says where and when, not whose.
 

@@ -17,6 +17,7 @@ from appointments.errors import (
     BadRequestError,
     CalendarBusyError,
     ConflictError,
+    ForbiddenError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
     MethodNotAllowedError,
@@ -52,8 +53,10 @@ from conflict_detector.responses import (
     created_response,
     internal_error_response,
     page_response,
+    preflight_response,
     problem_response,
     settings_response,
+    shared_with,
 )
 from conflict_detector.settings import Settings
 
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.reminders import Outcome
+    from conflict_detector.access import Access, Caller
 
 
 # Far more than any request needs, and far less than what API Gateway lets through.
@@ -103,6 +107,8 @@ def _api() -> Api:
             ),
             settings.reminder_backend,
         ),
+        access=settings.access,
+        cors_origin=settings.cors_origin,
     )
 
 
@@ -116,14 +122,22 @@ class Api:
 
     table: SchedulerTable
     timers: ReminderTimers
+    access: Access
+    cors_origin: str = ""
     clock: Callable[[], datetime] = _utc_now
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
         request = Request.of(event)
         logger.set_correlation_id(request.id)
+        response = self._answer(request)
+        return shared_with(self.cors_origin, response) if self.cors_origin else response
+
+    def _answer(self, request: Request) -> Response:
+        if self.cors_origin and request.method == "OPTIONS":
+            return preflight_response()  # asked without credentials, so it must be answered without
         try:
-            return self._route(request)()
+            return self._route(request, self.access.caller(request.claims))()
         except SchedulerError as exc:
             _log_refusal(exc, request)
             return problem_response(exc, request.id, request.base)
@@ -131,24 +145,24 @@ class Api:
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR)
             return internal_error_response(request.id, request.base)
 
-    def _route(self, request: Request) -> Callable[[], Response]:
+    def _route(self, request: Request, caller: Caller) -> Callable[[], Response]:
         routes: dict[str, Callable[[], Response]]
         match request.path:
             case ["appointments"]:
-                routes = {"GET": partial(self.list, request), "POST": partial(self.book, request)}
+                routes = {"GET": partial(self.list, request, caller), "POST": partial(self.book, request, caller)}
             case ["appointments", appointment_id]:
                 routes = {
-                    "GET": partial(self.get, appointment_id),
-                    "PATCH": partial(self.change, request, appointment_id),
-                    "DELETE": partial(self.cancel, request, appointment_id),
+                    "GET": partial(self.get, caller, appointment_id),
+                    "PATCH": partial(self.change, request, caller, appointment_id),
+                    "DELETE": partial(self.cancel, request, caller, appointment_id),
                 }
             case ["calendars", calendar_id]:
                 routes = {
-                    "GET": partial(self.get_calendar, calendar_id),
-                    "PUT": partial(self.put_calendar, request, calendar_id),
+                    "GET": partial(self.get_calendar, caller, calendar_id),
+                    "PUT": partial(self.put_calendar, request, caller, calendar_id),
                 }
             case ["availability"]:
-                routes = {"GET": partial(self.availability, request)}
+                routes = {"GET": partial(self.availability, request, caller)}
             case ["openapi.json"] | ["docs"] | ["docs", _]:
                 routes = {"GET": partial(docs.respond, request.path)}
             case _:
@@ -157,12 +171,14 @@ class Api:
             raise MethodNotAllowedError(sorted(routes))
         return routes[request.method]
 
-    def book(self, request: Request) -> Response:
+    def book(self, request: Request, caller: Caller) -> Response:
         """`POST /appointments`: 201, or 200 for a dry run."""
         now = self.clock()
         dry_run = parse_flag(request.query, "dryRun")
         key = parse_idempotency_key(request.headers)
         asked = parse_booking(parse_object(request.body()), now)
+        caller.act_for(asked.user_id)
+        caller.occupy([*asked.resource_ids, *asked.any_of])
         wanted = asked.appointment(now, key)
         _log_about(wanted)
         if asked.past and (key is None or self.table.get_appointment(wanted.appointment_id) is None):
@@ -184,16 +200,18 @@ class Api:
             self._arm(booked, now, request.id)
         return created_response(booked, request.base)
 
-    def get(self, appointment_id: str) -> Response:
+    def get(self, caller: Caller, appointment_id: str) -> Response:
         """`GET /appointments/{id}`: 200."""
         appointment = self.table.get_appointment(appointment_id)
         if appointment is None:
             raise AppointmentNotFoundError
+        caller.act_for(appointment.user_id)
         return appointment_response(appointment)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request, caller: Caller) -> Response:
         """`GET /appointments`: 200."""
         asked = parse_list(request.query)
+        caller.act_for(asked.user_id)
         page = self.table.list_appointments(
             asked.user_id,
             starts_from=asked.starts_from,
@@ -204,13 +222,18 @@ class Api:
         )
         return page_response(page)
 
-    def change(self, request: Request, appointment_id: str) -> Response:
+    def change(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`PATCH /appointments/{id}`: 200."""
         now = self.clock()
         body = parse_object(request.body())
-        before, after = change(
-            appointment_id, request.check_version, lambda before: revise(body, before, now), self.table, now
-        )
+
+        def revised(before: Appointment) -> Appointment:
+            after = revise(body, before, now)
+            # What a scheduler has put there stays where it is, also when its person changes something else.
+            caller.occupy(set(after.resource_ids) - set(before.resource_ids))
+            return after
+
+        before, after = change(appointment_id, partial(request.check, caller), revised, self.table, now)
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
         if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
@@ -222,9 +245,9 @@ class Api:
             self._arm(after, now, request.id)
         return appointment_response(after)
 
-    def cancel(self, request: Request, appointment_id: str) -> Response:
+    def cancel(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`DELETE /appointments/{id}`: 200, again and again."""
-        before, after = cancel(appointment_id, request.check_version, self.table, self.clock())
+        before, after = cancel(appointment_id, partial(request.check, caller), self.table, self.clock())
         if after is not before:
             logger.append_keys(appointment_id=appointment_id)
             _log_about(after)
@@ -232,14 +255,16 @@ class Api:
             self._disarm(before, after)
         return appointment_response(after)
 
-    def get_calendar(self, calendar_id: str) -> Response:
+    def get_calendar(self, caller: Caller, calendar_id: str) -> Response:
         """`GET /calendars/{id}`: 200, for a calendar that nobody configured too."""
         calendar_id = parse_calendar_id(calendar_id)
+        caller.occupy([calendar_id])
         return settings_response(calendar_id, self.table.read_settings(calendar_id))
 
-    def put_calendar(self, request: Request, calendar_id: str) -> Response:
+    def put_calendar(self, request: Request, caller: Caller, calendar_id: str) -> Response:
         """`PUT /calendars/{id}`: 200. What is booked already is not touched."""
         calendar_id = parse_calendar_id(calendar_id)
+        caller.configure(calendar_id)
         body = parse_object(request.body())
         # What a GET answers beside the settings may come back in a PUT.
         body = {name: value for name, value in body.items() if name not in ("calendarId", "version", "updatedAt")}
@@ -252,9 +277,10 @@ class Api:
         logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
         return settings_response(calendar_id, stored)
 
-    def availability(self, request: Request) -> Response:
+    def availability(self, request: Request, caller: Caller) -> Response:
         """`GET /availability`: 200."""
         asked = parse_availability(request.query)
+        caller.occupy(asked.calendar_ids)
         return availability_response(available(asked, self.table, self.clock()), asked.zone)
 
     def _arm(self, appointment: Appointment, now: datetime, correlation_id: str) -> None:
@@ -313,6 +339,7 @@ class Request:
     path: list[str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    claims: Mapping[str, str]
     base: str
     raw_body: str | None
     is_base64: bool
@@ -326,6 +353,7 @@ class Request:
             path=[unquote(segment) for segment in event["path"].strip("/").split("/")],
             query=event.get("queryStringParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            claims=(event["requestContext"].get("authorizer") or {}).get("claims") or {},
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),
@@ -344,8 +372,12 @@ class Request:
         except ValueError as exc:
             raise BadRequestError("The body is not UTF-8 text.") from exc
 
-    def check_version(self, appointment: Appointment) -> None:
-        """Raises PreconditionFailedError where `If-Match` asks for another version."""
+    def check(self, caller: Caller, appointment: Appointment) -> None:
+        """Raises ForbiddenError where the appointment is not the caller's.
+
+        Raises PreconditionFailedError where `If-Match` asks for another version.
+        """
+        caller.act_for(appointment.user_id)
         if not matches_version(self.headers, appointment.version):
             raise PreconditionFailedError(appointment.version)
 
@@ -362,6 +394,10 @@ def _log_about(appointment: Appointment) -> None:
 
 def _log_refusal(error: SchedulerError, request: Request) -> None:
     """One line per booking or change that was refused; what only reads, or only tries, is not counted."""
+    if isinstance(error, ForbiddenError):
+        # Of no event_type: what strangers try says nothing about how bookings go.
+        logger.warning("Access refused", method=request.method, caller=request.claims.get("sub"))
+        return
     if request.method not in ("POST", "PATCH") or "dryRun" in request.query:
         return
     match error:

@@ -14,6 +14,7 @@ from appointments.errors import (
     BadRequestError,
     CalendarBusyError,
     ConflictError,
+    ForbiddenError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
     MethodNotAllowedError,
@@ -49,6 +50,7 @@ class Problem(NamedTuple):
 
 PROBLEMS: Mapping[type[SchedulerError], Problem] = {
     BadRequestError: Problem(400, "bad-request", "The request cannot be read"),
+    ForbiddenError: Problem(403, "forbidden", "Not yours to do"),
     AppointmentNotFoundError: Problem(404, "appointment-not-found", "No such appointment"),
     RouteNotFoundError: Problem(404, "route-not-found", "No such path"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "The path does not take this method"),
@@ -62,11 +64,18 @@ PROBLEMS: Mapping[type[SchedulerError], Problem] = {
 }
 # What to say where the error itself has nothing to add.
 DETAILS: Mapping[type[SchedulerError], str] = {
+    ForbiddenError: "You may act for your own userId, on your own calendar and on resources.",
     AppointmentNotFoundError: "There is no appointment with this id.",
     RouteNotFoundError: "The API has no such path.",
     AppointmentCancelledError: "What is cancelled does not change any more. Book a new appointment instead.",
     IdempotencyKeyReusedError: "Send a new key with a new request, and the same body with the same key.",
 }
+# What a page from another origin may send, and may read of an answer beside its body.
+CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
+CORS_REQUEST_HEADERS = (
+    "Authorization, Content-Type, If-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256"
+)
+CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 INTERNAL_ERROR = Problem(500, "internal-error", "Something went wrong on our side")
 
 
@@ -223,6 +232,22 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
         case _:
             detail = DETAILS[type(error)]
     return _problem(problem, detail, request_id, base, headers, more)
+
+
+def preflight_response() -> Response:
+    """What a browser asks before it sends a page's request to another origin. It keeps the answer for a day."""
+    headers = {
+        "Access-Control-Allow-Methods": CORS_METHODS,
+        "Access-Control-Allow-Headers": CORS_REQUEST_HEADERS,
+        "Access-Control-Max-Age": "86400",
+    }
+    return {"statusCode": 204, "headers": headers, "body": ""}
+
+
+def shared_with(origin: str, response: Response) -> Response:
+    """The response, readable for pages of that origin; of `*`, for pages of any."""
+    headers = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": CORS_ANSWER_HEADERS}
+    return response | {"headers": response["headers"] | headers}
 
 
 def internal_error_response(request_id: str, base: str) -> Response:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from appointments.reminders import Backend
+from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of what the function uses. `retention` is how long data outlives its appointment."""
+    """Names of what the function uses. `retention` is how long data outlives its appointment.
+
+    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none.
+    """
 
     appointments_table: str
     calendars_table: str
@@ -24,6 +28,8 @@ class Settings:
     reminder_backend: Backend
     schedule_group: str
     scheduler_role_arn: str
+    access: Access
+    cors_origin: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -37,4 +43,6 @@ class Settings:
             reminder_backend=Backend(env["REMINDER_BACKEND"]),
             schedule_group=env["REMINDER_SCHEDULE_GROUP"],
             scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
+            access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
+            cors_origin=env["CORS_ORIGIN"],
         )

@@ -14,6 +14,7 @@ import pytest
 from appointments.reminders import RULE_PREFIX, rule_name
 from appointments.table import DUE_INDEX, USER_INDEX
 from appointments.telemetry import EventType
+from conflict_detector.access import SCHEDULERS, Auth
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, stage_parameters, template, transformed
@@ -264,14 +265,54 @@ def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     api = resources("AWS::Serverless::Api")["Api"]["Properties"]
     (settings,) = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
-    methods = [operation for path in api["DefinitionBody"]["paths"].values() for operation in path.values()]
-    assert len(methods) == 14
-    assert all(operation["security"]["Fn::If"][0] == "AuthIsIam" for operation in methods)
+    paths = api["DefinitionBody"]["paths"].values()
+    secured = [path[method]["security"] for path in paths for method in path if method != "options"]
+    assert len(secured) == 12
+    pool = {"Fn::If": ["AuthIsCognito", [{"userPool": []}], {"Ref": "AWS::NoValue"}]}
+    assert all(security == {"Fn::If": ["AuthIsIam", [{"sigv4": []}], pool]} for security in secured)
+    # A browser's question, the one thing that is answered without credentials, and only where pages are let in.
+    asked = [path["options"]["security"]["Fn::If"] for path in paths]
+    assert asked == [["AllowsCors", {"Ref": "AWS::NoValue"}, secured[0]]] * 2
+    assert template()["Parameters"]["CorsOrigin"]["Default"] == ""
+
+
+def test_tokens_are_checked_by_api_gateway_against_the_pool_of_this_stack() -> None:
+    schemes = resources("AWS::Serverless::Api")["Api"]["Properties"]["DefinitionBody"]["components"]["securitySchemes"]
+    condition, scheme, otherwise = schemes["userPool"]["Fn::If"]
+    assert (condition, otherwise) == ("AuthIsCognito", {"Ref": "AWS::NoValue"})
+    assert scheme["x-amazon-apigateway-authorizer"] == {
+        "type": "cognito_user_pools",
+        "providerARNs": [{"Fn::GetAtt": ["UserPool", "Arn"]}],
+    }
+    assert schemes["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    environment = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert environment["AUTH"] == {"Ref": "Auth"}
+    assert environment["AUTH_CLIENT_ID"] == {"Fn::If": ["AuthIsCognito", {"Ref": "UserPoolClient"}, ""]}
+    assert set(template()["Parameters"]["Auth"]["AllowedValues"]) == set(Auth)
+
+
+def test_people_sign_themselves_up_nowhere_and_become_schedulers_nowhere() -> None:
+    (pool,) = resources("AWS::Cognito::UserPool").values()
+    assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["DeletionPolicy"] == pool["UpdateReplacePolicy"] == "Retain"
+    (client,) = resources("AWS::Cognito::UserPoolClient").values()
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["Properties"]["ExplicitAuthFlows"]
+    (group,) = resources("AWS::Cognito::UserPoolGroup").values()
+    assert group["Properties"]["GroupName"] == SCHEDULERS
+    kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
+    assert all(r["Condition"] == "AuthIsCognito" for kind in kinds for r in resources(kind).values())
+
+
+def test_every_deployment_deploys_the_api() -> None:
+    """Or the stage would serve what it served before a parameter closed it."""
+    assert resources("AWS::Serverless::Api")["Api"]["Properties"]["AlwaysDeploy"] is True
 
 
 def test_no_stage_but_local_opens_the_api() -> None:
     opened = [stage for stage in STAGES if stage_parameters(stage).get("Auth") == "none"]
     assert opened == ["local"]
+    (assertion,) = template()["Rules"]["OpenOnlyOnTheLocalEngine"]["Assertions"]
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "Stage"}, "local"]}
 
 
 # --- parameters and stages ---------------------------------------------------------------------------

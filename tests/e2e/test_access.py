@@ -1,0 +1,269 @@
+"""Who gets through, on stacks deployed with `Auth=iam` and `Auth=cognito`: real signatures, real RS256 tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local import LocalError
+from local.deploy import Stack, deploy
+from local.engine import REGION
+
+if TYPE_CHECKING:
+    from local.engine import Engine
+
+ORIGIN = "https://booking.example.org"
+PASSWORD = "Correct-horse-7-battery"
+
+
+class Answer(NamedTuple):
+    """Header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def send(stack: Stack, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(stack.api_target + path, data, headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            found = answer.code, answer.headers, answer.read()
+    status, names, text = found
+    return Answer(status, {name.lower(): value for name, value in names.items()}, json.loads(text or b"null"))
+
+
+def requests_about(user_id: str, appointment_id: str) -> dict[str, tuple[str, str, Any]]:
+    """One request per route about what is this person's."""
+    span = {"startTime": "2031-03-03T12:00:00Z", "endTime": "2031-03-03T12:30:00Z", "reminders": []}
+    query = "from=2031-03-03T08%3A00%3A00Z&to=2031-03-03T12%3A00%3A00Z&durationMinutes=30"
+    return {
+        "book": ("POST", "/appointments", {"userId": user_id} | span),
+        "list": ("GET", f"/appointments?userId={user_id}", None),
+        "get": ("GET", f"/appointments/{appointment_id}", None),
+        "change": ("PATCH", f"/appointments/{appointment_id}", {"details": {"title": "changed"}}),
+        "settings": ("GET", f"/calendars/{user_id}", None),
+        "configure": ("PUT", f"/calendars/{user_id}", {"capacity": 2}),
+        "availability": ("GET", f"/availability?calendarIds={user_id}&{query}", None),
+        "cancel": ("DELETE", f"/appointments/{appointment_id}", None),
+    }
+
+
+def first_booking(user_id: str) -> dict[str, Any]:
+    return {"userId": user_id, "startTime": "2031-03-03T09:00:00Z", "endTime": "2031-03-03T09:30:00Z", "reminders": []}
+
+
+def test_the_api_is_opened_with_the_local_stage_only(engine: Engine) -> None:
+    with pytest.raises(LocalError, match="Auth=none opens the API"):
+        deploy(engine, "appointments-open", print, {"Auth": "none", "Stage": "dev"})
+
+
+# --- Auth=iam ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def iam_stack(engine: Engine) -> Stack:
+    return deploy(engine, "appointments-iam", print, {"Auth": "iam"})
+
+
+@pytest.fixture(scope="module")
+def signed(engine: Engine, iam_stack: Stack) -> Any:
+    """Sends requests signed by a principal: one whose policy names this API, and one whose policy names nothing."""
+    iam = engine.client("iam")
+    api_id = iam_stack.api_target.split("/restapis/")[1].split("/")[0]
+    account = engine.client("sts").get_caller_identity()["Account"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "execute-api:Invoke",
+                "Resource": f"arn:aws:execute-api:{REGION}:{account}:{api_id}/local/*",
+            }
+        ],
+    }
+    credentials = {}
+    for name in ("desk", "stranger"):
+        iam.create_user(UserName=name)
+        if name == "desk":
+            iam.put_user_policy(UserName=name, PolicyName="call-the-api", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        credentials[name] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def call(who: str, method: str, path: str, body: Any = None, secret: str | None = None) -> Answer:
+        mine = credentials[who]
+        mine = Credentials(mine.access_key, secret) if secret else mine
+        data = None if body is None else json.dumps(body)
+        request = AWSRequest(method, iam_stack.api_target + path, data=data)
+        SigV4Auth(mine, "execute-api", REGION).add_auth(request)
+        return send(iam_stack, method, path, body, dict(request.headers))
+
+    return call
+
+
+def test_iam_lets_signed_requests_in_by_policy(signed: Any, iam_stack: Stack) -> None:
+    user_id = f"user-{uuid.uuid4()}"
+    booked = signed("desk", "POST", "/appointments", first_booking(user_id))
+    assert booked.status == 201, booked
+    requests = requests_about(user_id, booked.body["appointmentId"])
+    for name, (method, path, body) in requests.items():
+        unsigned = send(iam_stack, method, path, body)
+        assert unsigned.status == 403, (name, unsigned)
+        assert "appointmentId" not in repr(unsigned.body)
+        assert signed("stranger", method, path, body).status == 403, name
+        assert signed("desk", method, path, body, secret="not-the-secret").status == 403, name
+    assert signed("desk", "GET", f"/appointments/{booked.body['appointmentId']}").body == booked.body
+    for name, (method, path, body) in requests.items():
+        assert signed("desk", method, path, body).status in (200, 201), name
+
+
+# --- Auth=cognito ------------------------------------------------------------------------------------
+
+
+@dataclass
+class People:
+    """A user pool's people, and the tokens that they get from it."""
+
+    cognito: Any
+    pool_id: str
+    client_id: str
+
+    def join(self, name: str, *, scheduler: bool = False) -> str:
+        """Add a person and return their `sub`."""
+        user = {"UserPoolId": self.pool_id, "Username": f"{name}@example.org"}
+        self.cognito.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
+        self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+        if scheduler:
+            self.cognito.admin_add_user_to_group(**user, GroupName="schedulers")
+        attributes = self.cognito.admin_get_user(**user)["UserAttributes"]
+        return next(a["Value"] for a in attributes if a["Name"] == "sub")
+
+    def tokens(self, name: str, client_id: str | None = None) -> dict[str, str]:
+        return self.cognito.admin_initiate_auth(
+            UserPoolId=self.pool_id,
+            ClientId=client_id or self.client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": f"{name}@example.org", "PASSWORD": PASSWORD},
+        )["AuthenticationResult"]
+
+    def another_client(self, **more: Any) -> str:
+        flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        made = self.cognito.create_user_pool_client(
+            UserPoolId=self.pool_id, ClientName=f"c-{uuid.uuid4()}", ExplicitAuthFlows=flows, **more
+        )
+        return made["UserPoolClient"]["ClientId"]
+
+
+@pytest.fixture(scope="module")
+def cognito_stack(engine: Engine) -> Stack:
+    return deploy(engine, "appointments-cognito", print, {"Auth": "cognito", "CorsOrigin": ORIGIN})
+
+
+@pytest.fixture(scope="module")
+def people(engine: Engine, cognito_stack: Stack) -> People:
+    found = engine.client("cloudformation").describe_stacks(StackName=cognito_stack.name)["Stacks"][0]["Outputs"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
+    return People(engine.client("cognito-idp"), outputs["UserPoolId"], outputs["UserPoolClientId"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    header, payload, signature = token.split(".")
+    read = [json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, payload)]
+    return read[0], read[1], signature
+
+
+def token_of(header: dict[str, Any], payload: dict[str, Any], signature: str) -> str:
+    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, payload)]
+    return ".".join([*texts, signature])
+
+
+def test_each_route_under_tokens_of_the_pool(people: People, cognito_stack: Stack) -> None:
+    names = {name: f"{name}-{uuid.uuid4().hex[:8]}" for name in ("anna", "ben", "clara")}
+    anna, ben = people.join(names["anna"]), people.join(names["ben"])
+    people.join(names["clara"], scheduler=True)
+    headers = {name: bearer(people.tokens(full)["IdToken"]) for name, full in names.items()}
+    header, claims, _ = parts_of(headers["anna"]["Authorization"].split()[1])
+    assert (header["alg"], claims["sub"], claims["aud"]) == ("RS256", anna, people.client_id)
+
+    booked = send(cognito_stack, "POST", "/appointments", first_booking(anna), headers["anna"])
+    assert booked.status == 201, booked
+    requests = requests_about(anna, booked.body["appointmentId"])
+    for name, (method, path, body) in requests.items():
+        anonymous = send(cognito_stack, method, path, body)
+        assert anonymous.status == 401, (name, anonymous)
+        refused = send(cognito_stack, method, path, body, headers["ben"])
+        assert (refused.status, refused.headers["content-type"]) == (403, "application/problem+json"), name
+        assert anna not in repr(refused.body)
+    read = send(cognito_stack, "GET", f"/appointments/{booked.body['appointmentId']}", None, headers["anna"])
+    assert read.body == booked.body
+    for name, (method, path, body) in requests.items():
+        assert send(cognito_stack, method, path, body, headers["anna"]).status in (200, 201), name
+    second = send(cognito_stack, "POST", "/appointments", first_booking(ben), headers["ben"])
+    for name, (method, path, body) in requests_about(ben, second.body["appointmentId"]).items():
+        assert send(cognito_stack, method, path, body, headers["clara"]).status in (200, 201), name
+
+
+def test_tokens_that_are_not_good_here(engine: Engine, people: People, cognito_stack: Stack) -> None:
+    name = f"dora-{uuid.uuid4().hex[:8]}"
+    dora = people.join(name)
+    tokens = people.tokens(name)
+    good = tokens["IdToken"]
+    header, claims, signature = parts_of(good)
+
+    def status(token: str) -> int:
+        return send(cognito_stack, "GET", f"/appointments?userId={dora}", None, bearer(token)).status
+
+    assert status(good) == 200
+    assert status(token_of(header, claims | {"exp": claims["exp"] + 3600}, signature)) == 401
+    assert status(token_of(header, claims | {"cognito:groups": ["schedulers"]}, signature)) == 401
+    assert status(token_of(header | {"alg": "none"}, claims, "")) == 401
+    assert status(token_of({"alg": "none"}, claims, "")) == 401
+    assert status(good[:-8]) == 401
+    assert status("nonsense") == 401
+
+    # Expired: a client whose tokens live for two seconds, and otherwise the same.
+    brief = people.another_client(IdTokenValidity=2, TokenValidityUnits={"IdToken": "seconds"})
+    expired = people.tokens(name, brief)["IdToken"]
+    time.sleep(max(0.0, parts_of(expired)[1]["exp"] - time.time()) + 1.1)
+    assert status(expired) == 401
+
+    # Wrong audience: the same person of the same pool, signed in to another application.
+    assert status(people.tokens(name, people.another_client())["IdToken"]) == 403
+    # An access token is for the pool's own API, not for ours.
+    assert status(tokens["AccessToken"]) in (401, 403)
+
+    # Wrong issuer: a good token of somebody else's pool, for a person who calls themselves a scheduler there.
+    cognito = engine.client("cognito-idp")
+    other = People(cognito, cognito.create_user_pool(PoolName="elsewhere")["UserPool"]["Id"], "")
+    other.client_id = other.another_client()
+    cognito.create_group(UserPoolId=other.pool_id, GroupName="schedulers")
+    other.join(name, scheduler=True)
+    assert status(other.tokens(name)["IdToken"]) == 401
+
+
+def test_pages_of_one_origin_are_let_in(people: People, cognito_stack: Stack) -> None:
+    asked = send(cognito_stack, "OPTIONS", "/appointments", None, {"Origin": ORIGIN})
+    assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, ORIGIN)
+    name = f"emil-{uuid.uuid4().hex[:8]}"
+    emil = people.join(name)
+    listed = send(cognito_stack, "GET", f"/appointments?userId={emil}", None, bearer(people.tokens(name)["IdToken"]))
+    assert (listed.status, listed.headers["access-control-allow-origin"]) == (200, ORIGIN)

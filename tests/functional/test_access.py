@@ -1,0 +1,210 @@
+"""Every route under every kind of caller, on moto: what is not theirs is 403 and changes nothing."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conflict_detector.access import Access, Auth
+from conflict_detector.app import Api
+from conflict_detector.responses import CORS_METHODS
+from support import api_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from world import World
+
+ANNA = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
+BEN = "0a1b2c3d-0000-4000-8000-00000000beef"
+CLIENT = "our-client"
+
+
+def booking(user: str, hour: int = 9, **more: Any) -> dict[str, Any]:
+    return {
+        "userId": user,
+        "startTime": f"2030-01-15T{hour:02}:00:00Z",
+        "endTime": f"2030-01-15T{hour:02}:30:00Z",
+    } | more
+
+
+def availability(calendars: str) -> dict[str, Any]:
+    times = {"from": "2030-01-15T08:00:00Z", "to": "2030-01-15T12:00:00Z", "durationMinutes": "30"}
+    return {"queryStringParameters": {"calendarIds": calendars} | times}
+
+
+# Each route: what Anna asks for herself, what it answers, and the same for Ben. `{}` is an appointment's id.
+ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
+    "POST /appointments": (lambda who: {"body": booking(who, 11)}, 201),
+    "GET /appointments": (lambda who: {"queryStringParameters": {"userId": who}}, 200),
+    "GET /appointments/{}": (lambda _: {}, 200),
+    "PATCH /appointments/{}": (lambda _: {"body": {"details": {"title": "mine"}}}, 200),
+    "DELETE /appointments/{}": (lambda _: {}, 200),
+    "GET /calendars/{who}": (lambda _: {}, 200),
+    "PUT /calendars/{who}": (lambda _: {"body": {"bufferMinutes": {"after": 5}}}, 200),
+    "GET /availability": (availability, 200),
+}
+
+
+class Desk:
+    """Requests under claims, over a world in which Anna and Ben have an appointment each."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ids = {}
+        for who in (ANNA, BEN):
+            status, body = world.book("9:00", "10:00", user=who)
+            assert status == 201
+            self.ids[who] = body["appointmentId"]
+
+    def ask(
+        self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
+    ) -> tuple[int, dict[str, Any]]:
+        """One request about what is this person's."""
+        method, path = route.format(self.ids[about], who=about).split()
+        return self.send(method, path, claims, auth=auth, **ROUTES[route][0](about))
+
+    def send(
+        self, method: str, path: str, claims: dict[str, str] | None, *, auth: Auth = Auth.COGNITO, **more: Any
+    ) -> tuple[int, dict[str, Any]]:
+        self.world.api = Api(self.world.table, self.world.timers, Access(auth, CLIENT), clock=lambda: self.world.now)
+        event = api_event(method, path)
+        context = event["requestContext"] | ({} if claims is None else {"authorizer": {"claims": claims}})
+        status, headers, body = self.world.request(method, path, requestContext=context, **more)
+        assert ("problem+json" in headers["Content-Type"]) == (status >= 400)
+        return status, body
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    return Desk(world)
+
+
+def token(who: str, **more: str) -> dict[str, str]:
+    return {"sub": who, "token_use": "id", "aud": CLIENT} | more
+
+
+SCHEDULER = token("5c5c5c5c-0000-4000-8000-000000000001", **{"cognito:groups": "[schedulers]"})
+
+
+def everything(world: World) -> str:
+    return repr([world.items(name) for name in ("AppointmentsTable", "CalendarsTable")]) + repr(world.rules())
+
+
+def test_the_routes_here_are_all_that_there_are() -> None:
+    """A new route fails this until it says who may use it."""
+    source = inspect.getsource(Api._route)
+    handlers = set(re.findall(r"partial\(self\.(\w+)", source))
+    assert len(handlers) == len(ROUTES)
+    # Whatever answers with data is given the caller.
+    assert all("caller" in inspect.signature(getattr(Api, name)).parameters for name in handlers)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_person_acts_for_themselves(desk: Desk, route: str) -> None:
+    assert desk.ask(route, ANNA, token(ANNA))[0] == ROUTES[route][1]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_person_does_not_act_for_another(desk: Desk, route: str) -> None:
+    before = everything(desk.world)
+    status, body = desk.ask(route, BEN, token(ANNA))
+    assert (status, body["type"]) == (403, "/docs#forbidden")
+    assert BEN not in repr(body)
+    assert everything(desk.world) == before
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_scheduler_acts_for_everyone(desk: Desk, route: str) -> None:
+    assert desk.ask(route, BEN, SCHEDULER)[0] == ROUTES[route][1]
+
+
+@pytest.mark.parametrize("auth", [Auth.IAM, Auth.NONE])
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_a_user_pool_the_callers_act_for_everyone(desk: Desk, route: str, auth: Auth) -> None:
+    assert desk.ask(route, BEN, None, auth)[0] == ROUTES[route][1]
+
+
+@pytest.mark.parametrize("claims", [None, token(ANNA, aud="other"), token(ANNA, token_use="access")])
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_token_that_is_not_for_us_is_nobodys(desk: Desk, route: str, claims: dict[str, str] | None) -> None:
+    assert desk.ask(route, ANNA, claims)[0] == 403
+
+
+def test_unknown_ids_and_versions_are_told_only_to_whom_they_concern(desk: Desk) -> None:
+    assert desk.send("GET", "/appointments/nothing", token(ANNA))[0] == 404
+    stale = {"headers": {"If-Match": '"99"'}}
+    for method, body in (("PATCH", {"details": {}}), ("DELETE", None)):
+        path = f"/appointments/{desk.ids[BEN]}"
+        assert desk.send(method, path, token(ANNA), body=body, **stale)[0] == 403
+        assert desk.send(method, path, token(BEN), body=body, **stale)[0] == 412
+
+
+def test_a_persons_dry_run_for_another_is_refused_too(desk: Desk) -> None:
+    dry = {"queryStringParameters": {"dryRun": "true"}}
+    assert desk.send("POST", "/appointments", token(ANNA), body=booking(BEN, 15), **dry)[0] == 403
+    assert desk.send("POST", "/appointments", token(ANNA), body=booking(ANNA, 15), **dry)[0] == 200
+
+
+def test_a_person_books_resources_and_not_people(desk: Desk) -> None:
+    for field in ("resourceIds", "anyOf"):
+        taken, refused = booking(ANNA, 15, **{field: ["room-1"]}), booking(ANNA, 17, **{field: ["room-1", BEN]})
+        assert desk.send("POST", "/appointments", token(ANNA), body=refused)[0] == 403
+        status, booked = desk.send("POST", "/appointments", token(ANNA), body=taken)
+        assert status == 201
+        path = f"/appointments/{booked['appointmentId']}"
+        assert desk.send("PATCH", path, token(ANNA), body={"resourceIds": [BEN]})[0] == 403
+        assert desk.send("PATCH", path, token(ANNA), body={"resourceIds": ["room-2"]})[0] == 200
+        assert desk.send("DELETE", path, token(ANNA))[0] == 200
+    assert desk.send("GET", "/availability", token(ANNA), **availability(f"room-1,{BEN}"))[0] == 403
+    assert desk.send("GET", "/availability", token(ANNA), **availability(f"room-1,{ANNA}"))[0] == 200
+
+
+def test_a_person_reads_the_settings_of_resources_and_does_not_write_them(desk: Desk) -> None:
+    assert desk.send("GET", "/calendars/room-1", token(ANNA))[0] == 200
+    assert desk.send("PUT", "/calendars/room-1", token(ANNA), body={"capacity": 9})[0] == 403
+    assert desk.send("PUT", "/calendars/room-1", SCHEDULER, body={"capacity": 2})[0] == 200
+
+
+def test_whom_a_scheduler_added_stays_on_when_the_person_changes_the_rest(desk: Desk) -> None:
+    status, booked = desk.send("POST", "/appointments", SCHEDULER, body=booking(ANNA, 15, resourceIds=[BEN]))
+    assert status == 201
+    path = f"/appointments/{booked['appointmentId']}"
+    assert desk.send("PATCH", path, token(ANNA), body={"startTime": "2030-01-15T16:00:00Z"})[0] == 200
+    assert desk.send("PATCH", path, token(ANNA), body={"resourceIds": []})[0] == 200
+    assert desk.send("PATCH", path, token(ANNA), body={"resourceIds": [BEN]})[0] == 403
+
+
+def test_refusals_are_logged_without_what_was_asked(desk: Desk, events_of: Callable[[], list[dict[str, Any]]]) -> None:
+    desk.send("POST", "/appointments", token(ANNA), body=booking(BEN, 15, details={"title": "secret"}))
+    (line,) = [line for line in events_of() if line["message"] == "Access refused"]
+    assert (line["level"], line["caller"], line["method"]) == ("WARNING", ANNA, "POST")
+    assert "event_type" not in line
+    assert "secret" not in repr(line)
+
+
+# --- pages of other origins --------------------------------------------------------------------------
+
+
+def test_other_origins_are_shut_out_by_default(world: World) -> None:
+    status, headers, _ = world.request("OPTIONS", "/appointments")
+    assert status == 405
+    assert not any(name.startswith("Access-Control") for name in headers)
+
+
+def test_one_origin_is_let_in_by_parameter(world: World) -> None:
+    origin = "https://booking.example.org"
+    world.api = Api(world.table, world.timers, Access(Auth.COGNITO, CLIENT), origin, lambda: world.now)
+    preflight = world.api.handle(api_event("OPTIONS", "/appointments"))
+    assert (preflight["statusCode"], preflight["body"]) == (204, "")
+    assert preflight["headers"]["Access-Control-Allow-Origin"] == origin
+    assert "If-Match" in preflight["headers"]["Access-Control-Allow-Headers"]
+    methods = set(re.findall(r'"([A-Z]+)": ', inspect.getsource(Api._route)))
+    assert set(CORS_METHODS.split(", ")) == methods
+    # Errors too, or a page could not show them.
+    refused = world.api.handle(api_event("POST", "/appointments", booking(ANNA)))
+    assert (refused["statusCode"], refused["headers"]["Access-Control-Allow-Origin"]) == (403, origin)
+    assert "ETag" in refused["headers"]["Access-Control-Expose-Headers"]
