@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from io import BytesIO
 from types import TracebackType
 from typing import Self
 
@@ -109,7 +110,7 @@ class FrontDoor:
                 request.method,
                 URL(self._target + path, encoded=True),
                 headers=passed_on(CIMultiDict(request.headers)),
-                data=body or None,
+                data=BytesIO(body) if body else None,  # a large body as bytes would hold up the others
                 allow_redirects=False,
             ) as answer:
                 return web.Response(
