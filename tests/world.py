@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from moto.events.models import events_backends
 
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
@@ -53,18 +54,30 @@ class World:
         self.api = Api(self.table, self.timers, Access(Auth.NONE), clock=lambda: self.now)
         self.sender = ReminderSender(self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now)
         self.sweeper = Sweep(self.table, self.sender, self.timers, lambda: self.now)
+        self.bus_holds = 300
         self._refused: dict[str, tuple[int, str]] = {}
         # The operation at which to die, whether after it or before, and at which call of it.
         self._deadly: tuple[str, bool, int] | None = None
 
-    def before_call(self, model: Any, **_: Any) -> None:
+    def before_call(self, model: Any, params: dict[str, Any], **_: Any) -> None:
         """Record a call, and refuse it where a test asked for that. Registered with botocore by the fixture."""
         self.calls.append(model.name)
         self._die_at(model.name, after=False)
+        if model.name == "PutRule":
+            self._refuse_on_a_full_bus(json.loads(params["body"])["Name"])
         left, code = self._refused.get(model.name, (0, ""))
         if left:
             self._refused[model.name] = (left - 1, code)
             raise ClientError({"Error": {"Code": code, "Message": "made to fail"}}, model.name)
+
+    def _refuse_on_a_full_bus(self, name: str) -> None:
+        """As EventBridge does: a new rule needs room, a changed one does not."""
+        on_bus = events_backends["123456789012"][REGION].event_buses["default"].rules
+        if name not in on_bus and len(on_bus) >= self.bus_holds:
+            refusal = {
+                "Error": {"Code": "LimitExceededException", "Message": "The requested resource exceeds the limit"}
+            }
+            raise self.events.exceptions.LimitExceededException(refusal, "PutRule")  # type: ignore[arg-type]
 
     def after_call(self, model: Any, **_: Any) -> None:
         """Registered with botocore by the fixture."""

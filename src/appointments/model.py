@@ -175,15 +175,15 @@ def reminders_after_change(
 ) -> tuple[Reminder, ...]:
     """The reminders of an appointment that is moved to `start`, or asked for other offsets.
 
-    One whose due time stays as it was keeps its state. One that is due at another time starts anew. One that
-    falls away stays on record: as it ended, or `skipped` where it was still to come.
+    One whose due time stays as it was keeps its state. One that is due at another time, or was given up before,
+    starts anew. One that falls away stays on record: as it ended, or `skipped` where it was still to come.
     """
     reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, offsets, now)}
     for old in before.reminders:
         new = reminders.get(old.offset)
         if new is None:
             reminders[old.offset] = _given_up(old)
-        elif new.due_at == old.due_at:
+        elif new.due_at == old.due_at and old.state is not ReminderState.SKIPPED:
             reminders[old.offset] = old
     return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
 

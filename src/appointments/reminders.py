@@ -253,7 +253,9 @@ class ReminderTimers:
         give_up_at = time.monotonic() + deadline
         if self.full_until and now >= self.full_until:
             self.full_until = None
-        if self.full_until or self.backend is Backend.SCHEDULER:
+        # A rule that is moved has its place on the bus already, full or not, and would keep it for the old time.
+        full = self.full_until is not None and appointment.version == 1
+        if full or self.backend is Backend.SCHEDULER:
             return self._side_by_side(Backend.SCHEDULER, appointment, wanted, put, give_up_at)
         outcomes = self._side_by_side(Backend.RULES, appointment, wanted, put, give_up_at)
         refused = [outcome.reminder for outcome in outcomes if self._found_the_bus_full(outcome)]

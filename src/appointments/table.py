@@ -372,6 +372,8 @@ class SchedulerTable:
             self.client.update_item(**update)
         except self.client.exceptions.ConditionalCheckFailedException as exc:
             item: Any = exc.response.get("Item")
+            if item == appointment_to_item(after, self.retention):
+                return  # it was written, and only the answer got lost; a transaction has a token against that
             raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
 
     def _change(self, before: Appointment, after: Appointment) -> Entry:
@@ -518,24 +520,30 @@ class SchedulerTable:
         Open to a reminder that is pending, or whose last claim has run out.
         Raises ReminderClaimLostError when it is cancelled, moved, done or in somebody's hands.
         """
-        return self._update_reminder(
-            appointment_id,
-            reminder.offset,
-            "SET #r.#o.#s = :sending, #r.#o.claim = :claim, #r.#o.leaseUntil = :lease, "
-            "#r.#o.attempts = #r.#o.attempts + :one",
-            "#status = :scheduled AND #r.#o.dueAt = :due AND "
-            "(#r.#o.#s = :pending OR (#r.#o.#s = :sending AND #r.#o.leaseUntil <= :now))",
-            {
-                ":sending": {"S": ReminderState.SENDING},
-                ":pending": {"S": ReminderState.PENDING},
-                ":scheduled": {"S": Status.SCHEDULED},
-                ":claim": {"S": claim},
-                ":due": {"S": to_utc_text(reminder.due_at)},
-                ":lease": {"S": to_utc_text(now + lease)},
-                ":now": {"S": to_utc_text(now)},
-                ":one": {"N": "1"},
-            },
-        )
+        try:
+            return self._update_reminder(
+                appointment_id,
+                reminder.offset,
+                "SET #r.#o.#s = :sending, #r.#o.claim = :claim, #r.#o.leaseUntil = :lease, "
+                "#r.#o.attempts = #r.#o.attempts + :one",
+                "#status = :scheduled AND #r.#o.dueAt = :due AND "
+                "(#r.#o.#s = :pending OR (#r.#o.#s = :sending AND #r.#o.leaseUntil <= :now))",
+                {
+                    ":sending": {"S": ReminderState.SENDING},
+                    ":pending": {"S": ReminderState.PENDING},
+                    ":scheduled": {"S": Status.SCHEDULED},
+                    ":claim": {"S": claim},
+                    ":due": {"S": to_utc_text(reminder.due_at)},
+                    ":lease": {"S": to_utc_text(now + lease)},
+                    ":now": {"S": to_utc_text(now)},
+                    ":one": {"N": "1"},
+                },
+            )
+        except _ReminderChangedError as exc:
+            held = exc.now.reminder(reminder.offset) if exc.now else None
+            if exc.now and held and held.claim == claim and held.state is ReminderState.SENDING:
+                return exc.now  # it was written, and only the answer got lost on the way to the repetition
+            raise
 
     def settle_reminder(self, appointment: Appointment, settled: Reminder) -> None:
         """Write the outcome of a claimed reminder: sent, missed, or pending again after a failure.

@@ -144,6 +144,8 @@ def _reminder_body(reminder: Reminder) -> dict[str, Any]:
         "dueAt": to_utc_text(reminder.due_at),
         "state": reminder.state,
         "sentAt": to_utc_text(reminder.sent_at) if reminder.sent_at else None,
+        "attempts": reminder.attempts,
+        "messageId": reminder.message_id,
     }
 
 

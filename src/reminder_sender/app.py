@@ -38,7 +38,7 @@ def _sender() -> ReminderSender:
     settings = Settings.from_env(os.environ)
     return ReminderSender(
         table=SchedulerTable(client("dynamodb"), settings.appointments_table, settings.calendars_table),
-        sns=client("sns"),
+        sns=client("sns", attempts=1),
         events=cache(lambda: client("events")),
         topic_arn=settings.notification_topic_arn,
         clock=lambda: datetime.now(UTC),

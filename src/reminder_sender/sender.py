@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
 # after which Lambda repeats a failed event, so that the repeat finds the lease run out.
 LEASE = timedelta(seconds=40)
+# The longest pauses, in seconds, before a publish that SNS refused is tried again.
+PUBLISH_PAUSES = (0.1, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,11 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class ReminderSender:
-    """Sends over collaborators that a test can bring along."""
+    """Sends over collaborators that a test can bring along.
+
+    `sns` must not repeat calls by itself: one that got no answer may have published, and its repetition would
+    be a second message that nobody knows of.
+    """
 
     table: SchedulerTable
     sns: SNSClient
@@ -93,6 +102,8 @@ class ReminderSender:
             # Somebody claimed it and fell silent, perhaps after publishing: the one ambiguous window.
             recovery = "a sender did not finish it; it may arrive twice"
         now = self.clock()
+        if mine.lease_until is None or now >= mine.lease_until:
+            raise ReminderClaimLostError("the lease ran out before anything was sent")
         if now >= held.interval.start:
             self.table.settle_reminder(held, replace(mine, state=ReminderState.MISSED))
             logger.warning(
@@ -100,8 +111,8 @@ class ReminderSender:
                 event_type=EventType.REMINDER_MISSED,
                 lateness_ms=_milliseconds(now - mine.due_at),
             )
-        else:
-            self._publish(held, mine, recovery)
+        elif not self._publish(held, mine, recovery):
+            return
         self._clean(firing)
 
     def _claim(self, firing: Firing, reminder: Reminder) -> Appointment | None:
@@ -116,7 +127,11 @@ class ReminderSender:
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="claimed by another")
             return None
 
-    def _publish(self, held: Appointment, mine: Reminder, recovery: str | None) -> None:
+    def _publish(self, held: Appointment, mine: Reminder, recovery: str | None) -> bool:
+        """Publish and record it. Returns False where the appointment was moved while the message was on its way.
+
+        Then the reminder of that name is another one, and so is its timer.
+        """
         try:
             message_id = self._to_topic(held, mine)
         except ClientError:
@@ -125,13 +140,18 @@ class ReminderSender:
             raise
         sent_at = self.clock()
         sent = replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id)
-        self.table.settle_reminder(held, sent)
+        try:
+            self.table.settle_reminder(held, sent)
+            recorded = True
+        except ReminderClaimLostError:
+            recorded = False
         logger.info(
             "Reminder sent",
             event_type=EventType.REMINDER_SENT,
             message_id=message_id,
             due_at=to_utc_text(mine.due_at),
             lateness_ms=_milliseconds(sent_at - mine.due_at),
+            recorded=recorded,
         )
         if recovery:
             logger.warning(
@@ -140,6 +160,7 @@ class ReminderSender:
                 reason=recovery,
                 attempts=mine.attempts,
             )
+        return recorded
 
     def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
         attributes = {
@@ -147,7 +168,8 @@ class ReminderSender:
             "appointmentId": appointment.appointment_id,
             "reminderType": reminder.offset,
         }
-        answer = self.sns.publish(
+        publish = partial(
+            self.sns.publish,
             TopicArn=self.topic_arn,
             Subject=message.subject(appointment),
             Message=message.body(appointment, reminder),
@@ -156,7 +178,12 @@ class ReminderSender:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
-        return answer["MessageId"]
+        for pause in PUBLISH_PAUSES:
+            try:
+                return publish()["MessageId"]
+            except ClientError:
+                time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
+        return publish()["MessageId"]
 
     def _clean(self, firing: Firing) -> None:
         if firing.backend is Backend.SCHEDULER:

@@ -42,7 +42,7 @@ def _sweep() -> Sweep:
 
     return Sweep(
         table=table,
-        sender=ReminderSender(table, client("sns"), lambda: events, settings.notification_topic_arn, clock),
+        sender=ReminderSender(table, client("sns", attempts=1), lambda: events, settings.notification_topic_arn, clock),
         timers=ReminderTimers(
             cache(lambda: Rules(events, settings.reminder_sender_arn, settings.dead_letter_queue_arn)),
             cache(

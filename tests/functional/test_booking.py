@@ -74,7 +74,7 @@ def test_a_booking_answers_with_the_appointment(world: World) -> None:
     assert status == 201
     assert headers["ETag"] == '"1"'
     assert headers["Location"] == f"/appointments/{body['appointmentId']}"
-    pending = {"state": "pending", "sentAt": None}
+    pending = {"state": "pending", "sentAt": None, "attempts": 0, "messageId": None}
     assert body == {
         "appointmentId": body["appointmentId"],
         "userId": "anna",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.table import appointment_from_item
+from appointments.table import AppointmentChangedError, appointment_from_item
 from support import api_event, inconsistencies
 
 if TYPE_CHECKING:
@@ -244,6 +245,28 @@ def test_other_offsets(world: World, booked: dict[str, Any]) -> None:
     }
     id_ = booked["appointmentId"]
     assert set(world.rules()) == {f"appointment-reminder-1h-{id_}", f"appointment-reminder-15m-{id_}"}
+
+
+def test_an_offset_that_was_dropped_and_is_asked_for_again_is_sent(world: World, booked: dict[str, Any]) -> None:
+    patch(world, booked, {"reminders": ["24h"]})
+    _, changed = patch(world, booked, {"reminders": ["24h", "1h"]})
+    assert [reminder["state"] for reminder in changed["reminders"]] == ["pending", "pending"]
+    assert len(world.rules()) == 2
+    world.fire(changed, "1h")
+    assert len(world.inbox()) == 1
+
+
+def test_a_change_that_was_written_and_got_no_answer_is_no_conflict_with_itself(
+    world: World, booked: dict[str, Any]
+) -> None:
+    """The SDK repeats the write; the repetition finds the first one."""
+    before = world.table.get_appointment(booked["appointmentId"])
+    assert before
+    after = replace(before, details={"by": "me"}, version=2)
+    for _ in range(2):
+        world.table.revise(before, after)
+    with pytest.raises(AppointmentChangedError):
+        world.table.revise(before, replace(after, details={"by": "other"}))
 
 
 def test_a_change_does_not_overwrite_what_a_sender_does_meanwhile(world: World, booked: dict[str, Any]) -> None:

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from appointments.model import ReminderState, Status
 from appointments.table import ReminderClaimLostError, appointment_from_item, appointment_to_item
-from reminder_sender.sender import LEASE, Firing
+from reminder_sender.sender import LEASE, PUBLISH_PAUSES, Firing
 from support import sample_event
+from world import KilledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +146,13 @@ def test_begun_is_missed_and_not_sent_late(world: World, booked: dict[str, Any],
 
 def test_publish_fails_twice_then_works_sends_one_message(world: World, booked: dict[str, Any]) -> None:
     with world.failing("Publish", times=2, code="InternalError"):
+        world.fire(booked)
+    assert len(world.inbox()) == 1
+    assert state(world, booked) == "sent"
+
+
+def test_publish_fails_for_two_deliveries_then_works_sends_one_message(world: World, booked: dict[str, Any]) -> None:
+    with world.failing("Publish", times=2 * (1 + len(PUBLISH_PAUSES)), code="InternalError"):
         for _ in range(2):
             with pytest.raises(ClientError):
                 world.fire(booked)
@@ -206,6 +214,74 @@ def test_the_record_of_a_sender_that_was_taken_over_is_refused(world: World, boo
     assert mine
     with pytest.raises(ReminderClaimLostError):
         world.table.settle_reminder(first, replace(mine, state=ReminderState.SENT))
+
+
+def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: World, booked: dict[str, Any]) -> None:
+    """The SDK repeats the write; the repetition finds the first one, which bears the same claim."""
+    reminder = appointment_from_item(world.items("AppointmentsTable")[0]).reminder("1h")
+    assert reminder
+    for _ in range(2):
+        held = world.table.claim_reminder(booked["appointmentId"], reminder, claim="mine", lease=LEASE, now=world.now)
+        assert (mine := held.reminder("1h"))
+        assert (mine.claim, mine.attempts) == ("mine", 1)
+    with pytest.raises(ReminderClaimLostError):
+        world.table.claim_reminder(booked["appointmentId"], reminder, claim="theirs", lease=LEASE, now=world.now)
+
+
+def test_moved_while_its_message_was_on_its_way(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
+    """The message went out and is logged; the reminder of the new time, and its rule, are left as they are."""
+    original = world.sns.publish
+
+    def move_first(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        path = f"/appointments/{booked['appointmentId']}"
+        assert world.request("PATCH", path, {"startTime": "2030-01-20T09:00:00Z"})[0] == 200
+        return original(**kwargs)
+
+    world.sns.publish = move_first
+    world.fire(booked, "1h")
+    assert len(world.inbox()) == 1
+    (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_SENT"]
+    assert not line["recorded"]
+    assert state(world, booked) == "pending"
+    assert world.rules()[f"appointment-reminder-1h-{booked['appointmentId']}"] == "cron(0 8 20 1 ? 2030)"
+
+
+def test_a_claim_that_took_longer_than_its_lease_sends_nothing(world: World, booked: dict[str, Any]) -> None:
+    original = world.dynamodb.update_item
+
+    def slow(**kwargs: Any) -> Any:
+        answer = original(**kwargs)
+        world.now += LEASE
+        return answer
+
+    world.dynamodb.update_item = slow
+    try:
+        with pytest.raises(ReminderClaimLostError):
+            world.fire(booked)
+    finally:
+        world.dynamodb.update_item = original
+    assert world.inbox() == []
+    world.fire(booked)
+    assert len(world.inbox()) == 1
+
+
+def test_the_audit_trail_of_a_reminder(world: World, booked: dict[str, Any]) -> None:
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    world.now += timedelta(minutes=1)
+    world.fire(booked)
+    (delivered,) = world.inbox()
+    _, _, body = world.request("GET", f"/appointments/{booked['appointmentId']}")
+    assert body["reminders"][1] == {
+        "offset": "1h",
+        "dueAt": "2030-01-15T08:00:00Z",
+        "state": "sent",
+        "sentAt": "2030-01-15T08:01:00Z",
+        "attempts": 2,
+        "messageId": delivered["MessageId"],
+    }
 
 
 def test_two_reminders_of_one_appointment_settle_in_any_order(world: World, booked: dict[str, Any]) -> None:

@@ -1,0 +1,122 @@
+"""A bus that holds 300 rules, and more reminders than that: what it refuses goes to EventBridge Scheduler."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from appointments.reminders import FULL_FOR, Backend
+from support import api_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from world import World
+
+    LogLines = Callable[[], list[dict[str, Any]]]
+
+
+def names(lines: list[dict[str, Any]]) -> list[str]:
+    return [line["event_type"] for line in lines if "event_type" in line]
+
+
+def book(world: World, number: int, **more: Any) -> dict[str, Any]:
+    status, body = world.book("9:00", "10:00", user=f"user-{number}", reminders=["1h"], **more)
+    assert status == 201
+    return body
+
+
+def fill(world: World, leave: int = 0) -> None:
+    """Take all of the bus but `leave` places."""
+    world.bus_holds = 10
+    for number in range(10 - leave):
+        world.events.put_rule(Name=f"other-{number}", ScheduleExpression="rate(1 day)")
+
+
+def test_of_350_reminders_300_get_rules_and_50_get_schedules(world: World, events_of: LogLines) -> None:
+    events_of()
+    bodies = [book(world, number) for number in range(350)]
+    ids = {body["appointmentId"] for body in bodies}
+    on_bus = {name.removeprefix("appointment-reminder-1h-") for name in world.rules()}
+    outside = {schedule["Name"].removeprefix("appointment-reminder-1h-") for schedule in world.schedules()}
+    assert (len(on_bus), len(outside), on_bus | outside) == (300, 50, ids)
+    lines = names(events_of())
+    assert (lines.count("REMINDER_SCHEDULED"), lines.count("REMINDER_OVERFLOW")) == (300, 50)
+    # The first refusal was enough for the next ones to go there directly.
+    assert world.calls.count("PutRule") == 301
+
+
+def test_a_schedule_fires_once_at_its_minute_and_deletes_itself(world: World) -> None:
+    fill(world)
+    body = book(world, 0)
+    (schedule,) = world.schedules()
+    assert schedule["ScheduleExpression"] == "at(2030-01-15T08:00:00)"
+    assert schedule["ActionAfterCompletion"] == "DELETE"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert json.loads(schedule["Target"]["Input"]) == {
+        "appointmentId": body["appointmentId"],
+        "reminder": "1h",
+        "dueAt": "2030-01-15T08:00:00Z",
+        "correlationId": api_event("POST", "/appointments")["requestContext"]["requestId"],
+        "backend": "scheduler",
+    }
+
+
+def test_after_a_while_the_bus_is_asked_again(world: World) -> None:
+    fill(world)
+    book(world, 0)
+    world.bus_holds = 300
+    book(world, 1)
+    assert len(world.schedules()) == 2
+    world.now += FULL_FOR
+    book(world, 2)
+    assert (len(world.schedules()), len([name for name in world.rules() if "reminder" in name])) == (2, 1)
+
+
+def test_cancelling_removes_a_schedule(world: World) -> None:
+    fill(world)
+    body = book(world, 0)
+    assert len(world.schedules()) == 1
+    world.bus_holds = 300
+    world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    assert world.schedules() == []
+
+
+def test_moving_while_the_bus_is_full_moves_the_schedule(world: World) -> None:
+    fill(world)
+    body = book(world, 0)
+    world.request("PATCH", f"/appointments/{body['appointmentId']}", {"startTime": "2030-01-16T09:00:00Z"})
+    assert [schedule["ScheduleExpression"] for schedule in world.schedules()] == ["at(2030-01-16T08:00:00)"]
+
+
+def test_moving_while_the_bus_is_full_moves_the_rule_that_has_its_place(world: World) -> None:
+    fill(world, leave=1)
+    body = book(world, 0)
+    book(world, 1)  # finds the bus full, so that the next ones do not ask
+    world.request("PATCH", f"/appointments/{body['appointmentId']}", {"startTime": "2030-01-16T09:00:00Z"})
+    name = f"appointment-reminder-1h-{body['appointmentId']}"
+    assert world.rules()[name] == "cron(0 8 16 1 ? 2030)"
+    assert name not in {schedule["Name"] for schedule in world.schedules()}
+
+
+def test_the_sweep_arms_outside_the_bus_too(world: World, events_of: LogLines) -> None:
+    with world.failing("PutRule"):
+        body = book(world, 0)
+    fill(world)
+    events_of()
+    world.now = world.table.get_appointment(body["appointmentId"]).reminders[0].due_at - timedelta(minutes=5)
+    world.sweep()
+    assert len(world.schedules()) == 1
+    assert names(events_of()) == ["REMINDER_OVERFLOW"]
+
+
+def test_scheduler_alone_asks_no_bus(world: World) -> None:
+    world.timers.backend = Backend.SCHEDULER
+    world.calls.clear()
+    body = book(world, 0)
+    world.request("PATCH", f"/appointments/{body['appointmentId']}", {"startTime": "2030-01-16T09:00:00Z"})
+    assert [schedule["ScheduleExpression"] for schedule in world.schedules()] == ["at(2030-01-16T08:00:00)"]
+    world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    assert world.schedules() == []
+    assert not [call for call in world.calls if "Rule" in call or "Targets" in call]
