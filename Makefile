@@ -17,7 +17,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local tests bench
 
-.PHONY: help setup run demo test lint format build lock clean
+.PHONY: help setup run demo test lint format openapi build lock clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ lint: setup ## Check style, types and templates
 format: setup ## Format the code and put imports in order
 	@$(IN_VENV) ruff check --fix-only --quiet $(SOURCES)
 	@$(IN_VENV) ruff format $(SOURCES)
+
+openapi: setup ## Write the contract, openapi.yaml, as the JSON that is deployed
+	@$(IN_VENV) python -m local.contract
 
 build: setup ## Build what is deployed, as `sam build` does
 	@$(IN_VENV) sam build

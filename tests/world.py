@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 
+import contract
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
 from conflict_detector.access import Access, Auth
@@ -105,8 +106,9 @@ class World:
         return [self.scheduler.get_schedule(Name=each["Name"], GroupName=SCHEDULE_GROUP) for each in found]
 
     def request(self, method: str, path: str, body: object = None, **more: Any) -> tuple[int, dict[str, Any], Any]:
-        """Status, headers and parsed body of one API call."""
+        """Status, headers and parsed body of one API call, which are held to the contract."""
         response = self.api.handle(api_event(method, path, body, **more))
+        contract.check(method, path, response)
         return response["statusCode"], response["headers"], json.loads(response["body"])
 
     def book(self, start: str, end: str, user: str = "C", **more: Any) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Every way in which a request can fail, one class each. `conflict_detector.problems` maps them to HTTP."""
+"""Every way in which a request can fail, one class each. `conflict_detector.responses` maps them to HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SchedulerError(Exception):
 
 
 class BadRequestError(SchedulerError):
-    """The body cannot be read as JSON at all, so no field can be blamed."""
+    """The body cannot be read as JSON, or not in one way only, so no field can be blamed."""
 
 
 @dataclass(frozen=True, slots=True)

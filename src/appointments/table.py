@@ -199,10 +199,13 @@ class SchedulerTable:
         """
         # A sort key takes one condition, and BETWEEN includes both ends: in whole seconds, "before" is "up to
         # the second before".
+        first = starts_from or BEGIN_OF_TIME
         last = starts_before - timedelta(seconds=1) if starts_before else END_OF_TIME
+        if last < first:
+            return Page([], None)
         values: dict[str, Any] = {
             ":user": {"S": user_id},
-            ":first": {"S": to_utc_text(starts_from or BEGIN_OF_TIME)},
+            ":first": {"S": to_utc_text(first)},
             ":last": {"S": to_utc_text(last)},
         }
         query: dict[str, Any] = {

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 # RFC 3339 section 5.6, with the offset optional: without one it is a local time that needs a `timeZone`.
 # Seconds may be left out, as people write "09:00".
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?:(:\d\d)(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 # The tz database's own naming rule; it also keeps a path such as "../../etc/passwd" away from the loader.
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
 
@@ -60,9 +60,9 @@ def parse_time(text: str, zone: ZoneInfo | None) -> datetime:
     match = _TIMESTAMP.fullmatch(text)
     if not match:
         raise InvalidTimeError("is not an RFC 3339 time; use e.g. 2030-01-15T09:00:00Z or 2030-01-15T09:00:00-05:00")
-    date, clock, offset = match.groups()
+    date, clock, seconds, offset = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}{(offset or '').upper()}")
+        moment = datetime.fromisoformat(f"{date}T{clock}{seconds or ''}{(offset or '').upper()}")
         if offset:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
@@ -75,7 +75,7 @@ def parse_time(text: str, zone: ZoneInfo | None) -> datetime:
 def has_offset(text: str) -> bool:
     """Whether a time names its offset from UTC, and so needs no zone."""
     match = _TIMESTAMP.fullmatch(text)
-    return bool(match and match[3])
+    return bool(match and match[4])
 
 
 def _resolve_local(wall: datetime, zone: ZoneInfo) -> datetime:

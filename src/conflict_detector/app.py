@@ -35,15 +35,16 @@ from conflict_detector.availability import available
 from conflict_detector.booking import book, cancel, change
 from conflict_detector.requests import (
     matches_version,
+    parse_appointment_id,
     parse_availability,
     parse_booking,
     parse_calendar_id,
-    parse_flag,
-    parse_idempotency_key,
     parse_list,
+    parse_no_parameters,
     parse_object,
     parse_version,
     revise,
+    unknown_parameters,
 )
 from conflict_detector.responses import (
     Response,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from appointments.model import Appointment
     from appointments.reminders import Outcome
     from conflict_detector.access import Access, Caller
+    from conflict_detector.requests import Query
 
 
 # Far more than any request needs, and far less than what API Gateway lets through.
@@ -137,13 +139,14 @@ class Api:
         if self.cors_origin and request.method == "OPTIONS":
             return preflight_response()  # asked without credentials, so it must be answered without
         try:
-            return self._route(request, self.access.caller(request.claims))()
+            response = self._route(request, self.access.caller(request.claims))()
         except SchedulerError as exc:
             _log_refusal(exc, request)
-            return problem_response(exc, request.id, request.base)
+            response = problem_response(exc, request.id, request.base)
         except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR)
-            return internal_error_response(request.id, request.base)
+            response = internal_error_response(request.id, request.base)
+        return response | {"body": ""} if request.method == "HEAD" else response
 
     def _route(self, request: Request, caller: Caller) -> Callable[[], Response]:
         routes: dict[str, Callable[[], Response]]
@@ -152,13 +155,13 @@ class Api:
                 routes = {"GET": partial(self.list, request, caller), "POST": partial(self.book, request, caller)}
             case ["appointments", appointment_id]:
                 routes = {
-                    "GET": partial(self.get, caller, appointment_id),
+                    "GET": partial(self.get, request, caller, appointment_id),
                     "PATCH": partial(self.change, request, caller, appointment_id),
                     "DELETE": partial(self.cancel, request, caller, appointment_id),
                 }
             case ["calendars", calendar_id]:
                 routes = {
-                    "GET": partial(self.get_calendar, caller, calendar_id),
+                    "GET": partial(self.get_calendar, request, caller, calendar_id),
                     "PUT": partial(self.put_calendar, request, caller, calendar_id),
                 }
             case ["availability"]:
@@ -167,6 +170,8 @@ class Api:
                 routes = {"GET": partial(docs.respond, request.path)}
             case _:
                 raise RouteNotFoundError
+        if "GET" in routes:
+            routes["HEAD"] = routes["GET"]
         if request.method not in routes:
             raise MethodNotAllowedError(sorted(routes))
         return routes[request.method]
@@ -174,14 +179,12 @@ class Api:
     def book(self, request: Request, caller: Caller) -> Response:
         """`POST /appointments`: 201, or 200 for a dry run."""
         now = self.clock()
-        dry_run = parse_flag(request.query, "dryRun")
-        key = parse_idempotency_key(request.headers)
-        asked = parse_booking(parse_object(request.body()), now)
+        asked = parse_booking(parse_object(request.body()), now, request.query, request.headers)
         caller.act_for(asked.user_id)
         caller.occupy([*asked.resource_ids, *asked.any_of])
-        wanted = asked.appointment(now, key)
+        wanted = asked.appointment(now)
         _log_about(wanted)
-        if asked.past and (key is None or self.table.get_appointment(wanted.appointment_id) is None):
+        if asked.past and not (asked.idempotency_key and self.table.get_appointment(wanted.appointment_id)):
             raise InvalidRequestError([asked.past])
         booked = book(
             wanted,
@@ -189,9 +192,9 @@ class Api:
             now,
             any_of=asked.any_of,
             own_reminders=asked.offsets is not None,
-            dry_run=dry_run,
+            dry_run=asked.dry_run,
         )
-        if dry_run:
+        if asked.dry_run:
             return appointment_response(booked)
         _log_about(booked)
         if booked.created_at is now:  # and not long ago, under the same idempotency key
@@ -200,9 +203,10 @@ class Api:
             self._arm(booked, now, request.id)
         return created_response(booked, request.base)
 
-    def get(self, caller: Caller, appointment_id: str) -> Response:
+    def get(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`GET /appointments/{id}`: 200."""
-        appointment = self.table.get_appointment(appointment_id)
+        parse_no_parameters(request.query)
+        appointment = self.table.get_appointment(parse_appointment_id(appointment_id))
         if appointment is None:
             raise AppointmentNotFoundError
         caller.act_for(appointment.user_id)
@@ -225,10 +229,12 @@ class Api:
     def change(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`PATCH /appointments/{id}`: 200."""
         now = self.clock()
+        appointment_id = parse_appointment_id(appointment_id)
         body = parse_object(request.body())
+        faults = unknown_parameters(request.query)
 
         def revised(before: Appointment) -> Appointment:
-            after = revise(body, before, now)
+            after = revise(body, before, now, faults)
             # What a scheduler has put there stays where it is, also when its person changes something else.
             caller.occupy(set(after.resource_ids) - set(before.resource_ids))
             return after
@@ -247,6 +253,8 @@ class Api:
 
     def cancel(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`DELETE /appointments/{id}`: 200, again and again."""
+        parse_no_parameters(request.query)
+        appointment_id = parse_appointment_id(appointment_id)
         before, after = cancel(appointment_id, partial(request.check, caller), self.table, self.clock())
         if after is not before:
             logger.append_keys(appointment_id=appointment_id)
@@ -255,14 +263,16 @@ class Api:
             self._disarm(before, after)
         return appointment_response(after)
 
-    def get_calendar(self, caller: Caller, calendar_id: str) -> Response:
+    def get_calendar(self, request: Request, caller: Caller, calendar_id: str) -> Response:
         """`GET /calendars/{id}`: 200, for a calendar that nobody configured too."""
+        parse_no_parameters(request.query)
         calendar_id = parse_calendar_id(calendar_id)
         caller.occupy([calendar_id])
         return settings_response(calendar_id, self.table.read_settings(calendar_id))
 
     def put_calendar(self, request: Request, caller: Caller, calendar_id: str) -> Response:
         """`PUT /calendars/{id}`: 200. What is booked already is not touched."""
+        parse_no_parameters(request.query)
         calendar_id = parse_calendar_id(calendar_id)
         caller.configure(calendar_id)
         body = parse_object(request.body())
@@ -337,7 +347,7 @@ class Request:
     id: str
     method: str
     path: list[str]
-    query: Mapping[str, str]
+    query: Query
     headers: Mapping[str, str]
     claims: Mapping[str, str]
     base: str
@@ -347,11 +357,14 @@ class Request:
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Request:
         """From the payload format 1.0 of a REST API."""
+        query = event.get("multiValueQueryStringParameters") or {
+            name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
+        }
         return cls(
             id=event["requestContext"]["requestId"],
             method=event["httpMethod"],
-            path=[unquote(segment) for segment in event["path"].strip("/").split("/")],
-            query=event.get("queryStringParameters") or {},
+            path=[unquote(segment) for segment in event["path"].removeprefix("/").split("/")],
+            query=query,
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             claims=(event["requestContext"].get("authorizer") or {}).get("claims") or {},
             base=base_url(event),
@@ -363,12 +376,11 @@ class Request:
         """The body as text. Raises PayloadTooLargeError, BadRequestError."""
         if self.raw_body is None:
             return None
-        if len(self.raw_body) > MAX_BODY_BYTES:
-            raise PayloadTooLargeError(MAX_BODY_BYTES)
-        if not self.is_base64:
-            return self.raw_body
         try:
-            return base64.b64decode(self.raw_body).decode()
+            sent = base64.b64decode(self.raw_body) if self.is_base64 else self.raw_body.encode()
+            if len(sent) > MAX_BODY_BYTES:
+                raise PayloadTooLargeError(MAX_BODY_BYTES)
+            return sent.decode()
         except ValueError as exc:
             raise BadRequestError("The body is not UTF-8 text.") from exc
 
@@ -398,7 +410,7 @@ def _log_refusal(error: SchedulerError, request: Request) -> None:
         # Of no event_type: what strangers try says nothing about how bookings go.
         logger.warning("Access refused", method=request.method, caller=request.claims.get("sub"))
         return
-    if request.method not in ("POST", "PATCH") or "dryRun" in request.query:
+    if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
     match error:
         case ConflictError():

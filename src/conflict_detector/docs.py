@@ -1,12 +1,64 @@
-"""The contract and its page."""
+"""The contract and its page: files, read only when somebody asks for them.
+
+Swagger UI itself comes from the Powertools package, which is deployed anyway: the page needs no other host.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import aws_lambda_powertools
 
 from appointments.errors import RouteNotFoundError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def respond(path: list[str]) -> dict[str, Any]:
-    """Answer `GET /openapi.json`, `/docs` and `/docs/<asset>`."""
-    raise RouteNotFoundError
+    from conflict_detector.responses import Response
+
+PAGE = Path(__file__).parent / "page"
+SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
+
+
+class _File(NamedTuple):
+    path: Path
+    content_type: str
+    cache: str = "no-cache"
+
+
+_FILES = {
+    ("openapi.json",): _File(PAGE / "openapi.json", "application/json"),
+    ("docs",): _File(PAGE / "index.html", "text/html; charset=utf-8"),
+    ("docs", "page.css"): _File(PAGE / "page.css", "text/css; charset=utf-8"),
+    ("docs", "page.js"): _File(PAGE / "page.js", "text/javascript; charset=utf-8"),
+    ("docs", "swagger-ui.css"): _File(
+        SWAGGER_UI / "swagger-ui.min.css", "text/css; charset=utf-8", "public, max-age=86400"
+    ),
+    ("docs", "swagger-ui.js"): _File(
+        SWAGGER_UI / "swagger-ui-bundle.min.js", "text/javascript; charset=utf-8", "public, max-age=86400"
+    ),
+}
+# Swagger UI sets styles on its elements and draws icons from data: URLs; nothing comes from, or goes to, elsewhere.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def respond(path: Sequence[str]) -> Response:
+    """Answer `GET /openapi.json`, `/docs` and `/docs/<asset>`. Raises RouteNotFoundError."""
+    if [*path] == ["docs", ""]:
+        # The page names its files relative to its own address, which holds below any host and stage.
+        return {"statusCode": 308, "headers": {"Location": "../docs"}, "body": ""}
+    file = _FILES.get(tuple(path))
+    if file is None:
+        raise RouteNotFoundError
+    headers = {
+        "Content-Type": file.content_type,
+        "Cache-Control": file.cache,
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    return {"statusCode": 200, "headers": headers, "body": file.path.read_text(encoding="utf-8")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import uuid
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.calendar_settings import parse_offsets
-from appointments.errors import BadRequestError, Fault, InvalidRequestError
+from appointments.errors import AppointmentNotFoundError, BadRequestError, Fault, InvalidRequestError
 from appointments.model import (
     DEFAULT_REMINDERS,
     MAX_DURATION,
@@ -21,38 +22,47 @@ from appointments.model import (
     reminders_after_change,
     reminders_ahead,
 )
-from appointments.table import TRANSACTION_ACTIONS
+from appointments.table import BEGIN_OF_TIME, END_OF_TIME, TRANSACTION_ACTIONS
 from appointments.times import InvalidTimeError, has_offset, load_zone, parse_time, to_utc_text
 from conflict_detector.cursors import decode_cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from appointments.table import Position
 
+    # Query parameters by name, each with every value that was sent for it.
+    Query = Mapping[str, Sequence[str]]
+
 MAX_RESOURCES = 20
 MAX_DETAILS_BYTES = 16 * 1024
+# Far below what the JSON library takes, so that whatever was stored can be read and answered again.
+MAX_DETAILS_DEPTH = 32
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
 MAX_SPAN = timedelta(days=62)
 MAX_SLOTS = 10_000
-# EventBridge's cron fields end with this year, and so do reminders.
-LAST_YEAR = 2199
+# The years that EventBridge's cron fields know, and so reminders.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 _ID = re.compile(r"[A-Za-z0-9._:@+=~-]{1,128}", re.ASCII)
+# Every id is one that this API made.
+_APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ -"
 _CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
 _BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS, "anyOf")
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
+_LIST_PARAMETERS = ("userId", "from", "to", "status", "limit", "cursor")
+_AVAILABILITY_PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A body of `POST /appointments` that has no fault in itself; whether it fits is decided later.
+    """A request of `POST /appointments` that has no fault in itself; whether it fits is decided later.
 
     `past` is the fault of an interval that has begun. It is kept apart because the repetition of a request
     that was good in its time is answered as it was then.
@@ -67,17 +77,19 @@ class BookingRequest:
     any_of: tuple[str, ...]
     fingerprint: str
     past: Fault | None
+    idempotency_key: str | None
+    dry_run: bool
 
-    def appointment(self, now: datetime, idempotency_key: str | None = None) -> Appointment:
+    def appointment(self, now: datetime) -> Appointment:
         """The appointment to book, with those of its reminders that are still ahead.
 
         An idempotency key is folded into the id, together with the user whose key it is: a repetition
         has the same id, and the transaction itself notices it.
         """
-        if idempotency_key is None:
+        if self.idempotency_key is None:
             appointment_id = uuid.uuid4()
         else:
-            appointment_id = uuid.uuid5(_KEY_NAMESPACE, json.dumps([self.user_id, idempotency_key]))
+            appointment_id = uuid.uuid5(_KEY_NAMESPACE, json.dumps([self.user_id, self.idempotency_key]))
         offsets = DEFAULT_REMINDERS if self.offsets is None else self.offsets
         return Appointment(
             appointment_id=str(appointment_id),
@@ -90,7 +102,7 @@ class BookingRequest:
             reminders=reminders_ahead(self.interval.start, offsets, now),
             created_at=now,
             updated_at=now,
-            fingerprint=None if idempotency_key is None else self.fingerprint,
+            fingerprint=None if self.idempotency_key is None else self.fingerprint,
         )
 
 
@@ -108,7 +120,9 @@ class ListRequest(NamedTuple):
 def parse_object(body: str | None) -> dict[str, Any]:
     """Read a body. Raises BadRequestError where it is no JSON, InvalidRequestError where it is no object."""
     try:
-        value = json.loads(body or "", parse_constant=_refuse_constant)
+        value = json.loads(
+            body or "", parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object_without_duplicates
+        )
         # A lone surrogate such as "\ud800" is legal JSON, but no text: nothing downstream could encode it.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:  # UnicodeEncodeError is a ValueError
@@ -118,13 +132,41 @@ def parse_object(body: str | None) -> dict[str, Any]:
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
-def parse_booking(body: dict[str, Any], now: datetime) -> BookingRequest:
-    """Check the body of `POST /appointments`. Raises InvalidRequestError with every fault that it has."""
+def _finite(text: str) -> float:
+    """A number such as 1e999 is JSON, but read as infinity it could not be answered as JSON again."""
+    number = float(text)
+    if math.isinf(number):
+        raise BadRequestError(f"The body has a number that is too large: {text[:32]}")
+    return number
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two values for one name: whichever was taken, it could be the wrong one."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRequestError(f"The body names the field {_printable(twice)} twice.")
+    return value
+
+
+def parse_booking(
+    body: dict[str, Any], now: datetime, query: Query | None = None, headers: Mapping[str, str] | None = None
+) -> BookingRequest:
+    """Check a request of `POST /appointments`. `headers` have lower-case names.
+
+    Raises InvalidRequestError with every fault that it has.
+    """
     reader = _Reader(body, _BOOKING_FIELDS, required=_REQUIRED_FIELDS)
+    parameters = _parameters(query or {}, ("dryRun",))
+    dry_run = parameters.choice("dryRun", ("true", "false"))
+    key = (headers or {}).get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        parameters.fault("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
     user_id = reader.identifier("userId")
     zone = reader.zone()
     start, end = reader.time("startTime", zone), reader.time("endTime", zone)
@@ -143,21 +185,34 @@ def parse_booking(body: dict[str, Any], now: datetime) -> BookingRequest:
         # Each calendar adds the days that its buffers may reach into; of `anyOf`, one calendar is taken.
         calendars = len({user_id, *resource_ids}) + bool(any_of)
         reader.fits_one_transaction(calendars * (len(list(interval.days())) + 2))
+    reader.faults += parameters.faults
     if reader.faults or interval is None or user_id is None:
         raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     zone_name = zone.key if zone else None
-    return BookingRequest(user_id, interval, zone_name, resource_ids, details, offsets, any_of, digest, past)
+    return BookingRequest(
+        user_id=user_id,
+        interval=interval,
+        time_zone=zone_name,
+        resource_ids=resource_ids,
+        details=details,
+        offsets=offsets,
+        any_of=any_of,
+        fingerprint=digest,
+        past=past,
+        idempotency_key=key,
+        dry_run=dry_run == "true",
+    )
 
 
-def revise(body: dict[str, Any], before: Appointment, now: datetime) -> Appointment:
+def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
     """What the body of `PATCH /appointments/{id}` makes of an appointment, one version later.
 
     `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
     appointment's own zone. `details` replace the old ones as a whole.
-    Raises InvalidRequestError with every fault that the body has.
+    Raises InvalidRequestError with every fault that the body has, and those that were found `beside` it.
     """
-    reader = _Reader(body, _CHANGE_FIELDS)
+    reader = _Reader(body, _CHANGE_FIELDS, faults=[*beside])
     if not body:
         reader.fault("", f"must change something; it takes {', '.join(_CHANGE_FIELDS)}")
     zone = reader.zone() if "timeZone" in body else (load_zone(before.time_zone) if before.time_zone else None)
@@ -190,31 +245,19 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime) -> Appointm
     return after
 
 
-def parse_list(query: Mapping[str, str]) -> ListRequest:
+def parse_list(query: Query) -> ListRequest:
     """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
-    # A "+" that was not encoded arrives as a space; in a time it can only have been the sign of an offset.
-    body = {name: re.sub(r" (?=\d\d:\d\d$)", "+", value) for name, value in query.items()}
-    reader = _Reader(body, tuple(body), required=("userId",))
+    reader = _parameters(query, _LIST_PARAMETERS, required=("userId",))
     user_id = reader.identifier("userId")
     starts_from, starts_before = reader.time("from", None), reader.time("to", None)
     if starts_from and starts_before and starts_before <= starts_from:
         reader.fault("to", "must be after from")
-    status = None
-    if "status" in body:
-        if body["status"] in set(Status):
-            status = Status(body["status"])
-        else:
-            reader.fault("status", f"must be one of {', '.join(Status)}")
-    limit = DEFAULT_PAGE
-    if "limit" in body:
-        if re.fullmatch(r"[1-9]\d{0,2}", body["limit"], re.ASCII) and int(body["limit"]) <= MAX_PAGE:
-            limit = int(body["limit"])
-        else:
-            reader.fault("limit", f"must be a whole number from 1 to {MAX_PAGE}")
+    status = reader.choice("status", tuple(Status))
+    limit = reader.whole("limit", MAX_PAGE) or DEFAULT_PAGE
     after = reader.position("cursor", starts_from, starts_before)
     if reader.faults or user_id is None:
         raise InvalidRequestError(reader.faults)
-    return ListRequest(user_id, starts_from, starts_before, status, limit, after)
+    return ListRequest(user_id, starts_from, starts_before, Status(status) if status else None, limit, after)
 
 
 class AvailabilityRequest(NamedTuple):
@@ -228,27 +271,19 @@ class AvailabilityRequest(NamedTuple):
     zone: ZoneInfo | None
 
 
-def parse_availability(query: Mapping[str, str]) -> AvailabilityRequest:
+def parse_availability(query: Query) -> AvailabilityRequest:
     """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
-    body: dict[str, Any] = {name: re.sub(r" (?=\d\d:\d\d$)", "+", value) for name, value in query.items()}
-    reader = _Reader(body, tuple(body), required=("from", "to"))
-    if not body.get("calendarIds"):
-        reader.fault("calendarIds", "is required; separate several by commas")
-    body["calendarIds"] = [text for text in body.get("calendarIds", "").split(",") if text]
-    calendar_ids = reader.identifiers("calendarIds")
+    reader = _parameters(query, _AVAILABILITY_PARAMETERS, required=("from", "to", "durationMinutes"))
+    calendar_ids = reader.listed("calendarIds")
     zone = reader.zone()
     start, end = reader.time("from", zone), reader.time("to", zone)
     if start and end and not start < end <= start + MAX_SPAN:
         reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
     duration = reader.minutes("durationMinutes")
-    if "durationMinutes" not in body:
-        reader.fault("durationMinutes", "is required")
     step = reader.minutes("stepMinutes") or duration
     if start and end and step and (end - start) / step > MAX_SLOTS:
         reader.fault("stepMinutes", f"makes over {MAX_SLOTS} slots; ask for larger steps or fewer days")
-    mode = body.get("mode", "all")
-    if mode not in ("all", "any"):
-        reader.fault("mode", "must be all or any")
+    mode = reader.choice("mode", ("all", "any"))
     if reader.faults or start is None or end is None or duration is None or step is None:
         raise InvalidRequestError(reader.faults)
     return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone)
@@ -261,6 +296,24 @@ def parse_calendar_id(text: str) -> str:
     return text
 
 
+def parse_appointment_id(text: str) -> str:
+    """An appointment's id in a path. Raises AppointmentNotFoundError where it can be none."""
+    if not _APPOINTMENT_ID.fullmatch(text):
+        raise AppointmentNotFoundError
+    return text
+
+
+def parse_no_parameters(query: Query) -> None:
+    """Raises InvalidRequestError: a parameter that nobody looks at may mean a lot to the one who sent it."""
+    if faults := unknown_parameters(query):
+        raise InvalidRequestError(faults)
+
+
+def unknown_parameters(query: Query) -> list[Fault]:
+    """The faults of the query of a call that takes no parameters."""
+    return _parameters(query, ()).faults
+
+
 def parse_version(headers: Mapping[str, str]) -> int | None:
     """The one version that `If-Match` names; None where it allows any, and -1 for what no version can be."""
     tag = headers.get("if-match", "*").strip()
@@ -268,22 +321,6 @@ def parse_version(headers: Mapping[str, str]) -> int | None:
         return None
     match = re.fullmatch(r'"(\d{1,15})"', tag, re.ASCII)
     return int(match[1]) if match else -1
-
-
-def parse_flag(query: Mapping[str, str], name: str) -> bool:
-    """A query parameter that is `true` or `false`, and false where it is absent. Raises InvalidRequestError."""
-    value = query.get(name, "false")
-    if value not in ("true", "false"):
-        raise InvalidRequestError([Fault(name, "must be true or false")])
-    return value == "true"
-
-
-def parse_idempotency_key(headers: Mapping[str, str]) -> str | None:
-    """The `Idempotency-Key` header, if there is one. `headers` have lower-case names. Raises InvalidRequestError."""
-    key = headers.get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidRequestError([Fault("Idempotency-Key", "must be 1 to 255 printable ASCII characters")])
-    return key
 
 
 def matches_version(headers: Mapping[str, str], version: int) -> bool:
@@ -298,6 +335,17 @@ def _past(start: datetime | None, now: datetime) -> Fault | None:
     return Fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
 
 
+def _parameters(query: Query, names: tuple[str, ...], required: tuple[str, ...] = ()) -> _Reader:
+    """A reader of query parameters, each of which may be sent once."""
+    # A "+" that was not encoded arrives as a space; in a time it can only have been the sign of an offset.
+    values = {name: re.sub(r" (?=\d\d:\d\d$)", "+", sent[-1]) for name, sent in query.items()}
+    reader = _Reader(values, names, required, kind="query parameter")
+    for name, sent in query.items():
+        if len(sent) > 1:
+            reader.fault(_printable(name), "is sent more than once")
+    return reader
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads one field at a time and collects faults; a field that is absent or at fault reads as None."""
@@ -306,10 +354,12 @@ class _Reader:
     fields: tuple[str, ...]
     required: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
+    kind: str = "field"
 
     def __post_init__(self) -> None:
+        known = ", ".join(self.fields) or "none"
         for name in sorted(self.body.keys() - set(self.fields)):
-            self.fault(_printable(name), f"is not a field of this request; it takes {', '.join(self.fields)}")
+            self.fault(_printable(name), f"is no {self.kind} of this request; it takes {known}")
 
     def fault(self, name: str, message: str) -> None:
         self.faults.append(Fault(name, message))
@@ -343,8 +393,6 @@ class _Reader:
             return None
 
     def interval(self, start: datetime | None, end: datetime | None) -> Interval | None:
-        if end and end.year > LAST_YEAR:
-            self.fault("endTime", f"must not lie after the year {LAST_YEAR}")
         if not start or not end:
             return None
         if end <= start:
@@ -374,8 +422,8 @@ class _Reader:
             position = None
         if (
             position
-            and (starts_from or position.start) <= position.start
-            and (starts_before is None or position.start < starts_before)
+            and (starts_from or BEGIN_OF_TIME) <= position.start < (starts_before or END_OF_TIME)
+            and _APPOINTMENT_ID.fullmatch(position.appointment_id)
         ):
             return position
         self.fault(name, "is not a nextCursor of this list")
@@ -392,6 +440,9 @@ class _Reader:
         except InvalidTimeError as exc:
             self.fault(name, str(exc))
             return None
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self.fault(name, f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
+            return None
         return None if unplaced else moment
 
     def identifiers(self, name: str) -> tuple[str, ...]:
@@ -401,16 +452,36 @@ class _Reader:
                 self.fault(f"{name}[{index}]", _ID_RULE)
         return tuple(dict.fromkeys(values))
 
-    def minutes(self, name: str) -> timedelta | None:
-        """A whole number of minutes in a query, up to the longest appointment."""
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Ids in a query, separated by commas; at least one."""
+        text = self.text(name)
+        if not text:
+            self.fault(name, "is required; separate several by commas")
+            return ()
+        self.body = {**self.body, name: text.split(",")}
+        return self.identifiers(name)
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        text = self.text(name)
+        if text is None or text in allowed:
+            return text
+        self.fault(name, f"must be {' or '.join(allowed)}")
+        return None
+
+    def whole(self, name: str, most: int) -> int | None:
+        """A whole number in a query, from 1 on."""
         text = self.text(name)
         if text is None:
             return None
-        most = int(MAX_DURATION / timedelta(minutes=1))
         if re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII) and int(text) <= most:
-            return timedelta(minutes=int(text))
+            return int(text)
         self.fault(name, f"must be a whole number from 1 to {most}")
         return None
+
+    def minutes(self, name: str) -> timedelta | None:
+        """A whole number of minutes in a query, up to the longest appointment."""
+        number = self.whole(name, int(MAX_DURATION / timedelta(minutes=1)))
+        return None if number is None else timedelta(minutes=number)
 
     def strings(self, name: str, most: int) -> list[str]:
         values = self.body.get(name, [])
@@ -427,6 +498,9 @@ class _Reader:
         if not isinstance(details, dict):
             self.fault("details", "must be a JSON object")
             return {}
+        if _depth(details) > MAX_DETAILS_DEPTH:
+            self.fault("details", f"must be nested at most {MAX_DETAILS_DEPTH} levels deep")
+            return {}
         size = len(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_DETAILS_BYTES:
             self.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")
@@ -435,6 +509,17 @@ class _Reader:
     def offsets(self) -> tuple[str, ...] | None:
         """The reminders asked for; None where the calendar's own default holds."""
         return parse_offsets(self.body["reminders"], "reminders", self.faults) if "reminders" in self.body else None
+
+
+def _depth(value: dict[str, Any]) -> int:
+    """How many objects and lists lie within one another."""
+    depth = 0
+    level: list[dict[str, Any] | list[Any]] = [value]
+    while level:
+        depth += 1
+        inside = (inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
+    return depth
 
 
 def _printable(name: str) -> str:

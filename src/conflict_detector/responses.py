@@ -56,7 +56,7 @@ PROBLEMS: Mapping[type[SchedulerError], Problem] = {
     MethodNotAllowedError: Problem(405, "method-not-allowed", "The path does not take this method"),
     ConflictError: Problem(409, "conflict", "The interval is taken"),
     AppointmentCancelledError: Problem(409, "appointment-cancelled", "The appointment was cancelled"),
-    PreconditionFailedError: Problem(412, "precondition-failed", "The appointment has another version"),
+    PreconditionFailedError: Problem(412, "precondition-failed", "It has another version by now"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "The request is too large"),
     InvalidRequestError: Problem(422, "invalid-request", "The request has faults"),
     IdempotencyKeyReusedError: Problem(422, "idempotency-key-reused", "The key stands for another request"),
@@ -92,15 +92,17 @@ def base_url(event: Mapping[str, Any]) -> str:
     return f"https://{context['domainName']}{prefix}"
 
 
-def etag(appointment: Appointment) -> str:
-    """The version as a strong entity tag (RFC 9110)."""
-    return f'"{appointment.version}"'
+def _json_response(body: Mapping[str, Any], version: int | None = None) -> Response:
+    """200 with a body that no cache keeps, and its version, where it has one, as a strong entity tag (RFC 9110)."""
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(body)}
 
 
 def appointment_response(appointment: Appointment) -> Response:
     """200 with an appointment."""
-    headers = {"Content-Type": "application/json", "ETag": etag(appointment)}
-    return {"statusCode": 200, "headers": headers, "body": json.dumps(appointment_body(appointment))}
+    return _json_response(appointment_body(appointment), appointment.version)
 
 
 def created_response(appointment: Appointment, base: str) -> Response:
@@ -115,7 +117,7 @@ def page_response(page: Page) -> Response:
     body: dict[str, Any] = {"appointments": [appointment_body(appointment) for appointment in page.appointments]}
     if page.next_position:
         body["nextCursor"] = encode_cursor(page.next_position)
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+    return _json_response(body)
 
 
 def appointment_body(appointment: Appointment) -> dict[str, Any]:
@@ -163,8 +165,7 @@ def settings_response(calendar_id: str, stored: StoredSettings) -> Response:
     }
     if stored.updated_at:
         body["updatedAt"] = to_utc_text(stored.updated_at)
-    headers = {"Content-Type": "application/json", "ETag": f'"{stored.version}"'}
-    return {"statusCode": 200, "headers": headers, "body": json.dumps(body)}
+    return _json_response(body, stored.version)
 
 
 def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Response:
@@ -179,7 +180,7 @@ def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Respo
         for slot in slots
     ]
     body = {"available": available, **({"timeZone": zone.key} if zone else {})}
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+    return _json_response(body)
 
 
 def _local(interval: Interval, zone: ZoneInfo) -> dict[str, str]:
@@ -220,7 +221,7 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
                 {"startTime": to_utc_text(free.start), "endTime": to_utc_text(free.end)} for free in error.alternatives
             ]
         case PreconditionFailedError():
-            detail = f"The version is now {error.version}. Read the appointment again before you change it."
+            detail = f"The version is now {error.version}. Read it again before you change it."
         case PayloadTooLargeError():
             detail = f"A body may have {error.limit} bytes at most."
         case MethodNotAllowedError():
@@ -275,6 +276,6 @@ def _problem(  # noqa: PLR0917 - the parts of one answer
     }
     return {
         "statusCode": problem.status,
-        "headers": {"Content-Type": "application/problem+json", **(headers or {})},
+        "headers": {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **(headers or {})},
         "body": json.dumps(body),
     }

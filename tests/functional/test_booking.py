@@ -94,7 +94,7 @@ def test_a_booking_answers_with_the_appointment(world: World) -> None:
     }
     assert world.request("GET", headers["Location"]) == (
         200,
-        {"Content-Type": "application/json", "ETag": '"1"'},
+        {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": '"1"'},
         body,
     )
 

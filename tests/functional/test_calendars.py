@@ -47,7 +47,7 @@ def clocks(times: list[str]) -> list[str]:
 def test_settings_come_back_with_defaults_and_a_version(world: World) -> None:
     assert world.request("GET", "/calendars/C") == (
         200,
-        {"Content-Type": "application/json", "ETag": '"0"'},
+        {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": '"0"'},
         {
             "calendarId": "C",
             "timeZone": "UTC",

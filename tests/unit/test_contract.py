@@ -1,0 +1,169 @@
+"""openapi.yaml, the deployed JSON, the routes, the table of problems and the page all name the same things."""
+
+from __future__ import annotations
+
+import ast
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from conflict_detector import app, responses
+from conflict_detector.docs import PAGE
+from contract import METHODS, contract, operations, resolved, validator
+from local.contract import DEPLOYED, as_json
+
+HTML = (PAGE / "index.html").read_text()
+EXAMPLES_OF = "https://api.example.org/prod/docs#"
+# What API Gateway itself refuses never reaches the function.
+BY_API_GATEWAY = {
+    responses.Problem(401, "unauthorized", "The request carries no valid token"),
+    responses.Problem(429, "too-many-requests", "Too many requests"),
+    responses.Problem(504, "gateway-timeout", "No answer in time"),
+}
+PROBLEMS = {*responses.PROBLEMS.values(), responses.INTERNAL_ERROR, *BY_API_GATEWAY}
+# Answered where the contract has no call, so no call of the contract can document them.
+OUTSIDE = {"route-not-found", "method-not-allowed"}
+
+
+def test_the_contract_is_valid() -> None:
+    validate(contract())
+
+
+def test_what_is_deployed_is_what_is_written() -> None:
+    assert DEPLOYED.read_text() == as_json(), "openapi.yaml has changed: run `make openapi`"
+
+
+# --- routes ------------------------------------------------------------------------------------------
+
+
+def routed() -> dict[str, set[str]]:
+    """Paths and methods as `Api._route` matches them, read from its source: `{}` stands for any segment."""
+    (match,) = [node for node in ast.walk(ast.parse(Path(app.__file__).read_text())) if isinstance(node, ast.Match)
+                and ast.unparse(node.subject) == "request.path"]  # fmt: skip
+    found = {}
+    for case in match.cases:
+        table = next((node.value for node in case.body if isinstance(node, ast.Assign)), None)
+        if not isinstance(table, ast.Dict):
+            continue  # the last case, which refuses
+        methods = {key.value for key in table.keys if isinstance(key, ast.Constant)}
+        patterns = case.pattern.patterns if isinstance(case.pattern, ast.MatchOr) else [case.pattern]
+        for pattern in patterns:
+            assert isinstance(pattern, ast.MatchSequence)
+            segments = [
+                ast.literal_eval(part.value) if isinstance(part, ast.MatchValue) else "{}" for part in pattern.patterns
+            ]
+            found["/" + "/".join(segments)] = {str(method) for method in methods}
+    return found
+
+
+def test_the_contract_and_the_routes_name_the_same_paths_and_methods() -> None:
+    written: dict[str, set[str]] = {}
+    for path, method, _ in operations():
+        written.setdefault(re.sub(r"\{\w+\}", "{}", path), set()).add(method.upper())
+    files_of_the_page = {"/docs/{}": {"GET"}}
+    assert routed() == written | files_of_the_page
+
+
+# --- problems ----------------------------------------------------------------------------------------
+
+
+def problem_examples() -> dict[str, dict[str, Any]]:
+    """Every example of a problem in the contract, by its slug."""
+    found = {}
+    for _, _, operation in operations():
+        for response in operation["responses"].values():
+            media = resolved(response).get("content", {}).get("application/problem+json", {})
+            given = [media["example"]] if "example" in media else []
+            given += [resolved(example)["value"] for example in media.get("examples", {}).values()]
+            found |= {example["type"].removeprefix(EXAMPLES_OF): example for example in given}
+    return found
+
+
+def test_the_contract_shows_every_problem_as_the_api_answers_it() -> None:
+    shown = {(one["status"], slug, one["title"]) for slug, one in problem_examples().items()}
+    assert shown == {tuple(problem) for problem in PROBLEMS if problem.slug not in OUTSIDE}
+    details = {responses.PROBLEMS[error].slug: detail for error, detail in responses.DETAILS.items()}
+    for slug, example in problem_examples().items():
+        assert example["detail"] == details.get(slug, example["detail"])
+
+
+def test_every_problem_has_its_section_on_the_page_and_every_section_its_problem() -> None:
+    sections = {
+        (int(status), slug, unescape(title).strip(), inner)
+        for slug, status, title, inner in re.findall(
+            r'<article id="([\w-]+)">\s*<h3><span class="status">(\d+)</span>(.*?)<code>([\w-]+)</code></h3>', HTML
+        )
+    }
+    assert sections == {(*problem, problem.slug) for problem in PROBLEMS}
+    assert HTML.count("<article") == len(PROBLEMS)
+
+
+def test_every_call_documents_the_problems_that_it_can_meet() -> None:
+    for path, method, operation in operations():
+        statuses = set(operation["responses"])
+        assert {"401", "403", "429", "500", "504"} <= statuses, (path, method)
+        assert ("400" in statuses) == ("413" in statuses) == ("requestBody" in operation), (path, method)
+        if path.startswith("/appointments/"):
+            assert "404" in statuses, (path, method)
+        parameters = [resolved(parameter)["name"] for parameter in operation.get("parameters", [])]
+        assert ("If-Match" in parameters) == ("412" in statuses), (path, method)
+
+
+# --- examples ----------------------------------------------------------------------------------------
+
+
+def examples() -> list[tuple[str, Any, Any]]:
+    """Every example of the contract with the schema that it is an example of."""
+    found = []
+    for path, method, operation in operations():
+        name = f"{method} {path}"
+        found += [
+            (f"{name} {parameter['name']}", parameter["schema"], parameter["example"])
+            for parameter in map(resolved, operation.get("parameters", []))
+            if "example" in parameter
+        ]
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in (*bodies, *map(resolved, operation["responses"].values())):
+            for media in body.get("content", {}).values():
+                given = {"": media["example"]} if "example" in media else {}
+                given |= {key: resolved(example)["value"] for key, example in media.get("examples", {}).items()}
+                found += [(f"{name} {key}", media["schema"], value) for key, value in given.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "schema", "value"), examples())
+def test_every_example_is_one(name: str, schema: Any, value: Any) -> None:
+    validator(schema).validate(value)
+
+
+def test_every_body_has_an_example_to_try() -> None:
+    for path, method, operation in operations():
+        if "requestBody" in operation:
+            assert operation["requestBody"]["content"]["application/json"]["examples"], (path, method)
+
+
+def test_every_call_has_a_name_of_its_own_and_says_what_it_does() -> None:
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(names) == len(set(names))
+    assert all(operation["summary"] for _, _, operation in operations())
+    methods = {method for item in contract()["paths"].values() for method in item} - {"parameters"}
+    assert methods <= set(METHODS)
+
+
+# --- the page ----------------------------------------------------------------------------------------
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_runs_no_script_of_its_own() -> None:
+    assert re.findall(r"https?://", HTML.replace("http://www.w3.org/2000/svg", "")) == []
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=", HTML)
+    for name in ("page.css", "page.js"):
+        assert not re.search(r"https?:|//[a-z]|@import", (PAGE / name).read_text())
+
+
+def test_links_within_the_page_lead_somewhere() -> None:
+    anchors = set(re.findall(r'id="([\w-]+)"', HTML))
+    assert set(re.findall(r'href="#([\w-]+)"', HTML)) <= anchors
