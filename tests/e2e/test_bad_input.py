@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 PROBLEM = "application/problem+json"
 GOOD: dict[str, Any] = {
-    "userId": "anna",
+    "userId": "of-generated-bodies",
     "startTime": "2030-01-15T09:00:00Z",
     "endTime": "2030-01-15T09:30:00Z",
     "timeZone": "America/New_York",
-    "resourceIds": ["room"],
+    "resourceIds": ["room-of-generated-bodies"],
     "details": {"title": "Check-up 💇"},
     "reminders": [],
 }
