@@ -26,8 +26,9 @@ def find_alternatives(
     before `now`, and do not overlap one another.
     """
     length = wanted.end - wanted.start
-    # Nobody wants to start at 09:07:31: what begins from now on begins on a quarter hour.
-    soonest = window.start - (window.start - now) // QUARTER_HOUR * QUARTER_HOUR
+    # Nobody wants to start at 09:07:31: what begins from now on, or as soon as notice allows, begins on a quarter hour.
+    soonest = max([now, *(calendar.bookable(now)[0] for calendar in calendars)])
+    soonest = window.start - (window.start - soonest) // QUARTER_HOUR * QUARTER_HOUR
     within = Interval(max(window.start, soonest), window.end)
     if within.start >= within.end:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -34,6 +35,8 @@ MAX_CAPACITY = 1000
 MAX_HOURS_PER_DAY = 24
 MAX_OVERRIDES = 1000
 MAX_REMINDERS = 5
+# Every booking on the calendar reads its settings: these are up to 16 read units.
+MAX_BYTES = 64 * 1024
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -86,6 +89,9 @@ class _SettingsReader:
                 self.fault("timeZone", str(exc))
             if not isinstance(self.body["timeZone"], str):
                 self.fault("timeZone", "must be a string")
+        size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
+        if size > MAX_BYTES:
+            self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
         horizon = self.whole("horizonDays", 1, 3650)
         reminders = None
         if "reminders" in self.body:

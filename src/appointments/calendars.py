@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MINUTE = timedelta(minutes=1)
-# How far around an interval to look for a time that the working hours accept.
-LOOK_AROUND = timedelta(days=15)
+# How far around an interval to look for a time that the working hours accept: most calendars open within days.
+LOOK_AROUND = (timedelta(days=15), timedelta(days=400))
+# An item has 400 KB at most, and an entry some 60 bytes. Bookings at the same moment may go a little beyond.
+MAX_DAY_ENTRIES = 5000
 
 
 class Hours(NamedTuple):
@@ -77,60 +79,83 @@ ALL_DAY = (Hours(0, 24 * 60),)
 
 
 class Violation(NamedTuple):
-    """A rule of a calendar that an interval breaks, and the nearest time that the rule accepts, if there is one.
+    """A rule of a calendar that an interval breaks, and the nearest interval that all its rules accept, if any.
 
-    `field` is `startTime` or `endTime`, whichever `nearest` would have to replace.
+    `field` is what breaks the rule: `startTime`, or `endTime` for a duration.
     """
 
     calendar_id: str
     rule: str
     field: str
-    nearest: datetime | None
+    nearest: Interval | None
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """A calendar's settings, and what lies on the days of it that were read."""
+    """A calendar's settings, and what lies on the days of it that were read.
+
+    `crowded` are days of it that hold as many appointments as an item can.
+    """
 
     calendar_id: str
     settings: CalendarSettings
     busy: tuple[Interval, ...]
+    crowded: tuple[Interval, ...] = ()
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
-        taken = next(_overlapping(self.full, wanted), None)
+        taken = next(_overlapping(self.blocked, wanted), None)
         return taken is None and not self.violations(wanted, now, suggest=False)
 
     def conflicts(self, wanted: Interval) -> list[Conflict]:
         """Where other appointments leave no room for `wanted`, in order of time, exact to the second."""
-        return [Conflict(self.calendar_id, full) for full in _overlapping(self.full, wanted)]
+        return [Conflict(self.calendar_id, blocked) for blocked in _overlapping(self.blocked, wanted)]
 
     @cached_property
-    def full(self) -> list[Interval]:
-        """When no further appointment has room: `capacity` of them, each with its buffer, lie over one another."""
-        gap = self.settings.buffer
-        padded = [Interval(busy.start - gap, busy.end + gap) for busy in self.busy]
-        return list(full_intervals(padded, self.settings.capacity))
+    def blocked(self) -> list[Interval]:
+        """Where no further appointment can lie, buffers included; in order, and none overlaps another.
 
-    def violations(self, wanted: Interval, now: datetime, *, suggest: bool = True) -> list[Violation]:
-        """The calendar's own rules that `wanted` breaks, whatever else lies there."""
+        An appointment holds one of `capacity` places from its start until its end and the buffer after that. All
+        places are held somewhere within [start, end + buffer) of a new one where it overlaps what this answers.
+        """
+        gap = self.settings.buffer
+        held = (Interval(start, end + gap) for start, end in self.busy) if gap else self.busy
+        full = full_intervals(held, self.settings.capacity)
+        if not gap and not self.crowded:
+            return list(full)
+        return list(merged([*(Interval(start - gap, end) for start, end in full), *self.crowded]))
+
+    def violations(
+        self, wanted: Interval, now: datetime, *, held: Interval | None = None, suggest: bool = True
+    ) -> list[Violation]:
+        """The calendar's own rules that `wanted` breaks, whatever else lies there.
+
+        `held` is where the appointment lies already: a rule has a say only in what a change changes.
+        """
+        broken = list(self._broken(wanted, now, held))
+        nearest = self._nearest(wanted, now, held) if broken and suggest else None
+        return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
+
+    def _broken(self, wanted: Interval, now: datetime, held: Interval | None) -> Iterator[tuple[str, str]]:
         settings, length = self.settings, wanted.end - wanted.start
         earliest, latest = self.bookable(now)
-        broken = []
-        if wanted.start < earliest:
-            broken.append(Violation(self.calendar_id, "minNoticeMinutes", "startTime", earliest))
-        if latest and wanted.start > latest:
-            broken.append(Violation(self.calendar_id, "horizonDays", "startTime", latest))
-        if settings.min_duration and length < settings.min_duration:
-            nearest = wanted.start + settings.min_duration
-            broken.append(Violation(self.calendar_id, "minDurationMinutes", "endTime", nearest))
-        if settings.max_duration and length > settings.max_duration:
-            nearest = wanted.start + settings.max_duration
-            broken.append(Violation(self.calendar_id, "maxDurationMinutes", "endTime", nearest))
-        if settings.has_hours and not self.is_open(wanted):
-            accepted = self._nearest_open(wanted, earliest, latest) if suggest else None
-            broken.append(Violation(self.calendar_id, "workingHours", "startTime", accepted))
-        return broken
+        if held is None or held.start != wanted.start:
+            if wanted.start < earliest:
+                yield "minNoticeMinutes", "startTime"
+            if latest and wanted.start > latest:
+                yield "horizonDays", "startTime"
+        if held is None or held.end - held.start != length:
+            if settings.min_duration and length < settings.min_duration:
+                yield "minDurationMinutes", "endTime"
+            if settings.max_duration and length > settings.max_duration:
+                yield "maxDurationMinutes", "endTime"
+        if not (held and held.covers(wanted)) and not self.is_open(wanted):
+            yield "workingHours", "startTime"
+
+    def allows_length(self, length: timedelta) -> bool:
+        """Whether an appointment may be as long as that here."""
+        shortest, longest = self.settings.min_duration, self.settings.max_duration
+        return (shortest is None or length >= shortest) and (longest is None or length <= longest)
 
     def bookable(self, now: datetime) -> tuple[datetime, datetime | None]:
         """The earliest and the latest start that notice and horizon allow at `now`, both included."""
@@ -144,40 +169,52 @@ class Calendar:
         """Whether the calendar is open from the start to the end of `wanted`, without a break."""
         if not self.settings.has_hours:
             return True
-        return any(opened.start <= wanted.start and wanted.end <= opened.end for opened in self._open_around(wanted))
-
-    def _open_around(self, wanted: Interval) -> list[Interval]:
-        known = self.__dict__.get("_open")
-        if known is None or not (known[0].start <= wanted.start and wanted.end <= known[0].end):
-            known = self.look(Interval(wanted.start - DAY, wanted.end + DAY))
-        opened: list[Interval] = known[1]
+        opened = self.look(Interval(wanted.start - DAY, wanted.end + DAY))
         # The only opening that can hold `wanted` is the last that begins at or before it.
-        index = bisect_right(opened, wanted.start, key=lambda interval: interval.start)
-        return opened[max(index - 1, 0) : index]
+        index = bisect_right(opened, wanted.start, key=_start) - 1
+        return index >= 0 and wanted.end <= opened[index].end
 
-    def look(self, window: Interval) -> tuple[Interval, list[Interval]]:
-        """Work out, once, when the calendar is open within `window`; many questions about it are cheap then."""
-        known = (window, list(merged(self.settings.openings(window))))
-        self.__dict__["_open"] = known
-        return known
+    def look(self, window: Interval) -> list[Interval]:
+        """When the calendar is open within `window` at least: worked out once for the widest that was asked for."""
+        known: tuple[Interval, list[Interval]] | None = self.__dict__.get("_open")
+        if known is None or not known[0].covers(window):
+            known = self.__dict__["_open"] = (window, list(merged(self.settings.openings(window))))
+        return known[1]
 
     def free(self, window: Interval, now: datetime) -> list[Interval]:
-        """When the calendar is open and not full, within `window` and not sooner than its notice allows."""
-        earliest, _ = self.bookable(now)
-        opened = self.look(window)[1] if self.settings.has_hours else [window]
-        clipped = [Interval(max(o.start, window.start, earliest), min(o.end, window.end)) for o in opened]
-        return subtract([interval for interval in clipped if interval.start < interval.end], self.full)
+        """When the calendar is open and has room, within `window` and not sooner than `now` and its notice allow."""
+        since = max(window.start, self.bookable(now)[0], now.replace(microsecond=0))
+        opened = self.look(window) if self.settings.has_hours else [window]
+        clipped = [Interval(max(start, since), min(end, window.end)) for start, end in opened]
+        return subtract([interval for interval in clipped if interval.start < interval.end], self.blocked)
 
-    def _nearest_open(self, wanted: Interval, earliest: datetime, latest: datetime | None) -> datetime | None:
-        length = wanted.end - wanted.start
-        around = Interval(wanted.start - LOOK_AROUND, wanted.end + LOOK_AROUND)
-        starts = [
-            min(max(wanted.start, opened.start, earliest), opened.end - length)
-            for opened in merged(self.settings.openings(around))
-            if opened.end - length >= max(opened.start, earliest)
-        ]
-        accepted = [start for start in starts if latest is None or start <= latest]
-        return min(accepted, key=lambda start: abs(start - wanted.start), default=None)
+    def _nearest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
+        """What all rules of the calendar accept and begins nearest to `wanted`; it keeps the length if it may."""
+        settings, length = self.settings, wanted.end - wanted.start
+        length = max(min(length, settings.max_duration or length), settings.min_duration or timedelta())
+        in_place = Interval(wanted.start, wanted.start + length)
+        earliest, latest = self.bookable(now)
+        earliest = max(earliest, now.replace(microsecond=0))
+        stays = held is not None and held.start == wanted.start
+        if (stays or wanted.start >= earliest) and not any(self._broken(in_place, now, held)):
+            return in_place
+        latest = datetime.max.replace(tzinfo=UTC) if latest is None else latest
+        if earliest > latest:
+            return None
+        start = min(max(wanted.start, earliest), latest)
+        if not settings.has_hours:
+            return Interval(start, start + length)
+        for reach in LOOK_AROUND:
+            far = reach + length + 2 * DAY
+            accepted = [
+                begin
+                for opened in merged(settings.openings(Interval(start - far, start + far)))
+                if max(opened.start, earliest) <= (begin := min(max(start, opened.start), opened.end - length, latest))
+            ]
+            nearest = min(accepted, key=lambda begin: (abs(begin - start), begin), default=None)
+            if nearest and abs(nearest - start) <= reach:
+                return Interval(nearest, nearest + length)
+        return None
 
 
 def assemble(
@@ -188,13 +225,19 @@ def assemble(
     An appointment counts once, though it has an entry in each of its days.
     """
     entries: dict[str, dict[str, Interval]] = {calendar_id: {} for calendar_id in settings}
+    crowded: dict[str, list[Interval]] = {}
     for day in days:
-        entries.setdefault(day.key.calendar_id, {}).update(day.entries)
+        calendar_id = day.key.calendar_id
+        entries.setdefault(calendar_id, {}).update(day.entries)
+        if len(day.entries) - (ignore in day.entries) >= MAX_DAY_ENTRIES:
+            midnight = datetime.combine(day.key.day, time(), UTC)
+            crowded.setdefault(calendar_id, []).append(Interval(midnight, midnight + DAY))
     return {
         calendar_id: Calendar(
             calendar_id,
             settings.get(calendar_id, CalendarSettings()),
             tuple(interval for id_, interval in found.items() if id_ != ignore),
+            tuple(crowded.get(calendar_id, ())),
         )
         for calendar_id, found in entries.items()
     }
@@ -238,27 +281,31 @@ def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> list[I
     solid = list(merged(holes))
     for interval in intervals:
         start = interval.start
-        for hole in solid:
-            if hole.end <= start or hole.start >= interval.end:
-                continue
+        for hole in _overlapping(solid, interval):
             if hole.start > start:
                 left.append(Interval(start, hole.start))
-            start = max(start, hole.end)
+            start = hole.end
         if start < interval.end:
             left.append(Interval(start, interval.end))
     return left
 
 
-def intersect(a: Iterable[Interval], b: Iterable[Interval]) -> list[Interval]:
-    """Where both are."""
-    others = list(b)
-    common = (Interval(max(x.start, y.start), min(x.end, y.end)) for x in a for y in others if x.overlaps(y))
-    return sorted(common)
+def intersect(a: list[Interval], b: list[Interval]) -> list[Interval]:
+    """Where both are. The intervals of each are in order and do not overlap one another."""
+    return [Interval(max(x.start, y.start), min(x.end, y.end)) for x in a for y in _overlapping(b, x)]
+
+
+def _start(interval: Interval) -> datetime:
+    return interval.start
+
+
+def _end(interval: Interval) -> datetime:
+    return interval.end
 
 
 def _overlapping(intervals: list[Interval], wanted: Interval) -> Iterator[Interval]:
     """Those of sorted intervals, none of which overlap, that overlap `wanted`."""
-    index = bisect_right(intervals, wanted.start, key=lambda interval: interval.end)
+    index = bisect_right(intervals, wanted.start, key=_end)
     while index < len(intervals) and intervals[index].start < wanted.end:
         yield intervals[index]
         index += 1

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from appointments.model import Conflict, Interval
 
@@ -26,10 +25,10 @@ class Fault:
 
     field: str
     message: str
-    # Where a calendar's own rule is broken: whose, which, and the nearest time in UTC that it accepts.
+    # Where a calendar's own rule is broken: whose, which, and the nearest interval that its rules accept.
     calendar_id: str | None = None
     rule: str | None = None
-    nearest: datetime | None = None
+    nearest: Interval | None = None
 
 
 class InvalidRequestError(SchedulerError):
@@ -55,13 +54,17 @@ class ForbiddenError(SchedulerError):
 class ConflictError(SchedulerError):
     """Other appointments are in the way; `conflicts` says where and when, not whose.
 
-    `alternatives` are free intervals of the same length on the same calendars, the nearest first.
+    `alternatives` are free intervals of the same length on the same calendars, the nearest first. `faults` are the
+    rules of those calendars that would have had room, where any of several would have done.
     """
 
-    def __init__(self, conflicts: Sequence[Conflict], alternatives: Sequence[Interval] = ()) -> None:
+    def __init__(
+        self, conflicts: Sequence[Conflict], alternatives: Sequence[Interval] = (), faults: Sequence[Fault] = ()
+    ) -> None:
         super().__init__(f"{len(conflicts)} conflicts")
         self.conflicts = tuple(conflicts)
         self.alternatives = tuple(alternatives)
+        self.faults = tuple(faults)
 
 
 class AppointmentNotFoundError(SchedulerError):

@@ -30,6 +30,9 @@ class Interval(NamedTuple):
     def overlaps(self, other: Interval) -> bool:
         return self.start < other.end and other.start < self.end
 
+    def covers(self, other: Interval) -> bool:
+        return self.start <= other.start and other.end <= self.end
+
     def days(self) -> Iterator[date]:
         """The UTC days that the interval touches."""
         day = self.start.date()
@@ -134,6 +137,8 @@ class Appointment:
     reminders: tuple[Reminder, ...] = ()
     status: Status = Status.SCHEDULED
     version: int = 1
+    # Which of several calendars it was given, where any would have done; one of `resource_ids`.
+    assigned_calendar_id: str | None = None
     # Digest of the request that an idempotency key stands for; None where none was sent.
     fingerprint: str | None = None
 

@@ -15,6 +15,7 @@ import json
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.calendar_settings import parse_settings
@@ -173,7 +174,7 @@ class SchedulerTable:
             answer = self.client.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self.calendars_table, ()):
                 if item["day"]["S"] == SETTINGS:
-                    reading.settings[item["calendarId"]["S"]] = settings_from_item(item).settings
+                    reading.settings[item["calendarId"]["S"]] = _settings_from_text(item["settings"]["S"])
                 else:
                     day = day_from_item(item)
                     reading.days[day.key] = day
@@ -248,7 +249,7 @@ class SchedulerTable:
             request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
             answer = self.client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]  # a dict is one
             for item in answer["Responses"].get(self.calendars_table, ()):
-                settings[item["calendarId"]["S"]] = settings_from_item(item).settings
+                settings[item["calendarId"]["S"]] = _settings_from_text(item["settings"]["S"])
             handed_back = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
             keys = keys[BATCH_GET_KEYS:] + [dict(key) for key in (handed_back or {"Keys": []})["Keys"]]
         return settings
@@ -663,6 +664,8 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "reminderShard": {"N": str(reminder_shard(appointment.appointment_id))},
         "expiresAt": {"N": str(int((end + retention).timestamp()))},
     }
+    if appointment.assigned_calendar_id:
+        item["assignedCalendarId"] = {"S": appointment.assigned_calendar_id}
     if appointment.fingerprint:
         item["fingerprint"] = {"S": appointment.fingerprint}
     if appointment.time_zone:
@@ -688,6 +691,7 @@ def appointment_from_item(item: Item) -> Appointment:
         version=int(item["version"]["N"]),
         created_at=from_utc_text(item["createdAt"]["S"]),
         updated_at=from_utc_text(item["updatedAt"]["S"]),
+        assigned_calendar_id=item["assignedCalendarId"]["S"] if "assignedCalendarId" in item else None,
         fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
     )
 
@@ -743,8 +747,16 @@ def _reminder_from_item(offset: str, item: Item) -> Reminder:
 
 def settings_from_item(item: Item) -> StoredSettings:
     """Read a calendar's settings item; its body was checked before it was written."""
-    body = json.loads(item["settings"]["S"])
-    return StoredSettings(body, parse_settings(body), int(item["version"]["N"]), from_utc_text(item["updatedAt"]["S"]))
+    text = item["settings"]["S"]
+    return StoredSettings(
+        json.loads(text), _settings_from_text(text), int(item["version"]["N"]), from_utc_text(item["updatedAt"]["S"])
+    )
+
+
+# A thousand overrides take longer to read than a booking does; a function that lives on reads them once.
+@lru_cache(maxsize=64)
+def _settings_from_text(text: str) -> CalendarSettings:
+    return parse_settings(json.loads(text))
 
 
 def _unchanged(day: CalendarDay, quarters: range) -> tuple[str, dict[str, Any]]:

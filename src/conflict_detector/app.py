@@ -184,8 +184,6 @@ class Api:
         caller.occupy([*asked.resource_ids, *asked.any_of])
         wanted = asked.appointment(now)
         _log_about(wanted)
-        if asked.past and not (asked.idempotency_key and self.table.get_appointment(wanted.appointment_id)):
-            raise InvalidRequestError([asked.past])
         booked = book(
             wanted,
             self.table,
@@ -193,6 +191,7 @@ class Api:
             any_of=asked.any_of,
             own_reminders=asked.offsets is not None,
             dry_run=asked.dry_run,
+            faults=[asked.past] if asked.past else [],
         )
         if asked.dry_run:
             return appointment_response(booked)

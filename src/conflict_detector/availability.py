@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.calendars import Calendar, assemble
+from appointments.calendars import Calendar, assemble, intersect
+from appointments.errors import Fault, InvalidRequestError
 from appointments.model import DAY, Interval
 
 if TYPE_CHECKING:
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
     from appointments.table import SchedulerTable
     from conflict_detector.requests import AvailabilityRequest
+
+# A function's answer is limited to 6 MB. A slot is some 170 bytes beside its calendars, with local times.
+MAX_ANSWER_BYTES = 5 * 2**20
+SLOT_BYTES = 190
 
 
 class Slot(NamedTuple):
@@ -26,7 +33,8 @@ class Slot(NamedTuple):
 def available(asked: AvailabilityRequest, table: SchedulerTable, now: datetime) -> list[Slot]:
     """The slots within the span that are free on all calendars, or on at least one of them.
 
-    Reads the settings in one call, and each calendar's days in one query.
+    Reads the settings in one call, and each calendar's days in one query. Raises InvalidRequestError where the
+    answer would be too large.
     """
     settings = table.read_calendar_settings(asked.calendar_ids)
     calendars = []
@@ -35,32 +43,47 @@ def available(asked: AvailabilityRequest, table: SchedulerTable, now: datetime) 
         first, last = (asked.within.start - gap).date(), (asked.within.end + gap).date()
         days = table.read_span(calendar_id, first, last)
         calendars.append(assemble({calendar_id: settings[calendar_id]}, days)[calendar_id])
-    return list(slots(calendars, asked, now))
+    found: list[Slot] = []
+    size = 0
+    for slot in slots(calendars, asked, now):
+        size += SLOT_BYTES + sum(len(calendar_id) + 4 for calendar_id in slot.calendar_ids)
+        if size > MAX_ANSWER_BYTES:
+            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days or larger steps"
+            raise InvalidRequestError([Fault("to", most)])
+        found.append(slot)
+    return found
 
 
 def slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[Slot]:
-    """Walk the steps of the span and ask each calendar."""
-    wide = Interval(asked.within.start - DAY, asked.within.end + DAY)
+    """The slots in order of their start; with `any_of` each calendar offers those on its own steps."""
+    if not asked.any_of:
+        for start in _free_starts(calendars, asked, now):
+            yield Slot(Interval(start, start + asked.duration), asked.calendar_ids)
+        return
+    free: dict[datetime, list[str]] = {}
     for calendar in calendars:
-        calendar.look(wide)
-    earliest = now.replace(microsecond=0)
-    together = [[calendar] for calendar in calendars] if asked.any_of else [calendars]
-    for start in sorted({start for group in together for start in _starts(group, asked)}):
-        wanted = Interval(start, start + asked.duration)
-        if start < earliest:
-            continue
-        if asked.any_of:
-            free = tuple(calendar.calendar_id for calendar in calendars if calendar.fits(wanted, now))
-            if free:
-                yield Slot(wanted, free)
-        elif all(calendar.fits(wanted, now) for calendar in calendars):
-            yield Slot(wanted, asked.calendar_ids)
+        for start in _free_starts([calendar], asked, now):
+            free.setdefault(start, []).append(calendar.calendar_id)
+    for start, calendar_ids in sorted(free.items()):
+        yield Slot(Interval(start, start + asked.duration), tuple(calendar_ids))
 
 
-def _starts(calendars: Sequence[Calendar], asked: AvailabilityRequest) -> Iterator[datetime]:
+def _free_starts(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[datetime]:
+    """The steps on which a slot is free on all the calendars: what `Calendar.fits` says, for a whole span at once."""
+    if not all(calendar.allows_length(asked.duration) for calendar in calendars):
+        return
+    latest = min((last for calendar in calendars if (last := calendar.bookable(now)[1])), default=asked.within.end)
+    steps = list(_steps(calendars, asked))
+    for gap in reduce(intersect, (calendar.free(asked.within, now) for calendar in calendars)):
+        last = min(gap.end - asked.duration, latest)
+        yield from steps[bisect_left(steps, gap.start) : bisect_right(steps, last)]
+
+
+def _steps(calendars: Sequence[Calendar], asked: AvailabilityRequest) -> Iterator[datetime]:
     """Where slots may begin: on the step, counted from each opening, or from midnight UTC without hours.
 
-    With several calendars that have hours, an opening of any of them begins the count anew.
+    With several calendars that have hours, an opening of any of them begins the count anew. Hours that are given
+    as two that touch, as at midnight, are open without a break, and yet begin the count twice.
     """
     span = asked.within
     around = Interval(span.start - 2 * DAY, span.end)

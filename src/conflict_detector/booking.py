@@ -38,7 +38,7 @@ from appointments.table import (
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from appointments.table import SchedulerTable
 
@@ -48,21 +48,37 @@ DECIDE_WITHIN = 5.0
 LOOK_AROUND = timedelta(days=7)
 
 
-def decide(wanted: Appointment, reading: Reading, now: datetime, commit: Callable[[], None]) -> None:
+def decide(  # noqa: PLR0917 - all that a decision rests on
+    wanted: Appointment,
+    reading: Reading,
+    now: datetime,
+    commit: Callable[[], None],
+    before: Appointment | None = None,
+    faults: Sequence[Fault] = (),
+) -> None:
     """Commit `wanted` if it fits on what was read; this is the booking decision.
+
+    `before` is the appointment that `wanted` changes: where it stays within the time that it has on a calendar,
+    nothing new is taken there, and nothing is asked. `faults` that are known already are named with the others.
 
     Raises InvalidRequestError where a calendar's own rules forbid it, ConflictError where other appointments
     leave no room, CalendarBusyError where that could not be found out in time because too many others were
     booking the very same quarter hours, and what else `commit` raises.
     """
-    _obey_rules(wanted, reading, now)
+    held = dict.fromkeys(before.calendar_ids, before.interval) if before else {}
+    if faults := [*faults, *_broken_rules(wanted, reading, now, held)]:
+        raise InvalidRequestError(faults)
+    deciding = [
+        calendar_id
+        for calendar_id in wanted.calendar_ids
+        if calendar_id not in held or not held[calendar_id].covers(wanted.interval)
+    ]
     give_up_at = time.monotonic() + DECIDE_WITHIN
     attempt = 0
     while True:
+        calendars = _calendars(wanted, reading)
         conflicts = [
-            conflict
-            for calendar in _calendars(wanted, reading).values()
-            for conflict in calendar.conflicts(wanted.interval)
+            conflict for calendar_id in deciding for conflict in calendars[calendar_id].conflicts(wanted.interval)
         ]
         if conflicts:
             raise ConflictError(conflicts)
@@ -84,16 +100,17 @@ def _calendars(wanted: Appointment, reading: Reading) -> dict[str, Calendar]:
     return assemble(settings, days, ignore=wanted.appointment_id)
 
 
-def _obey_rules(wanted: Appointment, reading: Reading, now: datetime) -> None:
-    faults = []
-    for calendar in _calendars(wanted, reading).values():
-        for broken in calendar.violations(wanted.interval, now):
-            message = f"breaks {broken.rule} of calendar {broken.calendar_id}"
+def _broken_rules(
+    wanted: Appointment, reading: Reading, now: datetime, held: Mapping[str, Interval]
+) -> Iterator[Fault]:
+    """A fault for each rule of each calendar that `wanted` breaks."""
+    for calendar_id, calendar in _calendars(wanted, reading).items():
+        for broken in calendar.violations(wanted.interval, now, held=held.get(calendar_id)):
+            message = f"breaks {broken.rule} of calendar {calendar_id}"
             if broken.nearest:
-                message += f"; the nearest time that it accepts is {to_utc_text(broken.nearest)}"
-            faults.append(Fault(broken.field, message, broken.calendar_id, broken.rule, broken.nearest))
-    if faults:
-        raise InvalidRequestError(faults)
+                start, end = map(to_utc_text, broken.nearest)
+                message += f"; the nearest time that its rules accept is {start} to {end}"
+            yield Fault(broken.field, message, calendar_id, broken.rule, broken.nearest)
 
 
 def book(
@@ -104,18 +121,23 @@ def book(
     any_of: Sequence[str] = (),
     own_reminders: bool = True,
     dry_run: bool = False,
+    faults: Sequence[Fault] = (),
 ) -> Appointment:
     """Write `wanted` if it fits on all of its calendars, and return it; a dry run writes nothing.
 
     With `any_of` it also takes one of those calendars: the first that is free, the least booked that day first.
     Without `own_reminders` it gets those that its user's calendar has by default. A `wanted` with a fingerprint
     carries an idempotency key in its id: where that was booked before, the appointment of then is returned, as
-    it is now. Raises InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError,
-    CalendarBusyError.
+    it is now. `faults` are what is wrong with it already, unless it is such a repetition. Raises
+    InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError, CalendarBusyError.
     """
     repeatable = wanted.fingerprint is not None and not dry_run
-    variants = [_also_on(wanted, calendar_id) for calendar_id in any_of] or [wanted]
+    variants = [_assigned_to(wanted, calendar_id) for calendar_id in any_of] or [wanted]
     keys = {key for variant in variants for key in variant.day_keys()}
+    if len(variants) > 1:
+        # What makes up "that day" is for each calendar's zone to say, and lies within three UTC days.
+        day = wanted.interval.start.date()
+        keys |= {DayKey(calendar_id, day + n * DAY) for calendar_id in any_of for n in (-1, 0, 1)}
     reading = table.read(keys, appointment_id=wanted.appointment_id if repeatable else None)
     existing = reading.appointment
     try:
@@ -123,7 +145,7 @@ def book(
             defaults = reading.settings[wanted.user_id].reminders
             if not own_reminders and defaults is not None:
                 variants = [_remind(variant, defaults, now) for variant in variants]
-            return _book_one_of(variants, reading, table, now, dry_run=dry_run)
+            return _book_one_of(variants, reading, table, now, dry_run=dry_run, faults=faults)
     except AppointmentExistsError as exc:
         existing = exc.existing
     if existing.fingerprint != wanted.fingerprint:
@@ -136,21 +158,36 @@ def _write(appointment: Appointment, reading: Reading, table: SchedulerTable | N
         table.book(appointment, reading)
 
 
-def _also_on(wanted: Appointment, calendar_id: str) -> Appointment:
-    return replace(wanted, resource_ids=(*wanted.resource_ids, calendar_id))
+def _assigned_to(wanted: Appointment, calendar_id: str) -> Appointment:
+    return replace(wanted, resource_ids=(*wanted.resource_ids, calendar_id), assigned_calendar_id=calendar_id)
 
 
 def _remind(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -> Appointment:
     return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, now))
 
 
+def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
+    """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
+    calendar = _calendars(wanted, reading)[wanted.resource_ids[-1]]
+    zone = calendar.settings.zone
+    day = wanted.interval.start.astimezone(zone).date()
+    midnights = (datetime.combine(date_, datetime.min.time(), zone).astimezone(UTC) for date_ in (day, day + DAY))
+    whole_day = Interval(*midnights)
+    return sum(busy.overlaps(whole_day) for busy in calendar.busy)
+
+
 def _book_one_of(
-    variants: Sequence[Appointment], reading: Reading, table: SchedulerTable, now: datetime, *, dry_run: bool
+    variants: Sequence[Appointment],
+    reading: Reading,
+    table: SchedulerTable,
+    now: datetime,
+    *,
+    dry_run: bool,
+    faults: Sequence[Fault],
 ) -> Appointment:
-    """Book the first variant that fits. They differ in their last resource, and go by how much that one holds."""
+    """Book the first variant that fits. They differ in the calendar assigned, and go by how much that one holds."""
     if len(variants) > 1:
-        day = variants[0].interval.start.date()
-        variants = sorted(variants, key=lambda v: len(reading.days[DayKey(v.resource_ids[-1], day)].entries))
+        variants = sorted(variants, key=partial(_booked_that_day, reading=reading))
     if dry_run:
         # Nothing will be written, so no condition will speak for neighbouring days: they are read instead.
         around = {key for v in variants for key in table.padded_day_keys(v, reading.settings)} - reading.days.keys()
@@ -158,18 +195,20 @@ def _book_one_of(
     broken: list[Fault] = []
     conflicts: list[Conflict] = []
     for variant in variants:
+        write = partial(_write, variant, reading, None if dry_run else table)
         try:
-            decide(variant, reading, now, partial(_write, variant, reading, None if dry_run else table))
+            decide(variant, reading, now, write, faults=faults)
         except InvalidRequestError as exc:
             broken += exc.faults
         except ConflictError as exc:
             conflicts += exc.conflicts
         else:
             return variant
+    broken = list(dict.fromkeys(broken))
     if conflicts:
-        free = [one for v in variants for one in _alternatives(v, reading, table, now)]
-        raise ConflictError(list(dict.fromkeys(conflicts)), nearest_first(variants[0].interval, free))
-    raise InvalidRequestError(list(dict.fromkeys(broken)))
+        free = _alternatives(variants, reading, table, now)
+        raise ConflictError(list(dict.fromkeys(conflicts)), free, broken)
+    raise InvalidRequestError(broken)
 
 
 def change(
@@ -198,9 +237,9 @@ def change(
             return after
         reading = table.read(after.day_keys())
         try:
-            decide(after, reading, now, lambda: table.move(before, after, reading))
+            decide(after, reading, now, lambda: table.move(before, after, reading), before)
         except ConflictError as exc:
-            raise ConflictError(exc.conflicts, _alternatives(after, reading, table, now)) from None
+            raise ConflictError(exc.conflicts, _alternatives([after], reading, table, now)) from None
         return after
 
     return _while_it_changes(appointment_id, table, write)
@@ -244,22 +283,26 @@ def _while_it_changes(
     raise AppointmentNotFoundError
 
 
-def _alternatives(wanted: Appointment, reading: Reading, table: SchedulerTable, now: datetime) -> list[Interval]:
+def _alternatives(
+    variants: Sequence[Appointment], reading: Reading, table: SchedulerTable, now: datetime
+) -> list[Interval]:
     """Free intervals for what was refused: from the days already read, else with one further read."""
-    dates = list(wanted.interval.days())
-    window = _midnight_to_midnight(dates[0], dates[-1])
-    found = find_alternatives(wanted.interval, _calendars(wanted, reading).values(), window, now)
-    around = min(LOOK_AROUND // DAY, BATCH_GET_KEYS // len(wanted.calendar_ids) // 2)
+    wanted = variants[0].interval
+    calendar_ids = {calendar_id for variant in variants for calendar_id in variant.calendar_ids}
+
+    def find(first: date, last: date) -> list[Interval]:
+        window = _midnight_to_midnight(first, last)
+        found = (find_alternatives(wanted, _calendars(v, reading).values(), window, now) for v in variants)
+        return nearest_first(wanted, [interval for many in found for interval in many])
+
+    days = list(wanted.days())
+    found = find(days[0], days[-1])
+    around = min(LOOK_AROUND // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
     if len(found) < MOST and around:
-        dates = [dates[0] - around * DAY, dates[-1] + around * DAY]
-        keys = {
-            DayKey(calendar_id, dates[0] + n * DAY)
-            for calendar_id in wanted.calendar_ids
-            for n in range((dates[-1] - dates[0]).days + 1)
-        }
+        days = [days[0] + n * DAY for n in range(-around, len(days) + around)]
+        keys = {DayKey(calendar_id, day) for calendar_id in calendar_ids for day in days}
         reading.days.update(table.read(keys - reading.days.keys(), settings=False).days)
-        window = _midnight_to_midnight(*dates)
-        found = find_alternatives(wanted.interval, _calendars(wanted, reading).values(), window, now)
+        found = find(days[0], days[-1])
     return found
 
 

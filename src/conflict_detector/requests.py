@@ -227,11 +227,13 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     interval = None if reader.faults else reader.interval(start, end)
     offsets = reader.offsets()
     offsets = before.offsets if offsets is None else offsets
+    resource_ids = reader.identifiers("resourceIds") if "resourceIds" in body else before.resource_ids
     after = replace(
         before,
         interval=interval or before.interval,
         time_zone=zone.key if zone else before.time_zone,
-        resource_ids=reader.identifiers("resourceIds") if "resourceIds" in body else before.resource_ids,
+        resource_ids=resource_ids,
+        assigned_calendar_id=before.assigned_calendar_id if before.assigned_calendar_id in resource_ids else None,
         details=reader.details() if "details" in body else before.details,
         offsets=offsets,
         version=before.version + 1,

@@ -137,6 +137,8 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
     }
     if appointment.time_zone:
         body["timeZone"] = appointment.time_zone
+    if appointment.assigned_calendar_id:
+        body["assignedCalendarId"] = appointment.assigned_calendar_id
     return body
 
 
@@ -172,8 +174,7 @@ def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Respo
     """200 with slots, in UTC, and beside it in the zone that was asked for."""
     available = [
         {
-            "startTime": to_utc_text(slot.interval.start),
-            "endTime": to_utc_text(slot.interval.end),
+            **_interval_body(slot.interval),
             "calendarIds": list(slot.calendar_ids),
             **(_local(slot.interval, zone) if zone else {}),
         }
@@ -188,12 +189,16 @@ def _local(interval: Interval, zone: ZoneInfo) -> dict[str, str]:
     return {"localStartTime": start, "localEndTime": end}
 
 
-def _fault_body(fault: Fault) -> dict[str, str]:
-    body = {"field": fault.field, "message": fault.message}
+def _interval_body(interval: Interval) -> dict[str, str]:
+    return {"startTime": to_utc_text(interval.start), "endTime": to_utc_text(interval.end)}
+
+
+def _fault_body(fault: Fault) -> dict[str, Any]:
+    body: dict[str, Any] = {"field": fault.field, "message": fault.message}
     if fault.rule and fault.calendar_id:
         body |= {"rule": fault.rule, "calendarId": fault.calendar_id}
     if fault.nearest:
-        body["nearest"] = to_utc_text(fault.nearest)
+        body["nearest"] = _interval_body(fault.nearest)
     return body
 
 
@@ -210,16 +215,12 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
             calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
             detail = f"Other appointments are in the way on {calendars}."
             more["conflicts"] = [
-                {
-                    "calendarId": conflict.calendar_id,
-                    "startTime": to_utc_text(conflict.interval.start),
-                    "endTime": to_utc_text(conflict.interval.end),
-                }
+                {"calendarId": conflict.calendar_id, **_interval_body(conflict.interval)}
                 for conflict in error.conflicts
             ]
-            more["alternatives"] = [
-                {"startTime": to_utc_text(free.start), "endTime": to_utc_text(free.end)} for free in error.alternatives
-            ]
+            more["alternatives"] = [_interval_body(free) for free in error.alternatives]
+            if error.faults:
+                more["errors"] = [_fault_body(fault) for fault in error.faults]
         case PreconditionFailedError():
             detail = f"The version is now {error.version}. Read it again before you change it."
         case PayloadTooLargeError():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import json
+import random
+import uuid
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from appointments.calendars import MAX_DAY_ENTRIES
+from reference import WEEKDAYS, ReferenceCalendar, steps
 
 if TYPE_CHECKING:
     from world import World
@@ -82,6 +89,45 @@ def test_bad_settings_write_nothing(world: World) -> None:
     assert world.request("PUT", "/calendars/a%20b", {})[0] == 422
     assert world.request("PUT", "/calendars/a%40b", {})[0] == 200
     assert world.request("DELETE", "/calendars/C")[0] == 405
+    assert [world.request("PUT", "/calendars/C", text)[0] for text in ("", "{", "[]", "null")] == [400, 400, 422, 422]
+
+
+def test_whatever_was_sent_comes_back(world: World) -> None:
+    sent = {
+        "timeZone": "Australia/Lord_Howe",
+        "workingHours": {"saturday": [{"start": "22:00", "end": "02:00"}], "sunday": []},
+        "overrides": {"2030-12-25": [], "2030-12-31": [{"start": "10:00", "end": "24:00"}]},
+        "bufferMinutes": {"before": 5, "after": 10},
+        "capacity": 12,
+        "minNoticeMinutes": 90,
+        "horizonDays": 365,
+        "minDurationMinutes": 15,
+        "maxDurationMinutes": 120,
+        "reminders": ["2h", "15m"],
+    }
+    answered = configure(world, **sent)
+    more = {"calendarId": "C", "version": 1, "updatedAt": "2029-12-01T12:00:00Z"}
+    assert answered == world.request("GET", "/calendars/C")[2] == sent | more
+    # A PUT replaces: what it leaves out is back at its default.
+    assert configure(world)["capacity"] == 1
+    assert "workingHours" not in world.request("GET", "/calendars/C")[2]
+
+
+def test_the_largest_settings_are_stored_and_larger_ones_refused(world: World) -> None:
+    days = [(date(2030, 1, 1) + timedelta(days=n)).isoformat() for n in range(1000)]
+    hours = [{"start": "09:00", "end": "17:00"}]
+    configure(world, overrides=dict.fromkeys(days, hours))
+    assert world.book("2030-01-15T09:00:00Z", "2030-01-15T10:00:00Z")[0] == 201
+    many = [{"start": f"{n:02}:00", "end": f"{n:02}:59"} for n in range(24)]
+    status, _, body = world.request("PUT", "/calendars/C", {"overrides": dict.fromkeys(days, many)})
+    assert (status, [error["field"] for error in body["errors"]]) == (422, [""])
+    assert world.request("GET", "/calendars/C")[2]["version"] == 1
+
+
+def test_a_stale_version_of_a_calendar_is_named(world: World) -> None:
+    configure(world)
+    status, _, body = world.request("PUT", "/calendars/C", {}, headers={"If-Match": '"7"'})
+    assert (status, body["detail"]) == (412, "The version is now 1. Read it again before you change it.")
 
 
 # --- buffers, capacity, hours ------------------------------------------------------------------------
@@ -166,11 +212,37 @@ def test_the_rules_of_every_calendar_are_named_together(world: World) -> None:
     configure(world, "room", **NINE_TO_FIVE)
     status, refusal = world.book("8:00", "9:00", resourceIds=["room", "free"])
     assert status == 422
-    assert [(error["calendarId"], error["rule"], error["field"], error["nearest"]) for error in refusal["errors"]] == [
-        ("C", "maxDurationMinutes", "endTime", "2030-01-15T08:30:00Z"),
-        ("room", "workingHours", "startTime", "2030-01-15T14:00:00Z"),
+    assert [(error["calendarId"], error["rule"], error["field"]) for error in refusal["errors"]] == [
+        ("C", "maxDurationMinutes", "endTime"),
+        ("room", "workingHours", "startTime"),
     ]
+    assert [error["nearest"] for error in refusal["errors"]] == [
+        {"startTime": "2030-01-15T08:00:00Z", "endTime": "2030-01-15T08:30:00Z"},
+        {"startTime": "2030-01-15T14:00:00Z", "endTime": "2030-01-15T15:00:00Z"},
+    ]
+    assert refusal["errors"][1]["message"] == (
+        "breaks workingHours of calendar room; the nearest time that its rules accept is "
+        "2030-01-15T14:00:00Z to 2030-01-15T15:00:00Z"
+    )
     assert world.items("AppointmentsTable") == []
+
+
+def test_the_past_and_the_rules_are_named_together(world: World) -> None:
+    configure(world, minNoticeMinutes=60, **NINE_TO_FIVE)
+    status, refusal = world.book("2029-12-01T03:00:00Z", "2029-12-01T04:00:00Z")
+    assert (status, [error.get("rule", error["field"]) for error in refusal["errors"]]) == (
+        422,
+        ["startTime", "minNoticeMinutes", "workingHours"],
+    )
+
+
+def test_what_breaks_a_rule_is_no_conflict(world: World) -> None:
+    """One that the calendar never takes is a fault of the request, whoever else is there."""
+    _, booked = world.book("10:00", "11:00")
+    configure(world, **NINE_TO_FIVE)
+    status, refusal = world.book("10:00", "11:00")
+    assert (status, "conflicts" in refusal) == (422, False)
+    assert booked["status"] == "scheduled"
 
 
 def test_a_move_obeys_the_rules_too(world: World) -> None:
@@ -179,7 +251,66 @@ def test_a_move_obeys_the_rules_too(world: World) -> None:
     status, _, refusal = world.request(
         "PATCH", f"/appointments/{booked['appointmentId']}", {"startTime": "2030-01-15T21:30:00Z"}
     )
-    assert (status, refusal["errors"][0]["nearest"]) == (422, "2030-01-15T21:00:00Z")
+    assert (status, refusal["errors"][0]["nearest"]) == (
+        422,
+        {"startTime": "2030-01-15T21:00:00Z", "endTime": "2030-01-15T22:00:00Z"},
+    )
+
+
+def test_a_change_is_held_only_to_the_rules_that_it_touches(world: World) -> None:
+    """Notice, hours and a capacity that came later have no say in what was booked before."""
+    _, booked = world.book("2029-12-01T13:00:00Z", "2029-12-01T14:00:00Z", user="anna", resourceIds=["room"])
+    configure(world, "anna", minNoticeMinutes=24 * 60, workingHours={})
+    path = f"/appointments/{booked['appointmentId']}"
+
+    def patch(**body: Any) -> int:
+        return world.request("PATCH", path, body)[0]
+
+    assert patch(details={"title": "Check-up"}) == 200
+    assert patch(resourceIds=["hall"]) == 200
+    assert patch(endTime="2029-12-01T13:45:00Z") == 200
+    assert patch(endTime="2029-12-01T13:50:00Z") == 422  # longer again, on a calendar that is closed now
+    assert patch(startTime="2029-12-01T13:05:00Z") == 422
+    configure(world, "anna")
+    world.now += timedelta(minutes=75)  # it runs
+    assert patch(endTime="2029-12-01T14:00:00Z") == 200
+    configure(world, "other", workingHours={})
+    status, _, refusal = world.request("PATCH", path, {"resourceIds": ["hall", "other"]})
+    assert (status, [error["calendarId"] for error in refusal["errors"]]) == (422, ["other"])
+
+
+def test_a_change_within_its_own_time_takes_no_more_room(world: World) -> None:
+    configure(world, capacity=2)
+    first = world.book("9:00", "10:00")[1]
+    world.book("9:00", "10:00")
+    configure(world, capacity=1)
+    path = f"/appointments/{first['appointmentId']}"
+    assert world.request("PATCH", path, {"resourceIds": ["room"]})[0] == 200
+    assert world.request("PATCH", path, {"endTime": "2030-01-15T09:30:00Z"})[0] == 200
+    assert world.request("PATCH", path, {"endTime": "2030-01-15T09:40:00Z"})[0] == 409
+    assert world.book("9:45", "10:00", user="D", resourceIds=["room"])[0] == 201
+    assert world.request("PATCH", path, {"startTime": "2030-01-15T10:00:00Z"})[0] == 200
+
+
+def test_a_day_takes_only_as_many_as_its_item_can_hold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(world, capacity=1000)
+    longest = {f"a#{uuid.uuid4()}": "1894698000-1894701600"}  # as an entry is named and written
+    assert MAX_DAY_ENTRIES * sum(len(name) + len(value) for name, value in longest.items()) < 0.8 * 400 * 1024
+    monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 3)
+    for _ in range(3):
+        assert world.book("9:00", "10:00")[0] == 201
+    status, refusal = world.book("20:00", "21:00")
+    assert (status, refusal["conflicts"]) == (
+        409,
+        [{"calendarId": "C", "startTime": "2030-01-15T00:00:00Z", "endTime": "2030-01-16T00:00:00Z"}],
+    )
+    assert available(
+        world, calendarIds="C", durationMinutes="60", from_="2030-01-14T22:00:00Z", to="2030-01-16T02:00:00Z"
+    ) == ["2030-01-14T22:00:00Z", "2030-01-14T23:00:00Z", "2030-01-16T00:00:00Z", "2030-01-16T01:00:00Z"]
+    assert refusal["alternatives"][0] == {"startTime": "2030-01-16T00:00:00Z", "endTime": "2030-01-16T01:00:00Z"}
+    (one, *_) = world.request("GET", "/appointments", queryStringParameters={"userId": "C"})[2]["appointments"]
+    move = {"startTime": "2030-01-15T20:00:00Z"}
+    assert world.request("PATCH", f"/appointments/{one['appointmentId']}", move)[0] == 200  # no more than before
 
 
 def test_the_first_and_the_last_slot_lie_on_notice_and_horizon(world: World) -> None:
@@ -208,6 +339,35 @@ def test_reminders_by_default_are_those_of_the_persons_calendar(world: World) ->
     assert len(world.rules()) == 2
 
 
+def test_hours_of_the_day_before_reach_into_an_override(world: World) -> None:
+    """Hours belong to the date on which they begin: an override replaces those of its own date alone."""
+    configure(
+        world,
+        workingHours={"monday": [{"start": "22:00", "end": "02:00"}], "tuesday": [{"start": "01:00", "end": "12:00"}]},
+        overrides={"2030-01-15": []},  # a Tuesday
+    )
+    assert world.book("2030-01-14T23:00:00Z", "2030-01-15T02:00:00Z")[0] == 201
+    assert world.book("02:00", "03:00")[0] == 422
+    assert world.book("2030-01-22T01:30:00Z", "2030-01-22T03:00:00Z")[0] == 201  # both at once, on another Tuesday
+
+
+def test_hours_that_touch_at_midnight_are_one_opening(world: World) -> None:
+    configure(
+        world,
+        workingHours={"monday": [{"start": "09:00", "end": "24:00"}], "tuesday": [{"start": "00:00", "end": "02:00"}]},
+    )
+    found = available(
+        world,
+        calendarIds="C",
+        durationMinutes="90",
+        stepMinutes="60",
+        from_="2030-01-14T21:00:00Z",
+        to="2030-01-15T09:00:00Z",
+    )
+    assert clocks(found) == ["21:00", "22:00", "23:00", "00:00"]
+    assert world.book("2030-01-14T23:00:00Z", "2030-01-15T02:00:00Z")[0] == 201
+
+
 # --- availability ------------------------------------------------------------------------------------
 
 
@@ -225,6 +385,7 @@ def test_30_minute_slots(world: World, busy: tuple[str, str], slots: list[str]) 
 def test_working_hours_in_summer_and_winter(world: World) -> None:
     configure(world, **NINE_TO_FIVE)
     query = {"calendarIds": "C", "durationMinutes": "60"}
+    assert world.book("2030-11-04T13:30:00Z", "2030-11-04T14:30:00Z")[0] == 422
     for day, first, last in (("2030-11-04", "14:00", "21:00"), ("2030-11-01", "13:00", "20:00")):
         found = clocks(available(world, from_=f"{day}T00:00:00Z", to=f"{day}T23:59:00Z", **query))
         assert (found[0], found[-1], len(found)) == (first, last, 8)
@@ -291,30 +452,155 @@ def test_nothing_that_has_begun_is_offered(world: World) -> None:
     assert clocks(found) == ["12:00", "12:30"]
 
 
-@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"])
-def test_every_slot_offered_books_and_every_other_is_refused(world: World, zone: str) -> None:
-    hours = [{"start": "08:00", "end": "12:00"}, {"start": "13:15", "end": "19:00"}]
-    configure(
-        world, timeZone=zone, workingHours={"monday": hours, "tuesday": hours}, capacity=2,
-        bufferMinutes={"after": 10}, minNoticeMinutes=30,
-    )  # fmt: skip
-    for start, end in (("9:00", "10:00"), ("9:30", "11:00"), ("15:00", "16:00"), ("15:30", "17:00")):
-        world.book(start, end)
-    begin = datetime.fromisoformat("2030-01-14T12:00:00Z")
-    query = {"calendarIds": "C", "durationMinutes": "45", "stepMinutes": "15", "from_": begin.isoformat()}
-    offered = available(world, to=(begin + timedelta(days=1)).isoformat(), **query)
-    assert offered
-    for n in range(96):
-        start = begin + timedelta(minutes=15 * n)
+# A change of the clock each, in both directions, on both hemispheres, by an hour and by half of one.
+CHANGES = [
+    ("America/New_York", "2030-03-10"),
+    ("America/St_Johns", "2030-11-03"),
+    ("Europe/London", "2030-10-27"),
+    ("Australia/Lord_Howe", "2030-04-07"),
+    ("Australia/Lord_Howe", "2030-10-06"),
+    ("America/Santiago", "2030-09-08"),
+    ("Pacific/Auckland", "2030-09-29"),
+    ("Pacific/Chatham", "2030-04-07"),
+    ("Africa/Casablanca", "2030-02-10"),
+    ("Asia/Kolkata", "2030-06-01"),
+    ("Pacific/Apia", "2030-04-07"),
+]
+
+
+def at_random(chance: random.Random, zone: str, day: date) -> dict[str, Any]:
+    """Settings of a calendar; everything lies on quarter hours."""
+
+    def hours() -> list[dict[str, str]]:
+        marks = sorted(chance.sample(range(96), chance.choice([0, 2, 4, 4])))
+        clock = [f"{mark // 4:02}:{mark % 4 * 15:02}" for mark in marks]
+        found = [{"start": a, "end": b} for a, b in zip(clock[::2], clock[1::2], strict=True)]
+        if found and chance.random() < 0.4:
+            found[-1]["end"] = chance.choice(["24:00", found[0]["start"] if len(found) > 1 else "00:00"])
+        return found
+
+    settings: dict[str, Any] = {"timeZone": zone, "capacity": chance.choice([1, 1, 2, 3])}
+    settings["bufferMinutes"] = {"before": chance.choice([0, 15]), "after": chance.choice([0, 0, 30])}
+    if chance.random() < 0.7:
+        settings["workingHours"] = {name: hours() for name in WEEKDAYS}
+    if chance.random() < 0.5:
+        settings["overrides"] = {day.isoformat(): hours()}
+    for name, values in (("minNoticeMinutes", [0, 8 * 60]), ("horizonDays", [1, 2]), ("minDurationMinutes", [30, 60])):
+        if chance.random() < 0.3:
+            settings[name] = chance.choice(values)
+    return settings
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+def test_every_slot_offered_books_and_every_other_is_refused(world: World, zone: str, day: str, seed: int) -> None:
+    chance = random.Random(f"{zone} {day} {seed}")
+    midnight = datetime.combine(date.fromisoformat(day), datetime.min.time(), ZoneInfo(zone)).astimezone(UTC)
+    world.now = midnight - timedelta(hours=chance.choice([30, 18, 0]))
+    names = ["a", "b"][: chance.choice([1, 2])]
+    settings = {name: at_random(chance, zone, midnight.astimezone(ZoneInfo(zone)).date()) for name in names}
+    booked: dict[str, list[tuple[datetime, datetime]]] = {name: [] for name in names}
+    for _ in range(12):
+        start = max(midnight + timedelta(minutes=15 * chance.randrange(-24, 96)), world.now)
+        end = start + timedelta(minutes=chance.choice([15, 45, 120]))
+        name = chance.choice(names)
+        if world.book(start.isoformat(), end.isoformat(), user=name, reminders=[])[0] == 201:
+            booked[name].append((start, end))
+    for name in names:  # what was booked before them stays, however little the new settings would allow it
+        configure(world, name, **settings[name])
+    references = [ReferenceCalendar(settings[name], booked[name]) for name in names]
+
+    duration, step = (timedelta(minutes=chance.choice(minutes)) for minutes in ([15, 30, 60], [15, 30]))
+    window = midnight - timedelta(hours=3), midnight + timedelta(hours=25)
+    status, body = asked(
+        world,
+        calendarIds=",".join(names),
+        from_=window[0].isoformat(),
+        to=window[1].isoformat(),
+        durationMinutes=f"{duration / timedelta(minutes=1):.0f}",
+        stepMinutes=f"{step / timedelta(minutes=1):.0f}",
+    )
+    assert status == 200
+    offered = {datetime.fromisoformat(slot["startTime"]) for slot in body["available"]}
+
+    def book(start: datetime, *, dry_run: bool) -> int:
         body = {
-            "userId": "C",
+            "userId": names[0],
+            "resourceIds": names[1:],
             "startTime": start.isoformat(),
-            "endTime": (start + timedelta(minutes=45)).isoformat(),
+            "endTime": (start + duration).isoformat(),
+            "reminders": [],
         }
-        status, _, _ = world.request("POST", "/appointments", body, queryStringParameters={"dryRun": "true"})
-        inside = start + timedelta(minutes=45) <= begin + timedelta(days=1)
-        if inside:
-            assert (status == 200) == (start.isoformat().replace("+00:00", "Z") in offered), start
+        query = {"dryRun": "true"} if dry_run else None
+        return world.request("POST", "/appointments", body, queryStringParameters=query)[0]
+
+    on_step = [start for start in steps(references, *window, step) if start + duration <= window[1]]
+    assert offered <= set(on_step)
+    for start in on_step:
+        assert book(start, dry_run=True) in ({200} if start in offered else {409, 422}), start
+        takes = (one.takes(start, start + duration, world.now, timedelta(minutes=5)) for one in references)
+        assert (start in offered) == all(takes), start
+    for start in sorted(offered)[:1]:
+        assert book(start, dry_run=False) == 201
+
+
+def test_buffers_and_long_appointments_reach_into_the_span(world: World) -> None:
+    configure(world, bufferMinutes={"after": 90})
+    world.book("2030-01-13T00:00:00Z", "2030-01-14T23:30:00Z")
+    world.book("2030-01-16T00:30:00Z", "2030-01-16T01:00:00Z")
+    query = {"calendarIds": "C", "durationMinutes": "30"}
+    found = clocks(available(world, from_="2030-01-15T00:00:00Z", to="2030-01-16T00:00:00Z", **query))
+    assert (found[0], found[-1], len(found)) == ("01:00", "22:30", 44)
+
+
+def test_durations_that_a_calendar_refuses_are_not_offered(world: World) -> None:
+    configure(world, minDurationMinutes=30, maxDurationMinutes=60)
+    query = {"calendarIds": "C", "from_": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"}
+    assert [len(available(world, durationMinutes=minutes, **query)) for minutes in ("29", "30", "60", "61")] == [
+        0,
+        48,
+        24,
+        0,
+    ]
+
+
+def test_with_overrides_alone_steps_count_from_local_midnight(world: World) -> None:
+    configure(world, timeZone="Asia/Kolkata", overrides={"2030-01-16": []})
+    query = {"calendarIds": "C", "durationMinutes": "60", "timeZone": "Asia/Kolkata"}
+    _, body = asked(world, from_="2030-01-15T21:00", to="2030-01-17T03:00", **query)
+    assert [slot["localStartTime"] for slot in body["available"]] == [
+        f"2030-01-{text}:00:00+05:30" for text in ("15T21", "15T22", "15T23", "17T00", "17T01", "17T02")
+    ]
+
+
+def test_days_of_more_than_a_megabyte_are_read_in_pages(world: World) -> None:
+    begin = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp())
+    for day in range(4):
+        entries = {}
+        for n in range(5):  # few, and long ones: many would take moto half a minute
+            start = begin + (day * 24 + n * 4) * 3600
+            entries[f"a#{day}-{n}-{'x' * 60_000}"] = {"S": f"{start}-{start + 4 * 3600}"}
+        item = {"calendarId": {"S": "C"}, "day": {"S": f"2030-01-0{day + 1}"}} | entries
+        world.dynamodb.put_item(TableName="CalendarsTable", Item=item)
+    world.calls.clear()
+    found = available(
+        world, calendarIds="C", durationMinutes="120", from_="2030-01-01T00:00:00Z", to="2030-01-05T00:00:00Z"
+    )
+    assert found == [f"2030-01-0{day}T{hour}:00:00Z" for day in range(1, 5) for hour in (20, 22)]
+    assert world.calls == ["BatchGetItem", "Query", "Query"]
+
+
+def test_an_answer_that_no_function_could_give_is_refused(world: World) -> None:
+    ids = [f"{n:0>128}" for n in range(20)]
+    query = {
+        "calendarIds": ",".join(ids), "from_": "2030-01-01T00:00:00Z", "to": "2030-02-01T00:00:00Z", "mode": "any",
+        "timeZone": "UTC",
+    }  # fmt: skip
+    status, body = asked(world, durationMinutes="15", **query)
+    assert (status, [error["field"] for error in body["errors"]]) == (422, ["to"])
+    status, body = asked(world, durationMinutes="30", **query)
+    assert status == 200
+    assert 0.5 < len(json.dumps(body)) / (5 * 2**20) < 1
 
 
 @pytest.mark.parametrize(
@@ -340,11 +626,32 @@ def test_every_slot_offered_books_and_every_other_is_refused(world: World, zone:
             },
             {"stepMinutes"},
         ),
+        (
+            {
+                "calendarIds": ",", "from_": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z",
+                "durationMinutes": "44641", "stepMinuts": "5",
+            },
+            {"calendarIds[0]", "calendarIds[1]", "from", "to", "durationMinutes", "stepMinuts"},
+        ),
+        (
+            {
+                "calendarIds": ",".join(map(str, range(21))), "from_": "9999-12-31T00:00:00Z",
+                "to": "0001-01-01T00:00:00Z", "durationMinutes": "5",
+            },
+            {"calendarIds", "to"},
+        ),
     ],
 )  # fmt: skip
 def test_bad_questions_name_every_fault(world: World, query: dict[str, str], fields: set[str]) -> None:
     status, body = asked(world, **query)
     assert (status, {error["field"] for error in body["errors"]}) == (422, fields)
+
+
+@pytest.mark.parametrize(("start", "end"), [("1970-01-01", "1970-01-02"), ("2199-12-30", "2199-12-31")])
+def test_the_ends_of_time_are_answered(world: World, start: str, end: str) -> None:
+    configure(world, **NINE_TO_FIVE, bufferMinutes={"before": 1440}, horizonDays=3650)
+    query = {"calendarIds": "C,D", "durationMinutes": "60", "from_": f"{start}T00:00:00Z", "to": f"{end}T00:00:00Z"}
+    assert available(world, **query) == []
 
 
 # --- any of several ----------------------------------------------------------------------------------
@@ -357,10 +664,70 @@ def test_any_of_takes_the_least_booked_that_is_free(world: World) -> None:
     _, second = world.book("9:00", "10:00", user="ben", anyOf=["dr-a", "dr-b", "dr-c"])
     assert second["resourceIds"] == ["dr-c"]
     _, third = world.book("9:00", "10:00", user="cem", resourceIds=["room"], anyOf=["dr-a", "dr-b", "dr-c"])
-    assert third["resourceIds"] == ["room", "dr-a"]
+    assert (third["resourceIds"], third["assignedCalendarId"]) == (["room", "dr-a"], "dr-a")
+    assert world.request("GET", f"/appointments/{third['appointmentId']}")[2] == third
+    world.calls.clear()
     status, refusal = world.book("9:30", "10:30", user="dan", anyOf=["dr-a", "dr-b", "dr-c"])
     assert (status, {conflict["calendarId"] for conflict in refusal["conflicts"]}) == (409, {"dr-a", "dr-b", "dr-c"})
     assert refusal["alternatives"][0] == {"startTime": "2030-01-15T10:00:00Z", "endTime": "2030-01-15T11:00:00Z"}
+    assert world.calls == ["BatchGetItem"]
+
+
+def test_that_day_is_one_of_the_calendars_own_zone(world: World) -> None:
+    """18:30 in New York is 23:30 UTC; what comes after 19:00 lies on the next UTC day, and yet on the same day."""
+    for doctor in ("dr-a", "dr-b"):
+        configure(world, doctor, timeZone="America/New_York")
+    for start, end in (
+        ("2030-01-16T00:00:00Z", "2030-01-16T01:00:00Z"),
+        ("2030-01-16T01:00:00Z", "2030-01-16T02:00:00Z"),
+    ):
+        world.book(start, end, user="dr-a")
+    world.book("2030-01-15T02:00:00Z", "2030-01-15T03:00:00Z", user="dr-b")  # the day before, in New York
+    world.book("2030-01-15T15:00:00Z", "2030-01-15T16:00:00Z", user="dr-b")
+    _, booked = world.book("23:30", "23:45", user="anna", anyOf=["dr-a", "dr-b"])
+    assert booked["assignedCalendarId"] == "dr-b"
+    _, booked = world.book("2030-01-16T05:00:00Z", "2030-01-16T06:00:00Z", user="anna", anyOf=["dr-b", "dr-a"])
+    assert booked["assignedCalendarId"] == "dr-b"  # a new day in New York, and neither has any
+
+
+def test_any_of_names_all_that_stands_in_the_way(world: World) -> None:
+    configure(world, "dr-a", **NINE_TO_FIVE)
+    world.book("9:00", "10:00", user="dr-b")
+    status, refusal = world.book("9:00", "10:00", user="anna", anyOf=["dr-a", "dr-b"])
+    assert (status, [conflict["calendarId"] for conflict in refusal["conflicts"]]) == (409, ["dr-b"])
+    assert [(error["calendarId"], error["rule"]) for error in refusal["errors"]] == [("dr-a", "workingHours")]
+    assert refusal["alternatives"]
+
+
+def test_any_of_can_be_tried_and_repeated(world: World) -> None:
+    body = {
+        "userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T10:00:00Z",
+        "anyOf": ["dr-a", "dr-b"],
+    }  # fmt: skip
+    status, _, tried = world.request("POST", "/appointments", body, queryStringParameters={"dryRun": "true"})
+    assert (status, tried["assignedCalendarId"]) == (200, "dr-a")
+    assert world.items("CalendarsTable") == world.items("AppointmentsTable") == []
+    key = {"Idempotency-Key": "one"}
+    status, _, first = world.request("POST", "/appointments", body, headers=key)
+    assert status == 201
+    for _ in range(2):
+        assert world.request("POST", "/appointments", body, headers=key)[2] == first
+    status, _, _ = world.request("POST", "/appointments", body | {"anyOf": ["dr-b"]}, headers=key)
+    assert status == 422
+    assert len(world.items("AppointmentsTable")) == 1
+
+
+def test_a_change_takes_calendars_by_name_only(world: World) -> None:
+    _, booked = world.book("9:00", "10:00", user="anna", anyOf=["dr-a", "dr-b"])
+    path = f"/appointments/{booked['appointmentId']}"
+    status, _, refusal = world.request("PATCH", path, {"anyOf": ["dr-b"]})
+    assert (status, [error["field"] for error in refusal["errors"]]) == (422, ["anyOf"])
+    _, _, moved = world.request("PATCH", path, {"startTime": "2030-01-15T10:00:00Z"})
+    assert moved["assignedCalendarId"] == "dr-a"
+    _, _, given = world.request("PATCH", path, {"resourceIds": ["dr-b"]})
+    assert "assignedCalendarId" not in given
+    assert world.request("GET", path)[2] == given
+    assert world.book("10:00", "11:00", user="dr-a")[0] == 201
 
 
 def test_any_of_passes_over_those_that_are_closed(world: World) -> None:
