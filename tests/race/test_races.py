@@ -137,37 +137,95 @@ def settings_for(table: SchedulerTable, calendar: str, **settings: Any) -> None:
     table.write_settings(calendar, settings, DAY)
 
 
+def booked_at_once(table: SchedulerTable, wanted: list[Appointment], **how: Any) -> list[Appointment | None]:
+    """Book each on a thread of its own; None where it was refused."""
+
+    def attempt(appointment: Appointment) -> Appointment | None:
+        try:
+            return book(appointment, table, DAY, **how)
+        except ConflictError:
+            return None
+
+    return at_once([partial(attempt, appointment) for appointment in wanted])
+
+
+def a_seat(interval: Interval, *resources: str) -> Appointment:
+    """An appointment of somebody whom nobody else books."""
+    return Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, DAY, DAY, resources)
+
+
+def most_at_once(table: SchedulerTable, calendar: str, gap: timedelta = timedelta()) -> int:
+    """How many live appointments lie over one another, each with its buffer, as the appointments table has it."""
+    pages = table.client.get_paginator("scan").paginate(TableName=table.appointments_table, ConsistentRead=True)
+    spans = [
+        tuple(datetime.fromisoformat(item[name]["S"]) for name in ("startTime", "endTime"))
+        for page in pages
+        for item in page["Items"]
+        if calendar in [item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])]
+    ]
+    return max(sum(start <= moment < end + gap for start, end in spans) for moment, _ in spans)
+
+
 def test_of_64_clients_for_the_last_10_of_50_seats_exactly_10_win(table: SchedulerTable) -> None:
     settings_for(table, "hall", capacity=50)
     seats = Interval(DAY + timedelta(hours=20), DAY + timedelta(hours=22))
+    assert all(booked_at_once(table, [a_seat(seats, "hall")])[0] for _ in range(40))
+    winners = booked_at_once(table, [a_seat(seats, "hall") for _ in range(64)])
+    assert len(winners) - winners.count(None) == 10
+    assert most_at_once(table, "hall") == 50
 
-    def take_a_seat(_: int) -> bool:
-        try:
-            book(Appointment(str(uuid.uuid4()), str(uuid.uuid4()), seats, DAY, DAY, ("hall",)), table, DAY)
-        except ConflictError:
-            return False
-        return True
 
-    assert all(take_a_seat(n) for n in range(40))
-    assert at_once([lambda n=n: take_a_seat(n) for n in range(64)]).count(True) == 10
+def test_64_clients_never_fill_a_place_twice_nor_its_buffer(table: SchedulerTable) -> None:
+    """Random intervals around midnight, 3 places, a buffer that is no quarter hour."""
+    settings_for(table, "studio", capacity=3, bufferMinutes={"before": 5, "after": 25})
+    chance = random.Random(7)
+    wanted = [a_seat(random_interval(chance), "studio") for _ in range(64)]
+    winners = [one for one in booked_at_once(table, wanted) if one]
+    assert len(winners) > 10
+    assert most_at_once(table, "studio", timedelta(minutes=25)) == 3
 
 
 def test_a_buffer_across_midnight_holds_for_two_at_once(table: SchedulerTable) -> None:
     midnight = DAY + timedelta(days=1)
     before = Interval(midnight - timedelta(minutes=50), midnight - timedelta(minutes=20))
     after = Interval(midnight + timedelta(minutes=10), midnight + timedelta(minutes=40))
-
-    def attempt(calendar: str, interval: Interval) -> bool:
-        try:
-            book(Appointment(str(uuid.uuid4()), calendar, interval, DAY, DAY), table, DAY)
-        except ConflictError:
-            return False
-        return True
-
     for calendar in (f"c-{n}" for n in range(20)):
         settings_for(table, calendar, bufferMinutes={"before": 60, "after": 60})
-        jobs = [partial(attempt, calendar, before), partial(attempt, calendar, after)]
-        assert at_once(jobs).count(True) == 1
+        answers = booked_at_once(table, [a_seat(interval, calendar) for interval in (before, after)])
+        assert answers.count(None) == 1
+
+
+def test_the_check_above_notices_a_buffer_without_its_condition(
+    table: SchedulerTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without holding the day beyond midnight to what was read, both get in."""
+    commit = SchedulerTable._commit
+
+    def careless(self: SchedulerTable, entries: list[dict[str, Any]]) -> None:
+        commit(self, [entry for entry in entries if "ConditionCheck" not in entry])
+
+    monkeypatch.setattr(SchedulerTable, "_commit", careless)
+    with pytest.raises(AssertionError):
+        test_a_buffer_across_midnight_holds_for_two_at_once(table)
+
+
+def test_any_of_gives_each_of_several_calendars_to_one_client(table: SchedulerTable) -> None:
+    """32 clients at once for any of 8 doctors: each doctor has one, and 24 go away."""
+    doctors = [f"dr-{n}" for n in range(8)]
+    hour = Interval(DAY + timedelta(hours=9), DAY + timedelta(hours=10))
+    answers = booked_at_once(table, [a_seat(hour) for _ in range(32)], any_of=doctors)
+    assert sorted(one.assigned_calendar_id or "" for one in answers if one) == doctors
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+
+
+def test_any_of_under_one_key_is_one_appointment_for_20_at_once(table: SchedulerTable) -> None:
+    hour = Interval(DAY + timedelta(hours=9), DAY + timedelta(hours=10))
+    wanted = Appointment(str(uuid.uuid4()), "anna", hour, DAY, DAY, fingerprint="same")
+    answers = booked_at_once(table, [wanted] * 20, any_of=["dr-a", "dr-b", "dr-c"])
+    assert len(set(map(repr, answers))) == 1
+    assert answers[0]
+    assert answers[0].assigned_calendar_id in ("dr-a", "dr-b", "dr-c")
+    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
 
 
 # --- the deployed API, 32 clients --------------------------------------------------------------------
