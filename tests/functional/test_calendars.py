@@ -635,8 +635,8 @@ def test_an_answer_that_no_function_could_give_is_refused(world: World) -> None:
         ),
         (
             {
-                "calendarIds": ",".join(map(str, range(21))), "from_": "9999-12-31T00:00:00Z",
-                "to": "0001-01-01T00:00:00Z", "durationMinutes": "5",
+                "calendarIds": ",".join(map(str, range(21))), "from_": "2199-12-31T00:00:00Z",
+                "to": "1970-01-01T00:00:00Z", "durationMinutes": "5",
             },
             {"calendarIds", "to"},
         ),
