@@ -15,9 +15,10 @@ import threading
 from typing import Any
 
 from ministack.app import main
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 
 _resource_arn_as_shipped = iam_actions.extract_resource_arn
+_condition_key_as_shipped = iam_evaluator._resolve_condition_key  # noqa: SLF001 - there is no public way in
 
 
 def resource_arn(  # noqa: PLR0917 - the engine's own signature
@@ -40,6 +41,14 @@ def resource_arn(  # noqa: PLR0917 - the engine's own signature
     return arn.replace(":rule/default/", ":rule/", 1)
 
 
+def condition_key(key: str, context: Any) -> Any:
+    """What a condition of a policy is compared with.
+
+    The engine speaks plain HTTP, on this machine only, and the template's topics and queues refuse that.
+    """
+    return "true" if key.lower() == "aws:securetransport" else _condition_key_as_shipped(key, context)
+
+
 def stop_with_parent() -> None:
     """Wait for the pipe from the parent to close, then ask this process to stop."""
     while os.read(0, 4096):
@@ -50,5 +59,6 @@ def stop_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=stop_with_parent, daemon=True).start()
     iam_actions.extract_resource_arn = resource_arn
+    iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
     sys.argv = ["ministack"]
     main()

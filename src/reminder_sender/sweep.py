@@ -63,6 +63,8 @@ class Tally:
     soon: list[Due] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    # On the bus, dead ones included; None where it could not be listed.
+    rules: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Sweep:
             due_soon=len(tally.soon),
             failed=len(tally.failed),
             unfinished=len(tally.unfinished),
+            rules=tally.rules,
         )
         if tally.failed:
             raise SweepIncompleteError(f"{len(tally.failed)} failures")
@@ -150,6 +153,7 @@ class Sweep:
         """
         rules = self.timers.rules()
         minutes = rules.minutes()
+        tally.rules = len(minutes)
         aimed = rules.aimed() if tally.soon else set()
         unarmed = [
             due

@@ -15,15 +15,14 @@ from appointments.reminders import RULE_PREFIX, rule_name
 from appointments.table import DUE_INDEX, USER_INDEX
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
+from log_filters import Term, parse
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, stage_parameters, template, transformed
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 FILTERS = resources("AWS::Logs::MetricFilter")
-# The JSON pattern that CloudWatch Logs takes for one field and one text.
-PATTERN = re.compile(r'\{ \$\.event_type = "([A-Z_]+)" \}')
-
+NAMESPACE = {"Fn::Sub": "Appointments/${AWS::StackName}"}
 
 # Modules of the reminder sender's package that only one of its two functions uses.
 OF_ONE_FUNCTION = {
@@ -89,23 +88,27 @@ def test_every_filter_reads_a_log_group_of_this_template(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_every_filter_pattern_is_valid(name: str) -> None:
-    assert PATTERN.fullmatch(FILTERS[name]["Properties"]["FilterPattern"])
+    assert parse(FILTERS[name]["Properties"]["FilterPattern"])
 
 
 def test_filters_and_code_name_the_same_events() -> None:
     """Of each function: what its filters count, its code logs, and the other way round."""
-    emitted = {
-        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: set(
-            re.findall(r"EventType\.([A-Z_]+)", sources_behind(function["Properties"]["Handler"]))
-        )
+    behind = {
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: sources_behind(function["Properties"]["Handler"])
         for function in FUNCTIONS.values()
     }
+    emitted = {group: set(re.findall(r"EventType\.([A-Z_]+)", source)) for group, source in behind.items()}
     assert len(emitted) == len(FUNCTIONS)
     counted: dict[str, set[str]] = {group: set() for group in emitted}
     for resource in FILTERS.values():
-        match = PATTERN.fullmatch(resource["Properties"]["FilterPattern"])
-        assert match
-        counted[resource["Properties"]["LogGroupName"]["Ref"]].add(match[1])
+        group = resource["Properties"]["LogGroupName"]["Ref"]
+        terms = parse(resource["Properties"]["FilterPattern"])
+        counted[group] |= {str(term.value) for term in terms if term.field == "event_type"}
+        # Further fields, and the figures that are published, are keyword arguments of some line.
+        (transformation,) = resource["Properties"]["MetricTransformations"]
+        figures = [transformation["MetricValue"][2:]] if transformation["MetricValue"].startswith("$.") else []
+        for field in [*figures, *(term.field for term in terms if term.field != "event_type")]:
+            assert re.search(rf"\b{field}=", behind[group]), field
     assert counted == emitted
     assert set.union(*emitted.values()) == set(EventType.__members__)
     assert "EventType." not in sources("appointments")  # or the check above would not see it
@@ -117,7 +120,15 @@ def test_all_metrics_share_one_namespace() -> None:
         for resource in FILTERS.values()
         for transformation in resource["Properties"]["MetricTransformations"]
     }
-    assert len(namespaces) == 1
+    assert namespaces == {json.dumps(NAMESPACE)}
+
+
+def test_a_metric_that_has_percentiles_is_never_negative() -> None:
+    for resource in FILTERS.values():
+        (transformation,) = resource["Properties"]["MetricTransformations"]
+        if transformation["MetricValue"].startswith("$."):
+            terms = parse(resource["Properties"]["FilterPattern"])
+            assert Term(transformation["MetricValue"][2:], ">=", 0) in terms
 
 
 # --- roles and policies ------------------------------------------------------------------------------
@@ -255,9 +266,44 @@ def test_indexes() -> None:
     assert indexes == {USER_INDEX: ["userId", "startTime"], DUE_INDEX: ["reminderShard", "nextReminderAt"]}
 
 
-def test_the_topic_is_encrypted_with_a_key_of_our_own() -> None:
-    (topic,) = resources("AWS::SNS::Topic").values()
-    assert topic["Properties"]["KmsMasterKeyId"]["Ref"] in resources("AWS::KMS::Key")
+@pytest.mark.parametrize(
+    ("kind", "policies", "listed"),
+    [("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics"), ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues")],
+)
+def test_topics_and_queues_are_encrypted_with_a_key_of_our_own_and_on_their_way(
+    kind: str, policies: str, listed: str
+) -> None:
+    guarded = set()
+    for policy in resources(policies).values():
+        (name,) = (ref["Ref"] for ref in policy["Properties"][listed])
+        denied = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+        assert denied[0]["Principal"] == "*"
+        assert name in json.dumps(denied[0]["Resource"])
+        guarded.add(name)
+    assert guarded == resources(kind).keys()
+    for resource in resources(kind).values():
+        assert resource["Properties"]["KmsMasterKeyId"] == {"Ref": "MessagingKey"}
+
+
+def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
+    (key,) = resources("AWS::KMS::Key").values()
+    assert key["Properties"]["EnableKeyRotation"] is True
+    uses: dict[str, Any] = {}
+    for statement in key["Properties"]["KeyPolicy"]["Statement"]:
+        plain = statement["Fn::If"][1] if "Fn::If" in statement else statement
+        for principal in plain["Principal"].values():
+            uses[json.dumps(principal)] = plain
+    root = '{"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}'
+    assert uses.keys() == {root, '"events.amazonaws.com"', '"sns.amazonaws.com"', '"cloudwatch.amazonaws.com"'}
+    for principal, statement in uses.items():
+        if principal != root:
+            assert statement["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    ours = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert uses['"sns.amazonaws.com"']["Condition"]["StringEquals"] == ours
+    assert uses['"cloudwatch.amazonaws.com"']["Condition"]["StringEquals"] == ours
+    # EventBridge sends KMS no account: a condition on it would drop every dead letter.
+    assert "Condition" not in uses['"events.amazonaws.com"']
 
 
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:

@@ -1,0 +1,176 @@
+"""Alarms and dashboard, which the embedded engine does not know: what they read exists, and what they say is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from support import ROOT, STAGES, resources, stage_parameters, template
+
+ALARMS = resources("AWS::CloudWatch::Alarm")
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
+OURS = "Appointments/${AWS::StackName}"
+COUNTED = {
+    r["Properties"]["MetricTransformations"][0]["MetricName"] for r in resources("AWS::Logs::MetricFilter").values()
+}
+# Metrics of AWS that are in use here, and what their dimensions must name.
+OF_AWS = {
+    "AWS/Lambda": ({"Errors", "Throttles", "Duration"}, {"FunctionName": "AWS::Serverless::Function"}),
+    "AWS/SQS": (
+        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+        {"QueueName": "AWS::SQS::Queue"},
+    ),
+    "AWS/DynamoDB": ({"ReadThrottleEvents", "WriteThrottleEvents"}, {"TableName": "AWS::DynamoDB::Table"}),
+    "AWS/ApiGateway": ({"5XXError"}, {"ApiName": None, "Stage": None}),
+}
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm reads, whether it is one or math over several."""
+    if "MetricName" in alarm["Properties"]:
+        return [alarm["Properties"]]
+    return [part["MetricStat"]["Metric"] for part in alarm["Properties"]["Metrics"] if "MetricStat" in part]
+
+
+def headings(text: str) -> set[str]:
+    """The anchors of a Markdown file."""
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def text_of(value: Any) -> str:
+    return value["Fn::Sub"] if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_reads_a_metric_that_somebody_writes(name: str) -> None:
+    for metric in metrics_of(ALARMS[name]):
+        namespace = text_of(metric["Namespace"])
+        if namespace == OURS:
+            assert metric["MetricName"] in COUNTED
+            assert "Dimensions" not in metric  # a metric filter without dimensions writes none
+            continue
+        metric_names, kinds = OF_AWS[namespace]
+        assert metric["MetricName"] in metric_names
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        index = dimensions.pop("GlobalSecondaryIndexName", None)
+        assert dimensions.keys() == kinds.keys()
+        for dimension, kind in kinds.items():
+            value = dimensions[dimension]
+            referred = value.get("Ref") or value["Fn::GetAtt"][0]
+            if kind:
+                assert referred in resources(kind)
+                if index:
+                    indexes = resources(kind)[referred]["Properties"]["GlobalSecondaryIndexes"]
+                    assert index in [found["IndexName"] for found in indexes]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_tells_somebody_what_it_means_and_what_to_do(name: str) -> None:
+    properties = ALARMS[name]["Properties"]
+    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "OperationsTopic"}]
+    assert properties["TreatMissingData"] in ("notBreaching", "breaching")
+    assert (properties["TreatMissingData"] == "breaching") == (name == "SweepNotRunningAlarm")
+    # CloudWatch may use the key for alarms of this name only.
+    assert re.fullmatch(r"\$\{AWS::StackName\}-[a-z0-9-]+", properties["AlarmName"]["Fn::Sub"])
+    description = text_of(properties["AlarmDescription"])
+    assert 100 < len(description) < 1024
+    anchor = re.search(r"docs/operations\.md#([a-z0-9-]+)$", description.strip())
+    assert anchor
+    assert anchor[1] in headings(RUNBOOK)
+    assert properties["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") in RUNBOOK
+
+
+@pytest.mark.parametrize("name", [name for name in ALARMS if "Metrics" in ALARMS[name]["Properties"]])
+def test_metric_math_returns_one_series_over_what_it_reads(name: str) -> None:
+    parts = ALARMS[name]["Properties"]["Metrics"]
+    (expression,) = [part for part in parts if part.get("ReturnData", True)]
+    read = {part["Id"] for part in parts if part is not expression}
+    names = set(re.findall(r"[a-z][A-Za-z]*", re.sub(r"\$\{\w+\}", "", text_of(expression["Expression"]))))
+    assert names == read
+    assert len(parts) <= 10
+
+
+def test_the_success_rate_is_quiet_at_low_traffic() -> None:
+    """The expression itself, on made-up five minutes. CloudWatch's IF is Python's, turned around."""
+    written = text_of(ALARMS["BookingSuccessRateAlarm"]["Properties"]["Metrics"][0]["Expression"])
+    match = re.fullmatch(r"IF\((.+), (.+), (\d+)\)", written)
+    assert match
+    condition, rate, otherwise = match.groups()
+
+    def value(**counts: int) -> float:
+        return eval(f"({rate}) if ({condition}) else {otherwise}", {"__builtins__": {}}, counts)
+
+    assert value(success=0, conflict=5, rejected=5, error=9) == 100
+    assert value(success=0, conflict=5, rejected=5, error=10) == 0
+    assert value(success=89, conflict=11, rejected=0, error=0) == 89
+    assert value(success=0, conflict=0, rejected=0, error=0) == 100
+
+
+def test_the_alarms_that_are_asked_for_are_there() -> None:
+    watched = {(text_of(m["Namespace"]), m["MetricName"]) for alarm in ALARMS.values() for m in metrics_of(alarm)}
+    assert watched >= {
+        (OURS, "BookingSuccess"),
+        (OURS, "BookingError"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/ApiGateway", "5XXError"),
+        (OURS, "ReminderError"),
+        (OURS, "ReminderLateness"),
+        (OURS, "SweepOverdue"),
+        (OURS, "ReminderRules"),
+        ("AWS/DynamoDB", "WriteThrottleEvents"),
+    }
+    for queue in resources("AWS::SQS::Queue"):
+        on_queue = [m["MetricName"] for alarm in ALARMS.values() for m in metrics_of(alarm) if queue in json.dumps(m)]
+        assert sorted(on_queue) == ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"]
+    for table in resources("AWS::DynamoDB::Table"):
+        assert any(table in json.dumps(alarm) for alarm in ALARMS.values())
+
+
+def test_every_series_on_the_dashboard_exists() -> None:
+    (dashboard,) = resources("AWS::CloudWatch::Dashboard").values()
+    written = dashboard["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name in re.findall(r"\$\{([A-Za-z.:]+)\}", written):
+        known = template()["Resources"].keys() | template()["Parameters"].keys()
+        assert name.startswith("AWS::") or name.partition(".")[0] in known
+    body = json.loads(re.sub(r"\$\{\w+\}(?=[,}\]])", "0", written))
+    corners = [(widget["x"], widget["y"]) for widget in body["widgets"]]
+    assert len(set(corners)) == len(corners)
+    shown = set()
+    for widget in body["widgets"]:
+        namespace = name = ""
+        for series in widget["properties"]["metrics"]:
+            texts = [part for part in series if isinstance(part, str)]
+            if not texts or texts[0] == "...":
+                continue  # an expression, or the series before with another statistic or last dimension
+            namespace = namespace if texts[0] == "." else texts[0]
+            name = name if texts[1] == "." else texts[1]
+            shown.add((namespace, name))
+    assert {name for namespace, name in shown if namespace == OURS} >= COUNTED - {
+        "ReminderSkipped",
+        "RuleCleaned",
+        "ReminderLateness",
+    }
+    assert {name for namespace, name in shown if namespace == OURS} <= COUNTED
+    assert (OURS, "ReminderLateness") in shown
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_monitoring_is_left_out_of_the_local_stack_alone(stage: str) -> None:
+    assert stage_parameters(stage).get("Monitoring", "on") == ("off" if stage == "local" else "on")
+    conditions = template()["Conditions"]
+    for resource in template()["Resources"].values():
+        if resource["Type"].startswith("AWS::CloudWatch::") or "Operations" in json.dumps(resource.get("Properties")):
+            assert '"IsMonitored"' in json.dumps([resource["Condition"], conditions[resource["Condition"]]])
+
+
+def test_only_alarms_of_this_stack_publish_to_the_operations_topic() -> None:
+    (policy,) = [p for n, p in resources("AWS::SNS::TopicPolicy").items() if n == "OperationsTopicPolicy"]
+    (allowed,) = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":alarm:${AWS::StackName}-*")
