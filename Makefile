@@ -17,7 +17,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local tests bench
 
-.PHONY: help setup run demo test lint format openapi build lock clean
+.PHONY: help setup run demo test lint format openapi holidays build lock clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ format: setup ## Format the code and put imports in order
 
 openapi: setup ## Write the contract, openapi.yaml, as the JSON that is deployed
 	@$(IN_VENV) python -m local.contract
+
+holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 2030 --into URL"
+	@$(IN_VENV) python -m local.holidays $(ARGS)
 
 build: setup ## Build what is deployed, as `sam build` does
 	@$(IN_VENV) sam build

@@ -74,11 +74,11 @@ def main() -> None:
         client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
         end = FIRST + timedelta(days=DAYS)
         query = {
-            "calendarIds": ",".join(names),
-            "from": FIRST.isoformat(),
-            "to": end.isoformat(),
-            "durationMinutes": "30",
-            "stepMinutes": "15",
+            "calendarIds": [",".join(names)],
+            "from": [FIRST.isoformat()],
+            "to": [end.isoformat()],
+            "durationMinutes": ["30"],
+            "stepMinutes": ["15"],
         }
         asked = parse_availability(query)
         now = FIRST - timedelta(days=1)

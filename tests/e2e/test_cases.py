@@ -256,7 +256,7 @@ def test_working_hours_are_local_times(book: Book, configure: Any, slots: Any) -
         assert found[-1][1] == f"{day}T{last}:00:00Z"
         assert book(f"{day}T{first}:00:00Z", f"{day}T{first + 1}:00:00Z").status == 201
         refused = book(f"{day}T{first - 1}:30:00Z", f"{day}T{first + 1}:30:00Z")
-        assert [(error["rule"], error["nearest"]) for error in refused.body["errors"]] == [
+        assert [(error["rule"], error["nearest"]["startTime"]) for error in refused.body["errors"]] == [
             ("workingHours", f"{day}T{first}:00:00Z")
         ]
 

@@ -92,7 +92,7 @@ def situations(draw: st.DrawFn, change: tuple[str, date] | None = None) -> Situa
     zone, day = change or draw(st.sampled_from(CHANGES))
     midnight = datetime.combine(day, datetime.min.time(), load_zone(zone)).astimezone(UTC)
     body: dict[str, Any] = {"timeZone": draw(st.sampled_from([zone, zone, zone, "UTC"]))}
-    if draw(st.booleans()):
+    if draw(st.sampled_from([True, True, False])):
         body["workingHours"] = {name: draw(days_hours()) for name in WEEKDAYS}
     if draw(st.booleans()):
         body["overrides"] = {(day + n * DAY).isoformat(): draw(days_hours()) for n in draw(st.sets(st.integers(-1, 1)))}
@@ -101,18 +101,21 @@ def situations(draw: st.DrawFn, change: tuple[str, date] | None = None) -> Situa
     for name, values in (
         ("minDurationMinutes", [30, 45]),
         ("maxDurationMinutes", [60]),
-        ("minNoticeMinutes", [60, 26 * 60]),
+        ("minNoticeMinutes", [60, 6 * 60]),
         ("horizonDays", [1, 2]),
     ):
-        value = draw(st.sampled_from([None, None, None, *values]))
+        value = draw(st.sampled_from([None, None, None, None, *values]))
         body |= {} if value is None else {name: value}
 
-    def interval() -> Interval:
-        start = midnight + draw(st.integers(-40, 120)) * 15 * MINUTE
+    def interval(around: datetime, reach: int) -> Interval:
+        start = around + draw(st.integers(-reach, reach)) * 15 * MINUTE
         return Interval(start, start + draw(st.sampled_from([15, 30, 60, 180])) * MINUTE)
 
-    now = midnight + draw(st.integers(-48, 24)) * timedelta(hours=1)
-    return Situation(body, [interval() for _ in range(draw(st.integers(0, 5)))], interval(), now)
+    # Near a change of the clock, which often comes at two in the morning; and what is busy near what is wanted.
+    wanted = interval(midnight + timedelta(hours=4), 60)
+    busy = [interval(wanted.start, 10) for _ in range(draw(st.integers(0, 5)))]
+    now = wanted.start - draw(st.integers(-1, 48)) * timedelta(hours=1)
+    return Situation(body, busy, wanted, now)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
