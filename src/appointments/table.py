@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.calendar_settings import parse_settings
-from appointments.calendars import CalendarSettings
 from appointments.errors import SchedulerError
+from appointments.memory import UNCONFIGURED, Memory, RememberedSettings
 from appointments.model import (
     DAY,
     Appointment,
@@ -39,12 +39,16 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from appointments.calendars import CalendarSettings
+
     Item = Mapping[str, Any]
     Entry = dict[str, Any]  # one element of TransactItems
 
 # The sort key of a calendar's settings, among its days.
 SETTINGS = "settings"
-DEFAULT_SETTINGS = CalendarSettings()
+DEFAULT_SETTINGS = UNCONFIGURED.settings
+# A condition on an item costs as much as writing it, by its size: large settings are cheaper read.
+CHECKED_SETTINGS_CHARACTERS = 900
 USER_INDEX = "UserAppointmentsIndex"
 DUE_INDEX = "DueRemindersIndex"
 # The due index has one partition per shard, so that a million bookings a day do not share one.
@@ -87,9 +91,9 @@ class AppointmentChangedError(SchedulerError):
 
 
 class SettingsChangedError(SchedulerError):
-    """The calendar's settings are no longer the version that was named; `version` is the current one."""
+    """A calendar's settings are no longer the version that was named; `version` is the current one, where known."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int = 0) -> None:
         super().__init__(f"the version is {version}")
         self.version = version
 
@@ -104,11 +108,15 @@ class ReminderClaimLostError(SchedulerError):
 
 @dataclass(slots=True)
 class Reading:
-    """What one consistent read found: days, their calendars' settings, and the appointment if asked for."""
+    """What one consistent read found: days, their calendars' settings, and the appointment if asked for.
+
+    `unread` are the settings that were remembered in place of that, by version: a write has to check them.
+    """
 
     days: dict[DayKey, CalendarDay]
     settings: dict[str, CalendarSettings]
     appointment: Appointment | None = None
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 class StoredSettings(NamedTuple):
@@ -142,6 +150,7 @@ class SchedulerTable:
     appointments_table: str
     calendars_table: str
     retention: timedelta = timedelta(days=400)
+    memory: Memory = field(default_factory=Memory)
 
     # --- reading -------------------------------------------------------------------------------------
 
@@ -174,15 +183,42 @@ class SchedulerTable:
             answer = self.client.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self.calendars_table, ()):
                 if item["day"]["S"] == SETTINGS:
-                    reading.settings[item["calendarId"]["S"]] = _settings_from_text(item["settings"]["S"])
+                    reading.settings[item["calendarId"]["S"]] = self._learn_settings(item)
                 else:
                     day = day_from_item(item)
                     reading.days[day.key] = day
+                    self.memory.learn_day(day)
             for item in answer["Responses"].get(self.appointments_table, ()):
                 reading.appointment = appointment_from_item(item)
             handed_back = answer.get("UnprocessedKeys", {})
             pending = [(table, dict(key)) for table in handed_back for key in handed_back[table]["Keys"]] + pending
         return reading
+
+    def recall(self, appointment: Appointment) -> Reading | None:
+        """What stands in for a read before a booking: its days taken for untouched, settings as they are remembered.
+
+        `book` proves all of it by its conditions. None where something is known that would make those fail, or where
+        they would cost more than a read.
+        """
+        remembered = {calendar_id: self.memory.recall_settings(calendar_id) for calendar_id in appointment.calendar_ids}
+        reading = Reading({}, {calendar_id: one.settings for calendar_id, one in remembered.items()})
+        reading.unread = {calendar_id: one.version for calendar_id, one in remembered.items()}
+        keys = self.padded_day_keys(appointment, reading.settings)
+        if not all(one.cheap for one in remembered.values()) or 1 + len(keys) + len(remembered) > TRANSACTION_ACTIONS:
+            return None
+        for key in keys:
+            deciding = _padded(appointment.interval, reading.settings[key.calendar_id].buffer)
+            if self.memory.is_touched(key, deciding.quarter_hours(key.day)):
+                return None
+        return reading
+
+    def _learn_settings(self, item: Item) -> CalendarSettings:
+        """The settings in an item that was just read or written."""
+        text = item["settings"]["S"]
+        settings = _settings_from_text(text)
+        remembered = RememberedSettings(settings, int(item["version"]["N"]), len(text) <= CHECKED_SETTINGS_CHARACTERS)
+        self.memory.learn_settings(item["calendarId"]["S"], remembered)
+        return settings
 
     def list_appointments(
         self,
@@ -249,7 +285,7 @@ class SchedulerTable:
             request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
             answer = self.client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]  # a dict is one
             for item in answer["Responses"].get(self.calendars_table, ()):
-                settings[item["calendarId"]["S"]] = _settings_from_text(item["settings"]["S"])
+                settings[item["calendarId"]["S"]] = self._learn_settings(item)
             handed_back = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
             keys = keys[BATCH_GET_KEYS:] + [dict(key) for key in (handed_back or {"Keys": []})["Keys"]]
         return settings
@@ -294,6 +330,7 @@ class SchedulerTable:
         except self.client.exceptions.ConditionalCheckFailedException as exc:
             item: Any = exc.response.get("Item")
             raise SettingsChangedError(settings_from_item(item).version if item else 0) from exc
+        self._learn_settings(answer["Attributes"])
         return settings_from_item(answer["Attributes"])
 
     def read_span(self, calendar_id: str, first: date, last: date) -> list[CalendarDay]:
@@ -316,10 +353,15 @@ class SchedulerTable:
     def book(self, appointment: Appointment, reading: Reading) -> None:
         """Write the appointment and its entry in each of its days, all or nothing.
 
-        `reading` is what the caller decided on; the write holds only while it still stands.
-        Raises AppointmentExistsError, DaysChangedError with the newer days, TransactionContentionError.
+        `reading` is what the caller decided on; the write holds only while it still stands. Raises
+        AppointmentExistsError, DaysChangedError with the newer days, SettingsChangedError where the settings were
+        not read but remembered, TransactionContentionError.
         """
-        self._commit([self._put_new(appointment), *self._occupy(appointment, reading)])
+        entries = [self._put_new(appointment), *self._occupy(appointment, reading)]
+        entries += [self._check_settings(calendar_id, version) for calendar_id, version in reading.unread.items()]
+        self._commit(entries)
+        for key in appointment.day_keys():
+            self.memory.touch(key, appointment.interval.quarter_hours(key.day))
 
     def move(self, before: Appointment, after: Appointment, reading: Reading) -> None:
         """Change the appointment and move its entries from its old days to its new ones, all or nothing.
@@ -463,6 +505,23 @@ class SchedulerTable:
             return {"Update": entry | self._remove_entry(appointment, day.key)["Update"]}
         return {"ConditionCheck": entry}
 
+    def _check_settings(self, calendar_id: str, version: int) -> Entry:
+        """Hold a calendar's settings to a version."""
+        condition: Entry = {"ConditionExpression": "attribute_not_exists(#version)"}
+        if version:
+            condition = {
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeValues": {":version": {"N": str(version)}},
+            }
+        return {
+            "ConditionCheck": {
+                "TableName": self.calendars_table,
+                "Key": _settings_key(calendar_id),
+                "ExpressionAttributeNames": {"#version": "version"},
+                **condition,
+            }
+        }
+
     def _commit(self, entries: list[Entry]) -> None:
         try:
             self.client.transact_write_items(TransactItems=entries)  # type: ignore[arg-type]  # a dict is an action
@@ -475,6 +534,7 @@ class SchedulerTable:
         """Turn the reasons of a cancelled transaction, one per action and in their order, into one error."""
         reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment]
         changed: dict[DayKey, CalendarDay] = {}
+        settings_changed = False
         for entry, reason in zip(entries, reasons, strict=True):
             if reason.get("Code") != "ConditionalCheckFailed":
                 continue
@@ -484,10 +544,16 @@ class SchedulerTable:
             action = entry.get("Update") or entry["ConditionCheck"]
             if action["TableName"] == self.appointments_table:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
+            if action["Key"]["day"]["S"] == SETTINGS:
+                settings_changed = True
+                continue
             key = _day_key_from_item(action["Key"])
             changed[key] = day_from_item(item) if item else CalendarDay(key)
+            self.memory.learn_day(changed[key])
         if changed:
             raise DaysChangedError(changed) from exc
+        if settings_changed:
+            raise SettingsChangedError from exc
         codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
         if codes and codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
             raise TransactionContentionError(", ".join(sorted(codes))) from exc

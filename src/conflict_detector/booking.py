@@ -3,7 +3,8 @@
 The decision rests on calendar days, not on an index: read the days that the interval touches, strongly
 consistent; look for conflicts in memory, exact to the second; write everything in one transaction that
 holds only while the quarter hours of this interval are as they were read. Whoever loses a race gets the
-newer days back from the failed transaction and decides again on those.
+newer days back from the failed transaction and decides again on those. Where nothing is known to lie in the
+interval, a booking goes straight to the transaction, which proves it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from appointments.table import (
     AppointmentExistsError,
     DaysChangedError,
     Reading,
+    SettingsChangedError,
     TransactionContentionError,
 )
 from appointments.times import to_utc_text
@@ -131,26 +133,50 @@ def book(
     it is now. `faults` are what is wrong with it already, unless it is such a repetition. Raises
     InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError, CalendarBusyError.
     """
-    repeatable = wanted.fingerprint is not None and not dry_run
-    variants = [_assigned_to(wanted, calendar_id) for calendar_id in any_of] or [wanted]
-    keys = {key for variant in variants for key in variant.day_keys()}
-    if len(variants) > 1:
-        # What makes up "that day" is for each calendar's zone to say, and lies within three UTC days.
-        day = wanted.interval.start.date()
-        keys |= {DayKey(calendar_id, day + n * DAY) for calendar_id in any_of for n in (-1, 0, 1)}
-    reading = table.read(keys, appointment_id=wanted.appointment_id if repeatable else None)
-    existing = reading.appointment
+    remind = partial(_remind, now=now, own_reminders=own_reminders)
     try:
+        if not (any_of or dry_run or faults) and (booked := _book_unread(wanted, remind, table, now)):
+            return booked
+        repeatable = wanted.fingerprint is not None and not dry_run
+        variants = [_assigned_to(wanted, calendar_id) for calendar_id in any_of] or [wanted]
+        keys = {key for variant in variants for key in variant.day_keys()}
+        if len(variants) > 1:
+            # What makes up "that day" is for each calendar's zone to say, and lies within three UTC days.
+            day = wanted.interval.start.date()
+            keys |= {DayKey(calendar_id, day + n * DAY) for calendar_id in any_of for n in (-1, 0, 1)}
+        reading = table.read(keys, appointment_id=wanted.appointment_id if repeatable else None)
+        existing = reading.appointment
         if existing is None:
-            defaults = reading.settings[wanted.user_id].reminders
-            if not own_reminders and defaults is not None:
-                variants = [_remind(variant, defaults, now) for variant in variants]
+            variants = [remind(variant, reading) for variant in variants]
             return _book_one_of(variants, reading, table, now, dry_run=dry_run, faults=faults)
     except AppointmentExistsError as exc:
         existing = exc.existing
     if existing.fingerprint != wanted.fingerprint:
         raise IdempotencyKeyReusedError
     return existing
+
+
+def _book_unread(
+    wanted: Appointment,
+    remind: Callable[[Appointment, Reading], Appointment],
+    table: SchedulerTable,
+    now: datetime,
+) -> Appointment | None:
+    """Write `wanted` without a read, where nothing that is remembered speaks against it; None where it did not work.
+
+    The transaction is the proof. It holds only if the quarter hours that count were never touched, or are as a
+    failed try brought them back, and if the settings that `wanted` obeys are those in force. What is remembered
+    never refuses anything: where it would, nothing is written, and the caller reads and decides.
+    """
+    reading = table.recall(wanted)
+    if reading is None:
+        return None
+    wanted = remind(wanted, reading)
+    try:
+        decide(wanted, reading, now, partial(table.book, wanted, reading))
+    except (InvalidRequestError, ConflictError, SettingsChangedError):
+        return None
+    return wanted
 
 
 def _write(appointment: Appointment, reading: Reading, table: SchedulerTable | None) -> None:
@@ -162,7 +188,11 @@ def _assigned_to(wanted: Appointment, calendar_id: str) -> Appointment:
     return replace(wanted, resource_ids=(*wanted.resource_ids, calendar_id), assigned_calendar_id=calendar_id)
 
 
-def _remind(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -> Appointment:
+def _remind(wanted: Appointment, reading: Reading, *, now: datetime, own_reminders: bool) -> Appointment:
+    """Give `wanted` the reminders that its user's calendar has by default, where it brings none of its own."""
+    offsets = reading.settings[wanted.user_id].reminders
+    if own_reminders or offsets is None:
+        return wanted
     return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, now))
 
 

@@ -163,11 +163,11 @@ def test_a_buffer_holds_across_midnight(world: World, first: tuple[str, str], se
     assert world.request("POST", "/appointments", dry, queryStringParameters={"dryRun": "true"})[0] == 409
 
 
-def test_a_buffered_booking_near_midnight_still_makes_two_calls(world: World) -> None:
+def test_a_buffered_booking_near_midnight_still_makes_one_call(world: World) -> None:
     configure(world, bufferMinutes={"before": 60, "after": 60})
     world.calls.clear()
     assert world.book("23:00", "23:30", reminders=[])[0] == 201
-    assert world.calls == ["BatchGetItem", "TransactWriteItems"]
+    assert world.calls == ["TransactWriteItems"]
 
 
 def test_a_move_out_of_a_buffered_day_leaves_no_ghost(world: World) -> None:
@@ -299,6 +299,7 @@ def test_a_day_takes_only_as_many_as_its_item_can_hold(world: World, monkeypatch
     monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 3)
     for _ in range(3):
         assert world.book("9:00", "10:00")[0] == 201
+    assert world.book("9:00", "10:00")[0] == 409  # from now on this process knows
     status, refusal = world.book("20:00", "21:00")
     assert (status, refusal["conflicts"]) == (
         409,

@@ -354,7 +354,7 @@ def test_a_repetition_gets_the_same_answer_and_books_once(world: World, events_o
 
 def test_a_key_costs_no_further_call(world: World) -> None:
     book_with_key(world, "key-1", reminders=[])
-    assert world.calls == ["BatchGetItem", "TransactWriteItems"]
+    assert world.calls == ["TransactWriteItems"]
 
 
 def test_the_same_key_with_another_body(world: World) -> None:

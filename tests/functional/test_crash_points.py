@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DUE = datetime.fromisoformat("2030-01-15T08:00:00Z")
 # When Lambda repeats an event whose function failed: after about a minute, then after about two more.
 REPEATS = (timedelta(minutes=1), timedelta(minutes=2))
-BOOKING = ["BatchGetItem", "TransactWriteItems"]
+BOOKING = ["TransactWriteItems"]
 SENDING = ["GetItem", "UpdateItem", "Publish", "UpdateItem"]
 CLEANING = ["RemoveTargets", "DeleteRule"]
 # Between these two nobody can know whether the message went out: it is sent again, and that is recorded.
@@ -221,7 +221,7 @@ def test_the_booking_dies_and_what_was_booked_is_reminded_of(world: World, backe
             world.book("9:00", "10:00", reminders=["1h"])
     else:  # timers are made on threads of their own, and a dead one is an error like another
         assert world.book("9:00", "10:00", reminders=["1h"])[0] == 201
-    committed = (crash.index, crash.after) >= (1, True)
+    committed = (crash.index, crash.after) >= (0, True)
     assert len(world.items("AppointmentsTable")) == len(world.items("CalendarsTable")) == committed
     for minutes in (-8, -3, 2, 7, 12):
         world.now = DUE + timedelta(minutes=minutes)

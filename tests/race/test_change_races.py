@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.errors import AppointmentCancelledError, ConflictError
+from appointments.memory import Memory
 from appointments.model import Appointment, Interval, Status
 from conflict_detector.booking import book, cancel, change
 from history import Operation, is_serial
@@ -94,7 +95,8 @@ class Client:
 
 
 def work_at_once(table: SchedulerTable, steps: int, calendars: int) -> list[Client]:
-    clients = [Client(table, seed, calendars) for seed in range(CLIENTS)]
+    # Each is a process of its own, which remembers what it has seen itself.
+    clients = [Client(replace(table, memory=Memory()), seed, calendars) for seed in range(CLIENTS)]
     return at_once([lambda client=client: client.work(steps) for client in clients])
 
 

@@ -1,0 +1,72 @@
+"""What one process remembers of calendars between requests. No I/O.
+
+It decides which call comes first, never an answer: what is remembered may be stale in any way, so whatever is
+written on it is written on condition that it still holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments import calendars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appointments.model import CalendarDay, DayKey
+
+# Calendars and days to remember, some 1 MB of each at most. When that is reached everything is forgotten: it happens
+# seldom, costs a call per calendar, and is the whole of the book-keeping.
+MOST = 2000
+
+
+class RememberedSettings(NamedTuple):
+    """A calendar's settings, their version (0: never configured), and whether a condition on them is cheap."""
+
+    settings: calendars.CalendarSettings
+    version: int
+    cheap: bool = True
+
+
+UNCONFIGURED = RememberedSettings(calendars.CalendarSettings(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Settings by calendar, and the quarter hours of each day that are known to have been touched."""
+
+    settings: dict[str, RememberedSettings] = field(default_factory=dict)
+    touched: dict[DayKey, set[int]] = field(default_factory=dict)
+
+    def recall_settings(self, calendar_id: str) -> RememberedSettings:
+        """A calendar that nothing is known of is taken for one that nobody configured: most of them are people."""
+        return self.settings.get(calendar_id, UNCONFIGURED)
+
+    def learn_settings(self, calendar_id: str, remembered: RememberedSettings) -> None:
+        """Remember settings as they were just read."""
+        if len(self.settings) >= MOST:
+            self.settings.clear()
+        self.settings[calendar_id] = remembered
+
+    def learn_day(self, day: CalendarDay) -> None:
+        """Remember a day as it was just read.
+
+        One that can hold no more counts as touched throughout. Who does not know it yet may still add to quarter
+        hours that nobody has touched, 96 appointments at most, for which its item has room.
+        """
+        if len(self.touched) >= MOST:
+            self.touched.clear()
+        crowded = len(day.entries) >= calendars.MAX_DAY_ENTRIES
+        self.touched[day.key] = set(range(96) if crowded else day.counters)
+
+    def touch(self, key: DayKey, quarters: Iterable[int]) -> None:
+        """Remember that quarter hours were just touched."""
+        if len(self.touched) >= MOST:
+            self.touched.clear()
+        self.touched.setdefault(key, set()).update(quarters)
+
+    def is_touched(self, key: DayKey, quarters: Iterable[int]) -> bool:
+        """Whether any of the quarter hours is known to have been touched."""
+        known = self.touched.get(key)
+        return known is not None and not known.isdisjoint(quarters)
