@@ -1,0 +1,106 @@
+"""Booking and reminding while all goes wrong now and then; at the end both promises are checked by brute force."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appointments.table import SchedulerTable
+from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
+from network import Fault
+from reminder_sender.sweep import Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def show(pytestconfig: pytest.Config) -> Callable[[str, Day], None]:
+    """Print the figures of a day where `make faults` shows them."""
+
+    def say(title: str, day: Day) -> None:
+        print(f"\n{title}")
+        for name, value in day.figures().items():
+            print(f"  {name:<22} {json.dumps(value)}")
+
+    return say
+
+
+def assert_kept(day: Day) -> None:
+    assert day.problems() == []
+    assert day.figures()["lost"] == 0
+
+
+def test_a_bad_day(show: Callable[[str, Day], None]) -> None:
+    with carried_out(bad_day(seed=1, appointments=560)) as day:
+        show("seed 1", day)
+        assert_kept(day)
+        assert len(day.booked) >= 500
+        # It was a bad day indeed: every kind of fault came, reminders were sent again, the bus overflowed.
+        assert {fault for fault, _ in day.network.faults} == set(Fault)
+        figures = day.figures()
+        for name in ("duplicates", "recorded as recovered", "outside the bus", "repeated by the SDK"):
+            assert figures[name] > 0, name
+        for name in ("events lost", "events late", "events repeated", "senders killed", "sweeps killed"):
+            assert day.happened[name] > 0, name
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_more_bad_days(seed: int, show: Callable[[str, Day], None]) -> None:
+    with carried_out(bad_day(seed, appointments=600)) as day:
+        show(f"seed {seed}", day)
+        assert_kept(day)
+        assert len(day.booked) >= 500
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_an_ordinary_day_of_3500_appointments(show: Callable[[str, Day], None]) -> None:
+    with carried_out(ordinary_day()) as day:
+        show("an ordinary day", day)
+        assert_kept(day)
+        assert day.figures()["lateness s"]["max"] <= AT_MOST_LATE / timedelta(seconds=1)
+
+
+def test_of_350_reminders_on_the_engine_300_are_rules_and_50_are_schedules() -> None:
+    plan = Plan(seed=1, appointments=350, calendars=100_000, offsets=("15m",), most_offsets=1, clients=1)
+    with carried_out(plan, bookings_only=True) as day:
+        assert len(day.booked) == 350
+        assert (len(day.world.rules()), len(day.world.schedules())) == (300, 50)
+
+
+# --- the checks notice ---------------------------------------------------------------------------------
+
+
+def test_a_sender_that_sends_whatever_was_sent_already_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = SchedulerTable._update_reminder
+
+    def careless(self: SchedulerTable, *what: Any) -> Any:
+        *which, condition, values = what
+        if ":sending" in values:
+            condition = "#status = :scheduled AND #r.#o.dueAt = :due"
+            values = {name: value for name, value in values.items() if name not in (":pending", ":now")}
+        return original(self, *which, condition, values)
+
+    monkeypatch.setattr(SchedulerTable, "_update_reminder", careless)
+    monkeypatch.setattr("reminder_sender.sender._reason_to_skip", lambda *_: None)
+    with carried_out(Plan(seed=1, appointments=40, events_repeated=0.3)) as day:
+        assert any("no record of why" in problem for problem in day.problems())
+
+
+def test_a_day_without_sweeps_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sweep, "run", lambda *_: None)
+    with carried_out(Plan(seed=1, appointments=60, events_lost=0.1)) as day:
+        assert any("left pending" in problem for problem in day.problems())
+        assert day.figures()["lost"] > 0
+
+
+def test_an_sdk_that_repeats_publishes_by_itself_is_noticed() -> None:
+    """Silence after a publish must end in a record, not in a second message that nobody knows of."""
+    plan = Plan(seed=1, appointments=60, rates={Fault.LOST_ANSWER: 0.2})
+    with carried_out(plan, publish_attempts=3) as day:
+        assert any("messages" in problem for problem in day.problems())

@@ -1,0 +1,227 @@
+"""The way between the SDK and AWS, as bad as a seed makes it: below the SDK's own repetitions, above the wire.
+
+`microburst`, a proxy for such faults, was looked at first. It refuses, delays and cuts connections in AWS's own
+formats, but draws from an unseeded generator, delivers nothing twice, and its delays pass in real time. Here a
+fault hangs on the seed, the operation, the appointment and how often that call was made: the order in which threads
+get their turn changes nothing. A delay moves the test's clock and costs no time.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from world import KilledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Appointment ids that come from idempotency keys are UUIDs of version 5; claims and tokens are of version 4.
+_APPOINTMENT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_REST = {"POST": "CreateSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule", "GET": "GetSchedule"}
+READ_TIMEOUT = timedelta(seconds=3)
+
+
+class Fault(StrEnum):
+    """What can happen to a call."""
+
+    THROTTLED = "throttled"
+    FAILED = "failed with 500"
+    DELAYED = "delayed"
+    LOST_REQUEST = "request dropped"
+    LOST_ANSWER = "answer dropped"
+    DUPLICATED = "delivered twice"
+    DIED_BEFORE = "caller died before it"
+    DIED_AFTER = "caller died after it"
+    OUTAGE = "refused in an outage"
+
+
+class Outage(NamedTuple):
+    """A span in which every call of some operations is throttled."""
+
+    operations: frozenset[str]
+    begins: datetime
+    ends: datetime
+
+
+class Published(NamedTuple):
+    """A message that the topic took."""
+
+    at: datetime
+    appointment_id: str
+    offset: str
+    due_at: str
+    message_id: str
+
+
+@dataclass
+class Network:
+    """Carries calls from any number of clients; `rates` says how likely each fault is, call by call."""
+
+    seed: int
+    now: Callable[[], datetime]
+    advance: Callable[[timedelta], None]
+    rates: Mapping[Fault, float]
+    outages: tuple[Outage, ...] = ()
+    bus_holds: int = 300
+    until: datetime | None = None  # no faults from then on
+    enabled: bool = False
+    dead: bool = False  # the process that makes the calls was killed, and makes no more
+    deaths_spread: bool = True  # whether a death ends all threads, or only the one that it met
+    calls: Counter[str] = field(default_factory=Counter)
+    repetitions: int = 0
+    faults: Counter[tuple[Fault, str]] = field(default_factory=Counter)
+    published: list[Published] = field(default_factory=list)
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rules: set[str] = field(default_factory=set)
+    _made: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def attach(self, client: Any) -> None:
+        """Carry this client's calls from now on."""
+        session = client._endpoint.http_session
+        original = session.send
+        session.send = lambda request: self._send(original, request)
+
+    def _send(self, deliver: Callable[[Any], Any], request: Any) -> Any:
+        operation = operation_of(request)
+        if not self.enabled:
+            return self._deliver(deliver, request, operation)
+        with self._lock:
+            if self.dead:
+                raise KilledError
+            self.calls[operation] += 1
+            self.repetitions += "attempt=1" not in _text(request.headers.get("amz-sdk-request", "attempt=1"))
+            fault, chance = self._fault(operation, request)
+            if fault:
+                self.faults[fault, operation] += 1
+        return self._carry(deliver, request, operation, fault, chance)
+
+    def _carry(
+        self,
+        deliver: Callable[[Any], Any],
+        request: Any,
+        operation: str,
+        fault: Fault | None,
+        chance: random.Random,
+    ) -> Any:
+        match fault:
+            case Fault.THROTTLED | Fault.OUTAGE:
+                return refusal(request, 400, "ThrottlingException")
+            case Fault.FAILED:
+                return refusal(request, 500, "InternalFailure")
+            case Fault.DELAYED:
+                self.advance(READ_TIMEOUT * chance.random())
+            case Fault.LOST_REQUEST:
+                raise ConnectionClosedError(endpoint_url=request.url)
+            case Fault.LOST_ANSWER:
+                self._deliver(deliver, request, operation)
+                self.advance(READ_TIMEOUT)
+                raise ReadTimeoutError(endpoint_url=request.url)
+            case Fault.DUPLICATED:
+                self._deliver(deliver, request, operation)
+            case Fault.DIED_BEFORE:
+                self._die()
+            case Fault.DIED_AFTER:
+                self._deliver(deliver, request, operation)
+                self._die()
+        return self._deliver(deliver, request, operation)
+
+    def _die(self) -> None:
+        self.dead = self.deaths_spread
+        raise KilledError
+
+    def _fault(self, operation: str, request: Any) -> tuple[Fault | None, random.Random]:
+        about = _identity(request)
+        self._made[operation, about] += 1
+        chance = random.Random(f"{self.seed} {operation} {about} {self._made[operation, about]}")
+        if self.until and self.now() >= self.until:
+            return None, chance
+        for outage in self.outages:
+            if operation in outage.operations and outage.begins <= self.now() < outage.ends:
+                return Fault.OUTAGE, chance
+        drawn = chance.random()
+        for fault, rate in self.rates.items():
+            drawn -= rate
+            if drawn < 0:
+                # Nothing that we use delivers a publish twice, and nobody could notice if it did.
+                return (None if (fault, operation) == (Fault.DUPLICATED, "Publish") else fault), chance
+        return None, chance
+
+    def _deliver(self, deliver: Callable[[Any], Any], request: Any, operation: str) -> Any:
+        if operation == "PutRule":
+            name = json.loads(request.body)["Name"]
+            with self._lock:
+                if name not in self.rules and len(self.rules) >= self.bus_holds:
+                    return refusal(request, 400, "LimitExceededException")
+                self.rules.add(name)
+        answer = deliver(request)
+        if answer.status_code < 300:
+            self._observe(operation, request, answer)
+        return answer
+
+    def _observe(self, operation: str, request: Any, answer: Any) -> None:
+        """Remember what EventBridge and the topic were told, for those who play them."""
+        match operation:
+            case "DeleteRule":
+                self.rules.discard(json.loads(request.body)["Name"])
+            case "CreateSchedule" | "UpdateSchedule":
+                self.schedules[_schedule_name(request)] = json.loads(request.body)
+            case "DeleteSchedule":
+                self.schedules.pop(_schedule_name(request), None)
+            case "Publish":
+                message = json.loads(json.loads(parse_qs(_text(request.body))["Message"][0])["default"])
+                found = re.search(r"<MessageId>(.*?)</MessageId>", answer.text)
+                assert found
+                self.published.append(
+                    Published(self.now(), message["appointmentId"], message["reminder"], message["dueAt"], found[1])
+                )
+
+
+def operation_of(request: Any) -> str:
+    """The operation's name, from whichever of the protocols the request is written in."""
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return _text(target).rpartition(".")[2]
+    path = urlsplit(request.url).path
+    if path.startswith("/schedules/"):
+        return _REST[request.method]
+    form = parse_qs(_text(request.body))
+    return form["Action"][0] if "Action" in form else path
+
+
+def refusal(request: Any, status: int, code: str) -> AWSResponse:
+    """An error in the words of the service that the request is for."""
+    if request.headers.get("X-Amz-Target") or "/schedules/" in request.url:
+        body = json.dumps({"__type": code, "message": "injected"}).encode()
+    else:
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error>"
+        body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode()
+    answer = AWSResponse(request.url, status, {"x-amzn-errortype": code}, None)
+    answer._content = body
+    return answer
+
+
+def _identity(request: Any) -> str:
+    text = unquote(request.url) + _text(request.body)
+    found = _APPOINTMENT.search(text)
+    return found[0] if found else text
+
+
+def _schedule_name(request: Any) -> str:
+    return urlsplit(request.url).path.rpartition("/")[2]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes | bytearray) else value or ""
