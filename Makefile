@@ -10,14 +10,16 @@ PYTHON ?=
 # Where the local API and the embedded engine listen; both only on 127.0.0.1.
 PORT ?= 3000
 ENGINE_PORT ?= 4566
+# The deployed stack that a command works on; without it, the one of `make run`.
+STACK ?=
 # Arguments for pytest: make test ARGS="-k overlap"
 ARGS ?=
 
 # Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
-SOURCES := src local tests bench
+SOURCES := src local ops tests bench
 
-.PHONY: help setup run demo test lint format openapi holidays build lock clean
+.PHONY: help setup run demo test lint format openapi holidays build lock clean faults redrive retime
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +35,17 @@ demo: setup ## Tell the whole story by itself: booked, refused, reminded, cleane
 
 test: setup ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m pytest $(ARGS)
+
+faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 appointments (10 minutes)
+	@$(IN_VENV) python -m pytest tests/faults -m long -q -s -p no:randomly $(ARGS)
+
+# The time-zone data is that of the pinned package, as in the functions, and not this machine's.
+IN_OPS := $(IN_VENV) PYTHONPATH=src PYTHONTZPATH= python -m
+redrive: setup ## Send again what lies in the dead-letter queues: make redrive STACK=appointments-prod
+	@$(IN_OPS) ops.redrive $(STACK)
+
+retime: setup ## Place local times anew when a zone's rules changed: make retime ZONE=America/New_York STACK=…
+	@$(IN_OPS) ops.retime $(ZONE) $(STACK)
 
 lint: setup ## Check style, types and templates
 	@$(IN_VENV) ruff check $(SOURCES)
@@ -61,4 +74,4 @@ lock: setup ## Write the hashed locks anew from requirements/*.in and src/requir
 
 clean: ## Remove the environments, builds, caches and the local engine's data
 	@rm -rf .venv .venv-engine .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find src local tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src local ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

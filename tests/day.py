@@ -34,6 +34,7 @@ from appointments.telemetry import logger
 from appointments.times import floor_to_minute, parse_offset
 from local.engine import Engine
 from network import Fault, Network, Outage
+from reminder_sender.sender import LEASE
 from reminder_sender.sweep import SweepIncompleteError
 from support import inconsistencies
 from world import NOW, KilledError, World
@@ -60,7 +61,7 @@ class Plan:
     first_start: timedelta = 20 * MINUTE
     last_start: timedelta = timedelta(hours=3, minutes=30)
     offsets: tuple[str, ...] = ("2h", "1h", "30m", "15m", "5m", "1m")
-    most_offsets: int = 2
+    reminders_each: tuple[int, int] = (1, 2)
     rates: Mapping[Fault, float] = field(default_factory=dict)
     faults_for: timedelta = timedelta(hours=2, minutes=20)
     outages: int = 0
@@ -112,13 +113,13 @@ def ordinary_day() -> Plan:
     """3,500 bookings over 24 hours, for the next day; two reminders each, and AWS as it is on most days."""
     return Plan(
         seed=1,
-        appointments=3500,
+        appointments=3700,  # of which some are refused
         calendars=3000,
         book_over=timedelta(hours=24),
         first_start=timedelta(hours=25),
         last_start=timedelta(hours=49),
         offsets=("24h", "1h"),
-        most_offsets=2,
+        reminders_each=(2, 2),
         rates={
             Fault.THROTTLED: 0.005,
             Fault.FAILED: 0.001,
@@ -249,7 +250,7 @@ class Day:
         span = (self.plan.last_start - self.plan.first_start) // MINUTE
         start = self.begun + self.plan.first_start + self.chance.randrange(0, span) * MINUTE
         calendars = self.chance.sample(range(self.plan.calendars), self.chance.choice([1, 1, 2]))
-        offsets = self.chance.sample(self.plan.offsets, self.chance.randint(1, self.plan.most_offsets))
+        offsets = self.chance.sample(self.plan.offsets, self.chance.randint(*self.plan.reminders_each))
         return {
             "key": f"{self.plan.seed}-{number}",
             "userId": f"calendar-{calendars[0]}",
@@ -436,12 +437,12 @@ class Day:
         )
 
     def _unwanted(self, items: dict[str, dict[str, Any]]) -> Iterator[str]:
-        """Messages of reminders that are no more, sent after they were given up."""
+        """Messages of reminders that are no more, sent after they were given up by whoever had not claimed them yet."""
         for message in self.network.published:
             item = items[message.appointment_id]
             reminder = item["reminders"]["M"].get(message.offset, {"M": {}})["M"]
             current = reminder.get("dueAt", {}).get("S") == message.due_at and item["status"]["S"] == "scheduled"
-            if not current and message.at > datetime.fromisoformat(item["updatedAt"]["S"]) + timedelta(seconds=1):
+            if not current and message.at > datetime.fromisoformat(item["updatedAt"]["S"]) + LEASE:
                 yield f"{message.appointment_id} {message.offset}: sent after it was cancelled or moved"
 
     def figures(self) -> dict[str, Any]:

@@ -140,7 +140,8 @@ class World:
         return {rule["Name"]: rule["ScheduleExpression"] for page in pages for rule in page["Rules"]}
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        return self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
 
     @contextmanager
     def failing(self, operation: str, times: int = 10**6, code: str = "ThrottlingException") -> Iterator[None]:

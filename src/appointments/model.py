@@ -117,6 +117,13 @@ class Reminder:
         return self.state in (ReminderState.PENDING, ReminderState.SENDING)
 
 
+class WallTimes(NamedTuple):
+    """Start and end on the clock on the wall, such as `2030-01-15T09:00:00`."""
+
+    start: str
+    end: str
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """An interval on one or more calendars.
@@ -137,6 +144,9 @@ class Appointment:
     reminders: tuple[Reminder, ...] = ()
     status: Status = Status.SCHEDULED
     version: int = 1
+    # In `time_zone`, where the start was given so: then this is what was agreed on, and the interval follows
+    # from it and from the zone's rules, which governments change. None where an offset fixed the instant.
+    wall: WallTimes | None = None
     # Which of several calendars it was given, where any would have done; one of `resource_ids`.
     assigned_calendar_id: str | None = None
     # Digest of the request that an idempotency key stands for; None where none was sent.

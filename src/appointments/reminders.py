@@ -36,6 +36,7 @@ FULL_FOR = timedelta(minutes=5)
 MAX_DELIVERY_ATTEMPTS = 10
 MAX_EVENT_AGE_SECONDS = 600
 
+_RULE_NAME = re.compile(rf"{RULE_PREFIX}-([1-9]\d{{0,4}}[mhd])-([0-9a-f-]{{36}})", re.ASCII)
 _CRON = re.compile(r"cron\((\d+) (\d+) (\d+) (\d+) \? (\d+)\)", re.ASCII)
 
 
@@ -49,6 +50,14 @@ class Backend(StrEnum):
 def rule_name(appointment_id: str, offset: str) -> str:
     """The name of a timer. At most 64 characters, the limit of both services: 21 + 6 (offset) + 1 + 36 (UUID)."""
     return f"{RULE_PREFIX}-{offset}-{appointment_id}"
+
+
+def parse_rule_name(name: str) -> tuple[str, str]:
+    """The inverse of `rule_name`: appointment id and offset. Raises ValueError for the name of another rule."""
+    match = _RULE_NAME.fullmatch(name)
+    if not match:
+        raise ValueError(f"{name} is not the name of a reminder's rule")
+    return match[2], match[1]
 
 
 def cron_expression(minute: datetime) -> str:

@@ -30,6 +30,7 @@ from appointments.model import (
     Reminder,
     ReminderState,
     Status,
+    WallTimes,
 )
 from appointments.times import from_utc_text, to_utc_text
 
@@ -274,6 +275,25 @@ class SchedulerTable:
         if len(found) <= limit:
             return Page(page, None)
         return Page(page, Position(page[-1].interval.start, page[-1].appointment_id))
+
+    def given_in_local_time(self, time_zone: str, now: datetime) -> Iterator[Appointment]:
+        """Every appointment to come that was given in the local time of a zone.
+
+        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change.
+        """
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.appointments_table,
+            FilterExpression="#timeZone = :zone AND attribute_exists(wallStart) AND #status = :scheduled "
+            "AND startTime > :now",
+            ExpressionAttributeNames={"#timeZone": "timeZone", "#status": "status"},
+            ExpressionAttributeValues={
+                ":zone": {"S": time_zone},
+                ":scheduled": {"S": Status.SCHEDULED},
+                ":now": {"S": to_utc_text(now)},
+            },
+            ConsistentRead=True,
+        )
+        return (appointment_from_item(item) for page in pages for item in page["Items"])
 
     # --- calendars -----------------------------------------------------------------------------------
 
@@ -736,6 +756,8 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["fingerprint"] = {"S": appointment.fingerprint}
     if appointment.time_zone:
         item["timeZone"] = {"S": appointment.time_zone}
+    if appointment.wall:
+        item["wallStart"], item["wallEnd"] = ({"S": text} for text in appointment.wall)
     if appointment.next_reminder_at:
         item["nextReminderAt"] = {"S": to_utc_text(appointment.next_reminder_at)}
     return item
@@ -754,6 +776,7 @@ def appointment_from_item(item: Item) -> Appointment:
         offsets=tuple(text["S"] for text in item["offsets"]["L"]),
         reminders=tuple(sorted(reminders, key=lambda reminder: reminder.due_at)),
         status=Status(item["status"]["S"]),
+        wall=WallTimes(item["wallStart"]["S"], item["wallEnd"]["S"]) if "wallStart" in item else None,
         version=int(item["version"]["N"]),
         created_at=from_utc_text(item["createdAt"]["S"]),
         updated_at=from_utc_text(item["updatedAt"]["S"]),

@@ -26,6 +26,11 @@ def to_utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+def to_wall_text(moment: datetime, zone: ZoneInfo) -> str:
+    """`2030-01-15T09:00:00`: what the clocks of the zone show at that moment."""
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
 def from_utc_text(text: str) -> datetime:
     """The inverse of `to_utc_text`, for what this system stored itself."""
     return datetime.fromisoformat(text)

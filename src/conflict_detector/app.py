@@ -84,7 +84,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
 
 @cache
 def _api() -> Api:
-    settings = Settings.from_env(os.environ)
+    return api_of(Settings.from_env(os.environ))
+
+
+def api_of(settings: Settings) -> Api:
+    """The API over the resources that the settings name."""
     return Api(
         table=SchedulerTable(
             client("dynamodb"), settings.appointments_table, settings.calendars_table, settings.retention

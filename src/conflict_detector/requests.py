@@ -19,11 +19,12 @@ from appointments.model import (
     Appointment,
     Interval,
     Status,
+    WallTimes,
     reminders_after_change,
     reminders_ahead,
 )
 from appointments.table import BEGIN_OF_TIME, END_OF_TIME, TRANSACTION_ACTIONS
-from appointments.times import InvalidTimeError, has_offset, load_zone, parse_time, to_utc_text
+from appointments.times import InvalidTimeError, has_offset, load_zone, parse_time, to_utc_text, to_wall_text
 from conflict_detector.cursors import decode_cursor
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class BookingRequest:
     any_of: tuple[str, ...]
     fingerprint: str
     past: Fault | None
+    wall: WallTimes | None
     idempotency_key: str | None
     dry_run: bool
 
@@ -96,6 +98,7 @@ class BookingRequest:
             user_id=self.user_id,
             interval=self.interval,
             time_zone=self.time_zone,
+            wall=self.wall,
             resource_ids=self.resource_ids,
             details=self.details,
             offsets=offsets,
@@ -190,6 +193,7 @@ def parse_booking(
         raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     zone_name = zone.key if zone else None
+    wall = None if has_offset(body["startTime"]) else _wall_times(interval, zone)
     return BookingRequest(
         user_id=user_id,
         interval=interval,
@@ -200,6 +204,7 @@ def parse_booking(
         any_of=any_of,
         fingerprint=digest,
         past=past,
+        wall=wall,
         idempotency_key=key,
         dry_run=dry_run == "true",
     )
@@ -239,12 +244,21 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
         version=before.version + 1,
         updated_at=now,
     )
+    moved = (after.interval, after.time_zone) != (before.interval, before.time_zone)
+    if "startTime" in body:
+        after = replace(after, wall=None if has_offset(str(body["startTime"])) else _wall_times(after.interval, zone))
+    elif before.wall and moved:
+        after = replace(after, wall=_wall_times(after.interval, zone))
     reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}) + 2 * len(after.calendar_ids))
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if after.interval.start != before.interval.start or offsets != before.offsets:
         after = replace(after, reminders=reminders_after_change(before, after.interval.start, offsets, now))
     return after
+
+
+def _wall_times(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
+    return WallTimes(*(to_wall_text(moment, zone) for moment in interval)) if zone else None
 
 
 def parse_list(query: Query) -> ListRequest:

@@ -98,9 +98,6 @@ class ReminderSender:
             return
         mine = held.reminder(firing.offset)
         assert mine is not None  # noqa: S101 - the claim's condition has seen it
-        if reminder.state is ReminderState.SENDING:
-            # Somebody claimed it and fell silent, perhaps after publishing: the one ambiguous window.
-            recovery = "a sender did not finish it; it may arrive twice"
         now = self.clock()
         if mine.lease_until is None or now >= mine.lease_until:
             raise ReminderClaimLostError("the lease ran out before anything was sent")
@@ -111,8 +108,14 @@ class ReminderSender:
                 event_type=EventType.REMINDER_MISSED,
                 lateness_ms=_milliseconds(now - mine.due_at),
             )
-        elif not self._publish(held, mine, recovery):
-            return
+        else:
+            if reminder.state is ReminderState.SENDING:
+                # Somebody claimed it and fell silent, perhaps after publishing: the one ambiguous window. It is
+                # recorded before the message goes out, so that a death after that cannot hide it.
+                _log_recovery("a sender did not finish it; it may arrive twice", mine)
+                recovery = None
+            if not self._publish(held, mine, recovery):
+                return
         self._clean(firing)
 
     def _claim(self, firing: Firing, reminder: Reminder) -> Appointment | None:
@@ -154,12 +157,7 @@ class ReminderSender:
             recorded=recorded,
         )
         if recovery:
-            logger.warning(
-                "Reminder recovered",
-                event_type=EventType.REMINDER_RECOVERED,
-                reason=recovery,
-                attempts=mine.attempts,
-            )
+            _log_recovery(recovery, mine)
         return recorded
 
     def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
@@ -207,6 +205,12 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | No
     if reminder.due_at != firing.due_at:
         return _MOVED
     return None if reminder.is_open else f"already {reminder.state}"
+
+
+def _log_recovery(reason: str, reminder: Reminder) -> None:
+    logger.warning(
+        "Reminder recovered", event_type=EventType.REMINDER_RECOVERED, reason=reason, attempts=reminder.attempts
+    )
 
 
 def _milliseconds(span: timedelta) -> int:

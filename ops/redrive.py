@@ -1,0 +1,135 @@
+"""Send again what lies in the reminders' dead-letter queues: `make redrive STACK=appointments-prod`.
+
+There are two queues, and a message of each is written in another way. EventBridge and Scheduler leave what they could
+not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to the sender once
+more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender sends what is
+still to be sent, and nothing twice. What fails again comes back to the queue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from appointments.reminders import parse_rule_name
+from appointments.table import SchedulerTable
+from appointments.times import to_utc_text
+from ops.stack import NoStackError, Stack
+from reminder_sender.sender import Firing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
+# How long a message that is being sent again, or that nobody understands, is kept from a second redrive at the
+# same time.
+HELD_SECONDS = 120
+
+
+@dataclass
+class Redriven:
+    """What became of a queue's messages, by their number."""
+
+    sent: int = 0
+    over: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """Sends again over collaborators that a test can bring along."""
+
+    sqs: Any
+    functions: Any
+    table: SchedulerTable
+    sender_function: str
+    # Long enough for SQS to ask all of its servers.
+    wait_seconds: int = 1
+
+    def queue(self, url: str, now: datetime) -> Redriven:
+        """Send again every message that a queue holds at this moment."""
+        done = Redriven()
+        for message in self._messages(url):
+            try:
+                event = self._event(message, now)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                done.left += 1
+                print(f"left, not an event of a reminder: {message['MessageId']}", file=sys.stderr)
+                continue
+            if event is None:
+                done.over += 1
+            else:
+                self.functions.invoke(
+                    FunctionName=self.sender_function, InvocationType="Event", Payload=json.dumps(event).encode()
+                )
+                done.sent += 1
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return done
+
+    def _messages(self, url: str) -> Iterator[Mapping[str, Any]]:
+        """Every message once; those that come back while this goes on are for the next redrive."""
+        seen: set[str] = set()
+        while True:
+            answer = self.sqs.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=HELD_SECONDS,
+                WaitTimeSeconds=self.wait_seconds,
+                MessageAttributeNames=["All"],
+            )
+            fresh = [message for message in answer.get("Messages", ()) if message["MessageId"] not in seen]
+            if not fresh:
+                return
+            seen |= {message["MessageId"] for message in fresh}
+            yield from fresh
+
+    def _event(self, message: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+        """The sender's event in a message; None where there is nothing to send any more.
+
+        Raises AttributeError, IndexError, KeyError, TypeError or ValueError for what is none.
+        """
+        body = json.loads(message["Body"])
+        event = body.get("requestPayload", body)  # Lambda's envelope around the event, or the event itself
+        if "appointmentId" in event:
+            Firing.from_event(event)
+            return dict(event)
+        # A rule's own event, as EventBridge makes it before it puts the target's input in its place. It names the
+        # rule and not the due time, which the appointment still knows.
+        rule = message.get("MessageAttributes", {}).get("RULE_ARN", {}).get("StringValue") or event["resources"][0]
+        appointment_id, offset = parse_rule_name(rule.rpartition("/")[2])
+        appointment = self.table.get_appointment(appointment_id)
+        reminder = appointment.reminder(offset) if appointment else None
+        if reminder is None or reminder.due_at > now:
+            return None  # given up, or moved into the future, where a timer of its own waits
+        return {"appointmentId": appointment_id, "reminder": offset, "dueAt": to_utc_text(reminder.due_at)}
+
+
+def main() -> int:
+    """Run the command line; 0 where every message was sent again."""
+    parser = argparse.ArgumentParser(description="Send again what lies in the reminders' dead-letter queues.")
+    parser.add_argument("stack", nargs="?", help="name of the stack; without one that of `make run`")
+    try:
+        stack = Stack.find(parser.parse_args().stack)
+        variables = stack.environment("ReminderSenderFunction")
+        table = SchedulerTable(stack.client("dynamodb"), variables["APPOINTMENTS_TABLE"], variables["CALENDARS_TABLE"])
+        sender = stack.resource("ReminderSenderFunction")
+        redrive = Redrive(stack.client("sqs"), stack.client("lambda"), table, sender)
+        left = 0
+        for queue in QUEUES:
+            done = redrive.queue(stack.resource(queue), datetime.now(UTC))
+            left += done.left
+            print(f"{queue}: {done.sent} sent again, {done.over} no longer wanted, {done.left} left")
+    except (NoStackError, BotoCoreError, ClientError) as problem:
+        print(f"redrive: {problem}", file=sys.stderr)
+        return 2
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

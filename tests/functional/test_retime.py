@@ -1,0 +1,188 @@
+"""A government changes the rules of a zone: what was given in local time keeps its time on the wall."""
+
+from __future__ import annotations
+
+import zoneinfo
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appointments.times import load_zone
+from ops.retime import Report, retime, show
+from support import inconsistencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from world import World
+
+    NewRules = Callable[[str], None]
+
+ZONE = "America/New_York"
+
+
+@pytest.fixture
+def new_rules(tmp_path: Path) -> Iterator[NewRules]:
+    """Give New York the rules of another zone from now on."""
+
+    def decree(model: str) -> None:
+        (tmp_path / "America").mkdir(exist_ok=True)
+        rules = resources.files("tzdata").joinpath("zoneinfo", *model.split("/")).read_bytes()
+        (tmp_path / ZONE).write_bytes(rules)
+        zoneinfo.reset_tzpath(to=[str(tmp_path)])
+        forget()
+
+    def forget() -> None:
+        zoneinfo.ZoneInfo.clear_cache(only_keys=[ZONE])
+        load_zone.cache_clear()
+
+    yield decree
+    zoneinfo.reset_tzpath()
+    forget()
+
+
+def local(world: World, start: str, end: str, user: str = "anna", **more: Any) -> dict[str, Any]:
+    """Book by the clock on the wall in New York, `HH:MM` on 2030-01-15 or a whole local time."""
+    times = [f"2030-01-15T{text}:00" if len(text) == 5 else text for text in (start, end)]
+    status, body = world.book(*times, user=user, **({"timeZone": ZONE} | more))
+    assert status == 201, body
+    return body
+
+
+def start_of(world: World, body: dict[str, Any]) -> str:
+    return world.request("GET", f"/appointments/{body['appointmentId']}")[2]["startTime"]
+
+
+def item_of(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    (item,) = (i for i in world.items("AppointmentsTable") if i["appointmentId"]["S"] == body["appointmentId"])
+    return item
+
+
+def wall_of(world: World, body: dict[str, Any]) -> tuple[str, str] | None:
+    item = item_of(world, body)
+    return (item["wallStart"]["S"], item["wallEnd"]["S"]) if "wallStart" in item else None
+
+
+def patch(world: World, body: dict[str, Any], change: dict[str, Any]) -> None:
+    status, _, answer = world.request("PATCH", f"/appointments/{body['appointmentId']}", change)
+    assert status == 200, answer
+
+
+def test_local_times_keep_their_place_on_the_wall(world: World, new_rules: NewRules) -> None:
+    morning = local(world, "09:00", "10:30")
+    given_by_offset = local(world, "2030-01-15T15:00:00-05:00", "2030-01-15T16:00:00-05:00")
+    elsewhere = local(world, "18:00", "19:00", timeZone="America/Chicago")
+    summer = local(world, "2030-07-15T09:00:00", "2030-07-15T10:00:00")
+    new_rules("Etc/GMT+4")  # summer time all year
+    report = retime(world.api, ZONE)
+    assert ([move.appointment.appointment_id for move in report.moved], report.refused, report.unchanged) == (
+        [morning["appointmentId"]],
+        [],
+        1,
+    )
+    assert start_of(world, morning) == "2030-01-15T13:00:00Z"
+    assert [start_of(world, body) for body in (given_by_offset, elsewhere, summer)] == [
+        body["startTime"] for body in (given_by_offset, elsewhere, summer)
+    ]
+    id_ = morning["appointmentId"]
+    assert world.rules()[f"appointment-reminder-1h-{id_}"] == "cron(0 12 15 1 ? 2030)"
+    assert item_of(world, morning)["version"]["N"] == "2"
+    assert wall_of(world, morning) == ("2030-01-15T09:00:00", "2030-01-15T10:30:00")
+    assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []
+
+
+def test_twice_moves_nothing_twice(world: World, new_rules: NewRules) -> None:
+    local(world, "09:00", "10:00")
+    new_rules("Etc/GMT+4")
+    assert len(retime(world.api, ZONE).moved) == 1
+    again = retime(world.api, ZONE)
+    assert (again.moved, again.refused, again.unchanged) == ([], [], 1)
+
+
+@pytest.mark.parametrize("model", ["Etc/GMT+4", "Etc/GMT+6"])
+def test_neighbours_move_together(world: World, new_rules: NewRules, model: str) -> None:
+    for hour in range(9, 15):
+        local(world, f"{hour:02}:00", f"{hour + 1:02}:00", resourceIds=["room"])
+    new_rules(model)
+    report = retime(world.api, ZONE)
+    assert (len(report.moved), report.refused) == (6, [])
+    assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []
+
+
+def test_a_new_conflict_is_reported_and_stays_where_it_was(
+    world: World, new_rules: NewRules, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = local(world, "09:00", "10:00", user="anna", resourceIds=["room"])
+    there = local(world, "2030-01-15T13:30:00Z", "2030-01-15T14:00:00Z", user="ben", resourceIds=["room"])
+    new_rules("Etc/GMT+4")
+    report = retime(world.api, ZONE)
+    (line,) = report.refused
+    assert here["appointmentId"] in line
+    assert "room is taken from 2030-01-15T13:30:00Z" in line
+    assert there["appointmentId"] not in line
+    assert start_of(world, here) == "2030-01-15T14:00:00Z"
+    show(report)
+    assert "0 moved, 1 not moved, 0 lie right already" in capsys.readouterr().out
+    patch(world, there, {"startTime": "2030-01-15T20:00:00Z"})
+    assert len(retime(world.api, ZONE).moved) == 1
+
+
+def test_a_time_that_the_clock_now_skips_is_reported(world: World, new_rules: NewRules) -> None:
+    body = local(world, "2030-03-10T03:30:00", "2030-03-10T04:00:00")
+    # Lisbon's clock goes forward at 1:00, on 2030-03-31; New York's own did at 2:00 on the 10th.
+    at_one = local(world, "2030-03-31T01:30:00", "2030-03-31T02:00:00")
+    new_rules("Europe/Lisbon")
+    report = retime(world.api, ZONE)
+    assert [move.appointment.appointment_id for move in report.moved] == [body["appointmentId"]]
+    (line,) = report.refused
+    assert line.startswith(f"{at_one['appointmentId']}: does not exist in {ZONE}")
+
+
+def test_what_a_calendars_own_rules_refuse_is_reported(world: World, new_rules: NewRules) -> None:
+    local(world, "09:00", "10:00", user="anna")
+    world.request(
+        "PUT", "/calendars/anna", {"timeZone": "UTC", "workingHours": {"tuesday": [{"start": "13:30", "end": "17:00"}]}}
+    )
+    new_rules("Etc/GMT+4")
+    report = retime(world.api, ZONE)
+    assert report.moved == []
+    assert len(report.refused) == 1
+
+
+def test_cancelled_and_past_ones_are_left_alone(world: World, new_rules: NewRules) -> None:
+    gone = local(world, "09:00", "10:00")
+    world.request("DELETE", f"/appointments/{gone['appointmentId']}")
+    local(world, "2029-12-02T09:00:00", "2029-12-02T10:00:00")
+    world.now = world.now.replace(month=12, day=3)
+    new_rules("Etc/GMT+4")
+    assert retime(world.api, ZONE) == Report()
+
+
+# --- what is remembered for it ---------------------------------------------------------------------------
+
+
+def test_the_wall_follows_what_people_change(world: World) -> None:
+    body = local(world, "09:00", "10:00")
+    assert wall_of(world, body) == ("2030-01-15T09:00:00", "2030-01-15T10:00:00")
+    patch(world, body, {"details": {"title": "x"}})
+    assert wall_of(world, body) == ("2030-01-15T09:00:00", "2030-01-15T10:00:00")
+    patch(world, body, {"startTime": "2030-07-15T11:00:00"})
+    assert wall_of(world, body) == ("2030-07-15T11:00:00", "2030-07-15T12:00:00")
+    patch(world, body, {"endTime": "2030-07-15T16:30:00Z"})
+    assert wall_of(world, body) == ("2030-07-15T11:00:00", "2030-07-15T12:30:00")
+    patch(world, body, {"timeZone": "America/Chicago"})
+    assert wall_of(world, body) == ("2030-07-15T10:00:00", "2030-07-15T11:30:00")
+    patch(world, body, {"startTime": "2030-07-15T14:00:00Z"})
+    assert wall_of(world, body) is None
+    patch(world, body, {"endTime": "2030-07-15T18:00:00"})
+    assert wall_of(world, body) is None
+
+
+def test_the_wall_is_kept_while_new_rules_wait_for_the_command(world: World, new_rules: NewRules) -> None:
+    body = local(world, "09:00", "10:00")
+    new_rules("Etc/GMT+4")
+    patch(world, body, {"details": {"title": "x"}})
+    assert wall_of(world, body) == ("2030-01-15T09:00:00", "2030-01-15T10:00:00")
+    assert start_of(world, body) == "2030-01-15T14:00:00Z"
