@@ -27,10 +27,13 @@ def resource_arn(  # noqa: PLR0917 - the engine's own signature
     """The resource that a call is authorized against, as AWS names it.
 
     The engine (1.5.33) calls a rule on the default bus `rule/default/NAME`, which on AWS is `rule/NAME`, and knows
-    no resource for calls that name their rule `Rule` (`PutTargets`, `RemoveTargets`). A policy written for AWS
-    would be refused here.
+    no resource for calls that name their rule `Rule` (`PutTargets`, `RemoveTargets`). It takes every schedule to be
+    in the group `default`. A policy written for AWS would be refused here.
     """
     arn: str = _resource_arn_as_shipped(service, method, path, headers, body, query, region, account, **more)
+    if service == "scheduler":
+        group = json.loads(body or b"{}").get("GroupName") or query.get("groupName") or "default"
+        return arn.replace(":schedule/default/", f":schedule/{group[0] if isinstance(group, list) else group}/", 1)
     if service != "events":
         return arn
     if arn == "*" or ":event-bus/" in arn:

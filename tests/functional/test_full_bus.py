@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.reminders import FULL_FOR, Backend
-from support import api_event
+from log_filters import values
+from support import api_event, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 def names(lines: list[dict[str, Any]]) -> list[str]:
     return [line["event_type"] for line in lines if "event_type" in line]
+
+
+def counted(metric_filter: str, lines: list[dict[str, Any]]) -> list[float]:
+    """What CloudWatch would make of these lines."""
+    return values(resources("AWS::Logs::MetricFilter")[metric_filter], map(json.dumps, lines))
 
 
 def book(world: World, number: int, **more: Any) -> dict[str, Any]:
@@ -41,7 +47,9 @@ def test_of_350_reminders_300_get_rules_and_50_get_schedules(world: World, event
     on_bus = {name.removeprefix("appointment-reminder-1h-") for name in world.rules()}
     outside = {schedule["Name"].removeprefix("appointment-reminder-1h-") for schedule in world.schedules()}
     assert (len(on_bus), len(outside), on_bus | outside) == (300, 50, ids)
-    lines = names(events_of())
+    written = events_of()
+    assert sum(counted("ReminderOverflowMetric", written)) == 50
+    lines = names(written)
     assert (lines.count("REMINDER_SCHEDULED"), lines.count("REMINDER_OVERFLOW")) == (300, 50)
     # The first refusal was enough for the next ones to go there directly.
     assert world.calls.count("PutRule") == 301
@@ -108,7 +116,9 @@ def test_the_sweep_arms_outside_the_bus_too(world: World, events_of: LogLines) -
     world.now = world.table.get_appointment(body["appointmentId"]).reminders[0].due_at - timedelta(minutes=5)
     world.sweep()
     assert len(world.schedules()) == 1
-    assert names(events_of()) == ["REMINDER_OVERFLOW"]
+    written = events_of()
+    assert names(written) == ["REMINDER_OVERFLOW"]
+    assert counted("ReminderOverflowInSweepMetric", written) == [1.0]
 
 
 def test_scheduler_alone_asks_no_bus(world: World) -> None:

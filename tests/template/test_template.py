@@ -18,29 +18,11 @@ from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
-from support import ROOT, STAGES, resources, stage_parameters, template, transformed
+from support import ROOT, STAGES, resources, sources, sources_behind, stage_parameters, template, transformed
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 FILTERS = resources("AWS::Logs::MetricFilter")
 NAMESPACE = {"Fn::Sub": "Appointments/${AWS::StackName}"}
-
-# Modules of the reminder sender's package that only one of its two functions uses.
-OF_ONE_FUNCTION = {
-    "reminder_sender.app": {"reminder_sender/app.py", "reminder_sender/settings.py"},
-    "reminder_sender.sweep_app": {f"reminder_sender/sweep{part}.py" for part in ("", "_app", "_settings")},
-}
-
-
-def sources(package: str) -> str:
-    return "\n".join(path.read_text() for path in sorted((ROOT / "src" / package).glob("*.py")))
-
-
-def sources_behind(handler: str) -> str:
-    """The function's own package, without what is another function's."""
-    module = handler.rpartition(".")[0]
-    foreign = {path for other, paths in OF_ONE_FUNCTION.items() if other != module for path in paths}
-    own = sorted((ROOT / "src" / module.partition(".")[0]).glob("*.py"))
-    return "\n".join(path.read_text() for path in own if str(path.relative_to(ROOT / "src")) not in foreign)
 
 
 # --- handlers that do not import ---------------------------------------------------------------------
@@ -132,32 +114,6 @@ def test_a_metric_that_has_percentiles_is_never_negative() -> None:
 
 
 # --- roles and policies ------------------------------------------------------------------------------
-
-
-def statements() -> list[tuple[str, dict[str, Any]]]:
-    return [
-        (f"{name}/{statement['Sid']}", statement)
-        for name, role in resources("AWS::IAM::Role").items()
-        for policy in role["Properties"]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-
-
-# IAM knows no resource for these but "*".
-LISTS_A_WHOLE_BUS = {"events:ListRules", "events:ListRuleNamesByTarget"}
-
-
-@pytest.mark.parametrize(("sid", "statement"), statements())
-def test_no_policy_is_broad(sid: str, statement: dict[str, Any]) -> None:
-    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions), sid
-    if set(actions) <= LISTS_A_WHOLE_BUS:
-        return
-    # The one wildcard: timers are made at run time, so only the beginning of their names is known.
-    resource = json.dumps(statement["Resource"])
-    for known in (f":rule/{RULE_PREFIX}-*", f":schedule/${{ReminderScheduleGroup}}/{RULE_PREFIX}-*"):
-        resource = resource.replace(known, "")
-    assert "*" not in resource, sid
 
 
 def test_functions_have_roles_of_their_own_and_no_managed_policies() -> None:

@@ -1,0 +1,272 @@
+"""What the deployed functions really log: every metric filter counts what happened, and nothing personal is in it.
+
+One stack of its own, so that nobody else's lines are counted, and one story in which everything happens that the
+filters know. To make AWS refuse something, a statement is taken out of a role for a moment: the engine enforces it.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.deploy import Stack, deploy
+from log_filters import values
+from support import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.engine import Engine
+
+MARK = f"zebra{uuid.uuid4().hex}"
+PERSONAL = {"title": f"Title {MARK}", "contact": f"{MARK}@example.org", "description": MARK, "location": MARK}
+BEGUN = {"startTime": {"S": "2020-01-01T00:00:00Z"}}
+FILTERS = resources("AWS::Logs::MetricFilter")
+# The engine's bus is never full: tests/functional/test_full_bus.py has these.
+NEED_A_FULL_BUS = {"ReminderOverflowMetric", "ReminderOverflowInSweepMetric"}
+
+
+class Clinic:
+    """A stack in use. `happened` counts, by a filter's name, what its metric should come to."""
+
+    def __init__(self, engine: Engine, stack: Stack) -> None:
+        self.engine, self.stack = engine, stack
+        self.happened: Counter[str] = Counter()
+        self.traced = ""  # the appointment that one query shall follow
+        self.hour = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=10)
+        resources_ = engine.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+        self.physical = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources_}
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {MARK}", "X-Note": MARK}
+        request = urllib.request.Request(self.stack.api_target + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.code, json.loads(answer.read())
+
+    def body(self, **more: Any) -> dict[str, Any]:
+        times = {"startTime": self.hour.isoformat(), "endTime": (self.hour + timedelta(minutes=30)).isoformat()}
+        return {"userId": "anna", "details": PERSONAL, "reminders": ["1h"]} | times | more
+
+    def book(self, timer: str = "ReminderScheduledMetric") -> dict[str, Any]:
+        """Book the next free hour with one reminder."""
+        self.hour += timedelta(hours=1)
+        status, booked = self.call("POST", "/appointments", self.body())
+        assert status == 201, booked
+        self.happened.update(["BookingSuccessMetric", timer])
+        return booked
+
+    def timer_input(self, booked: dict[str, Any]) -> str:
+        """What the rule of the appointment's reminder tells the sender."""
+        rule = f"appointment-reminder-1h-{booked['appointmentId']}"
+        (target,) = self.engine.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+        return target["Input"]
+
+    def shift(self, booked: dict[str, Any], due: timedelta, **item: dict[str, str]) -> dict[str, str]:
+        """Let the reminder be due so long from now, behind the back of all code; the input of a timer for that."""
+        due_at = (datetime.now(UTC) + due).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reminder = {"dueAt": {"S": due_at}, "state": {"S": "pending"}, "attempts": {"N": "0"}}
+        reminder |= {name: value for name, value in item.items() if name in ("state", "leaseUntil", "claim")}
+        fields = {"nextReminderAt": {"S": due_at}, "reminders": {"M": {"1h": {"M": reminder}}}}
+        fields |= {name: value for name, value in item.items() if name in ("startTime", "status")}
+        self.engine.client("dynamodb").update_item(
+            TableName=self.stack.appointments_table,
+            Key={"appointmentId": {"S": booked["appointmentId"]}},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
+            ExpressionAttributeNames={f"#{name}": name for name in fields},
+            ExpressionAttributeValues={f":{name}": value for name, value in fields.items()},
+        )
+        return {"appointmentId": booked["appointmentId"], "reminder": "1h", "dueAt": due_at}
+
+    def invoke(self, function: str, event: Any) -> bool:
+        """Invoke a function; whether it succeeded."""
+        text = event if isinstance(event, str) else json.dumps(event)
+        return "FunctionError" not in self.engine.client("lambda").invoke(FunctionName=function, Payload=text)
+
+    def send(self, event: Any) -> bool:
+        return self.invoke(self.stack.reminder_sender, event)
+
+    def sweep(self) -> bool:
+        return self.invoke(f"{self.stack.name}-reminder-sweep", {})
+
+    def rules(self) -> int:
+        pages = self.engine.client("events").get_paginator("list_rules").paginate(NamePrefix="appointment-reminder-")
+        return sum(len(page["Rules"]) for page in pages)
+
+    @contextmanager
+    def without(self, role: str, sid: str) -> Iterator[None]:
+        """Take one statement out of a role's policy for a while."""
+        iam, name = self.engine.client("iam"), self.physical[role]
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        left = [statement for statement in document["Statement"] if statement["Sid"] != sid]
+        assert len(left) == len(document["Statement"]) - 1
+        narrowed = json.dumps(document | {"Statement": left})
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=narrowed)
+        yield
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+    def lines(self, group: str) -> list[str]:
+        """Every line of a log group."""
+        name = self.physical[group]
+        pages = self.engine.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
+        return [event["message"] for page in pages for event in page["events"]]
+
+
+@pytest.fixture(scope="module")
+def clinic(engine: Engine) -> Clinic:
+    clinic = Clinic(engine, deploy(engine, "appointments-logs", print))
+    engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])
+    book_change_and_cancel(clinic)
+    send(clinic)
+    sweep(clinic)
+    return clinic
+
+
+def book_change_and_cancel(clinic: Clinic) -> None:
+    happened = clinic.happened
+    first = clinic.book()
+    assert clinic.call("POST", "/appointments", clinic.body())[0] == 409
+    assert clinic.call("POST", "/appointments", clinic.body(startTime=MARK))[0] == 422
+    assert clinic.call("POST", "/appointments", clinic.body(**{MARK: 1}, details=MARK))[0] == 422
+    assert clinic.call("POST", "/appointments", b'{"details": "' + MARK.encode())[0] == 400
+    happened.update({"BookingConflictMetric": 1, "BookingRejectedMetric": 3})
+    path = f"/appointments/{first['appointmentId']}"
+    moved = (clinic.hour + timedelta(hours=100)).isoformat()
+    status, changed = clinic.call("PATCH", path, {"startTime": moved, "details": PERSONAL | {"note": MARK}})
+    assert status == 200, changed
+    happened.update(["AppointmentRescheduledMetric", "ReminderScheduledMetric"])
+    assert clinic.call("DELETE", path)[1]["details"]["note"] == MARK
+    happened.update(["AppointmentCancelledMetric", "RuleCleanedOnChangeMetric"])
+    with clinic.without("ConflictDetectorRole", "ReadAndWriteCalendarDays"):
+        assert clinic.call("POST", "/appointments", clinic.body(userId="ben"))[0] == 500
+    happened.update(["BookingErrorMetric"])
+    with clinic.without("ConflictDetectorRole", "CreateAndRemoveReminderRules"):
+        clinic.book(timer="ReminderScheduleErrorMetric")
+
+
+def send(clinic: Clinic) -> None:
+    happened = clinic.happened
+    # By its real timer's event, before it is due.
+    booked = clinic.book()
+    clinic.traced = booked["appointmentId"]
+    event = clinic.timer_input(booked)
+    assert clinic.send(event)
+    happened.update(["ReminderSentMetric", "RuleCleanedMetric"])
+    assert clinic.send(event)
+    happened.update(["ReminderSkippedMetric", "RuleCleanedMetric"])  # the engine removes what is gone as well
+    # Late by seven minutes, then after a sender that fell silent, then after the appointment began.
+    assert clinic.send(clinic.shift(clinic.book(), -timedelta(minutes=7)))
+    happened.update(["ReminderSentMetric", "ReminderLatenessMetric", "RuleCleanedMetric"])
+    held = {"state": {"S": "sending"}, "claim": {"S": "x"}, "leaseUntil": {"S": "2020-01-01T00:00:00Z"}}
+    assert clinic.send(clinic.shift(clinic.book(), -timedelta(minutes=1), **held))
+    happened.update(["ReminderSentMetric", "ReminderLatenessMetric", "ReminderRecoveredMetric", "RuleCleanedMetric"])
+    assert clinic.send(clinic.shift(clinic.book(), -timedelta(hours=2), **BEGUN))
+    happened.update(["ReminderMissedMetric", "RuleCleanedMetric"])
+    with clinic.without("ReminderSenderRole", "PublishReminders"):
+        assert not clinic.send(clinic.timer_input(clinic.book()))
+    assert not clinic.send({"unknown": MARK})
+    happened.update({"ReminderErrorMetric": 2})
+
+
+def sweep(clinic: Clinic) -> None:
+    happened = clinic.happened
+    # Everything at once, then what fails.
+    clinic.shift(clinic.book(), -timedelta(minutes=9))
+    happened.update(["ReminderSentInSweepMetric", "ReminderLatenessInSweepMetric"])
+    happened.update(["ReminderRecoveredInSweepMetric", "RuleCleanedInSweepMetric"])
+    clinic.shift(clinic.book(), -timedelta(hours=2), **BEGUN)
+    happened.update(["ReminderMissedInSweepMetric", "RuleCleanedInSweepMetric"])
+    clinic.shift(clinic.book(), -timedelta(minutes=9), status={"S": "cancelled"})
+    happened.update(["ReminderSkippedInSweepMetric"])
+    clinic.shift(clinic.book(), timedelta(minutes=8))
+    happened.update(["ReminderScheduledInSweepMetric"])
+    dead = {"Name": f"appointment-reminder-1h-{uuid.uuid4()}", "ScheduleExpression": "cron(0 9 1 1 ? 2020)"}
+    clinic.engine.client("events").put_rule(**dead)
+    happened.update(["RuleCleanedInSweepMetric"])
+    before = clinic.rules()
+    assert clinic.sweep()
+    # Two are overdue: what is cancelled is not. Their rules are gone when the bus is listed.
+    happened.update({"SweepOverdueMetric": 2, "ReminderRulesMetric": before - 2})
+    clinic.shift(clinic.book(), -timedelta(minutes=9))
+    with clinic.without("ReminderSweepRole", "PublishReminders"):
+        before = clinic.rules()
+        assert not clinic.sweep()
+    happened.update({"ReminderErrorInSweepMetric": 1, "SweepOverdueMetric": 1, "ReminderRulesMetric": before})
+    # What was refused then is sent now, while no rule can be made.
+    happened.update(["ReminderSentInSweepMetric", "ReminderLatenessInSweepMetric", "ReminderRecoveredInSweepMetric"])
+    clinic.shift(clinic.book(), timedelta(minutes=7))
+    before = clinic.rules()
+    with clinic.without("ReminderSweepRole", "CreateAndRemoveReminderRules"):
+        assert not clinic.sweep()
+    happened.update({"SweepOverdueMetric": 1, "ReminderRulesMetric": before, "ReminderScheduleErrorInSweepMetric": 1})
+    happened.update(["ReminderErrorInSweepMetric"])  # the rule of what was sent could not be removed either
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS))
+def test_each_filter_counts_what_happened(clinic: Clinic, name: str) -> None:
+    assert clinic.happened[name]
+    found = values(FILTERS[name], clinic.lines(FILTERS[name]["Properties"]["LogGroupName"]["Ref"]))
+    if "Lateness" in name:
+        assert len(found) == clinic.happened[name]
+    else:
+        assert sum(found) == clinic.happened[name]
+
+
+def test_lateness_is_measured_and_what_is_sent_early_is_not_late(clinic: Clinic) -> None:
+    late = sorted(values(FILTERS["ReminderLatenessMetric"], clinic.lines("ReminderSenderLogGroup")))
+    assert 60_000 <= late[0] < 90_000
+    assert 7 * 60_000 <= late[1] < 7 * 60_000 + 30_000
+    sent = values(FILTERS["ReminderSentMetric"], clinic.lines("ReminderSenderLogGroup"))
+    assert len(sent) == len(late) + 1
+
+
+def test_nothing_personal_is_in_any_line(clinic: Clinic) -> None:
+    # It went all the way: stored, read back, and given to the topic.
+    kept = clinic.call("GET", f"/appointments/{clinic.traced}")[1]
+    assert kept["details"] == PERSONAL
+    assert kept["reminders"][0]["state"] == "sent"
+    groups = sorted(resources("AWS::Logs::LogGroup"))
+    lines = {group: clinic.lines(group) for group in groups}
+    assert all(lines.values())
+    for group, found in lines.items():
+        assert not [line for line in found if MARK in line], group
+    # Every group that there is, not only those that the template knows.
+    pages = clinic.engine.client("logs").get_paginator("describe_log_groups").paginate()
+    named = {
+        group["logGroupName"] for page in pages for group in page["logGroups"] if "appointments-logs" in str(group)
+    }
+    assert named == {clinic.physical[group] for group in groups}
+
+
+def test_one_query_follows_an_appointment(clinic: Clinic) -> None:
+    """From the request, through the rule's input, to the sender: by appointment, or by the request's id."""
+    lines = [
+        json.loads(line)
+        for group in ("ConflictDetectorLogGroup", "ReminderSenderLogGroup")
+        for line in clinic.lines(group)
+        if line.startswith("{")
+    ]
+    about = [line for line in lines if line.get("appointment_id") == clinic.traced]
+    assert [line["message"] for line in about] == [
+        "Appointment booked",
+        "Reminder scheduled",
+        "Reminder sent",
+        "Rule removed",
+        "Reminder skipped",
+        "Rule removed",
+    ]
+    (request_id,) = {line["correlation_id"] for line in about}
+    assert [line for line in lines if line.get("correlation_id") == request_id] == about

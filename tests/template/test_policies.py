@@ -1,0 +1,171 @@
+"""Least privilege, read from the template: nothing broad without a reason, and nothing that no code calls."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from support import ROOT, resources, sources_behind
+
+# Why a policy may hold a "*", by resource and statement. In all others it fails.
+TIMERS = "timers are made at run time: only the beginning of their names is known"
+THIS_KEY = "in a key's policy, * is the key itself"
+DENIES = "what is denied is denied to everyone"
+REASONS = {
+    "ConflictDetectorRole/CreateAndRemoveReminderRules": TIMERS,
+    "ConflictDetectorRole/CreateAndRemoveReminderSchedules": TIMERS,
+    "ReminderSenderRole/RemoveReminderRules": TIMERS,
+    "ReminderSweepRole/CreateAndRemoveReminderRules": TIMERS,
+    "ReminderSweepRole/CreateAndRemoveReminderSchedules": TIMERS,
+    "ReminderSweepRole/ListRules": "both actions list a whole bus, and IAM knows no narrower resource for them",
+    "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
+    "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
+    "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
+    "MessagingKey/AlarmsOfThisStackPublish": THIS_KEY,
+    "NotificationTopicPolicy/NothingWithoutTls": DENIES,
+    "OperationsTopicPolicy/NothingWithoutTls": DENIES,
+    "ReminderDeliveryDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
+    "ReminderExecutionDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
+    "ReminderSweepDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
+}
+# Actions that AWS itself uses in a function's name, so that no line of the code calls them.
+FOR_THE_RUNTIME = {
+    "logs:CreateLogStream": "Lambda writes the log",
+    "logs:PutLogEvents": "Lambda writes the log",
+    "sqs:SendMessage": "Lambda and Scheduler hand over what failed",
+    "kms:GenerateDataKey": "SNS and SQS encrypt for the caller",
+    "kms:Decrypt": "SNS and SQS encrypt for the caller",
+    "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
+}
+CALLED_SERVICES = ("dynamodb", "events", "scheduler", "sns")
+# The statements of TransactWriteItems, and the action that each of them needs.
+TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem"}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def plain(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    """A statement, or those that a condition chooses from."""
+    if "Fn::If" not in statement:
+        return [statement]
+    return [part for part in statement["Fn::If"][1:] if "Effect" in part]
+
+
+def documents() -> dict[str, list[dict[str, Any]]]:
+    """The statements of every policy in the template, by the resource that has them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, role in resources("AWS::IAM::Role").items():
+        assert role["Properties"].keys() <= {"AssumeRolePolicyDocument", "Policies"}
+        found[name] = [s for policy in role["Properties"]["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
+        found |= {n: r["Properties"]["PolicyDocument"]["Statement"] for n, r in resources(kind).items()}
+    found |= {n: r["Properties"]["KeyPolicy"]["Statement"] for n, r in resources("AWS::KMS::Key").items()}
+    return {name: [part for s in statements for part in plain(s)] for name, statements in found.items()}
+
+
+STATEMENTS = {f"{name}/{s['Sid']}": s for name, statements in documents().items() for s in statements}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_has_a_wildcard_without_a_reason(name: str) -> None:
+    statement = STATEMENTS[name]
+    broad = "*" in json.dumps([statement["Action"], statement["Resource"], statement.get("Principal")])
+    assert broad == (name in REASONS)
+
+
+def test_every_reason_is_needed() -> None:
+    assert REASONS.keys() <= STATEMENTS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if STATEMENTS[name]["Effect"] == "Allow"])
+def test_what_is_allowed_is_named_in_full(name: str) -> None:
+    """A prefix is a wildcard for a resource's name, and never for an action."""
+    actions = as_list(STATEMENTS[name]["Action"])
+    if name != "MessagingKey/AccountAdministersThisKey":
+        assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions)
+    assert "NotAction" not in STATEMENTS[name]
+    assert "NotResource" not in STATEMENTS[name]
+
+
+# --- what the code calls -----------------------------------------------------------------------------
+
+
+def operations() -> dict[str, str]:
+    """The IAM action of every boto3 method of the services that are called."""
+    session = Session()
+    return {
+        xform_name(operation): f"{service}:{operation}"
+        for service in CALLED_SERVICES
+        for operation in session.get_service_model(service).operation_names
+    }
+
+
+OPERATIONS = operations()
+
+
+def functions_of(path: str) -> dict[str, list[ast.AST]]:
+    """Every function and method of a module by its name; several may share one."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in ast.walk(ast.parse((ROOT / "src" / path).read_text())):
+        if isinstance(node, ast.FunctionDef):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+SHARED = {
+    name: nodes
+    for path in ("appointments/table.py", "appointments/reminders.py")
+    for name, nodes in functions_of(path).items()
+}
+
+
+def names_in(node: ast.AST) -> set[str]:
+    used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return used | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def actions_in(node: ast.AST) -> set[str]:
+    """What the boto3 calls, paginators and transactions that are written in a piece of code need."""
+    found = {
+        OPERATIONS[part.attr] for part in ast.walk(node) if isinstance(part, ast.Attribute) and part.attr in OPERATIONS
+    }
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "get_paginator":
+            (argument,) = part.args
+            assert isinstance(argument, ast.Constant)
+            found.add(OPERATIONS[str(argument.value)])
+        if isinstance(part, ast.Dict):
+            keys = {key.value for key in part.keys if isinstance(key, ast.Constant)}
+            found |= {f"dynamodb:{TRANSACTED[str(key)]}" for key in keys if key in TRANSACTED}
+    return found - {"dynamodb:TransactWriteItems"}  # IAM asks for the actions of its parts
+
+
+def called_by(handler: str) -> set[str]:
+    """The actions that a function's code can come to need: what it calls in the shared package, followed by name."""
+    module = ast.parse(sources_behind(handler))
+    actions = actions_in(module)
+    pending, seen = names_in(module), set()
+    while pending:
+        name = pending.pop()
+        if name in SHARED and name not in seen:
+            seen.add(name)
+            for node in SHARED[name]:
+                actions |= actions_in(node)
+                pending |= names_in(node)
+    return actions
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::Function"))
+def test_no_function_may_do_what_its_code_never_does(name: str) -> None:
+    properties = resources("AWS::Serverless::Function")[name]["Properties"]
+    role = properties["Role"]["Fn::GetAtt"][0]
+    granted = {action for s in documents()[role] for action in as_list(s["Action"])}
+    assert granted - FOR_THE_RUNTIME.keys() <= called_by(properties["Handler"])
