@@ -155,6 +155,8 @@ class Api:
     def _route(self, request: Request, caller: Caller) -> Callable[[], Response]:
         routes: dict[str, Callable[[], Response]]
         match request.path:
+            case [*_, ""] if request.path != ["docs", ""]:
+                raise RouteNotFoundError
             case ["appointments"]:
                 routes = {"GET": partial(self.list, request, caller), "POST": partial(self.book, request, caller)}
             case ["appointments", appointment_id]:

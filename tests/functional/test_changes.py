@@ -153,6 +153,29 @@ def test_what_is_unknown_or_cancelled_does_not_change(world: World, booked: dict
     assert (status, refusal["type"]) == (409, "/docs#appointment-cancelled")
 
 
+@pytest.mark.parametrize("body", [{"startTime": "9999-12-31T23:59:59Z"}, {"startTime": "0001-01-01T00:00:00Z"}])
+def test_a_move_out_of_all_time(world: World, booked: dict[str, Any], body: object) -> None:
+    status, refusal = patch(world, booked, body)
+    assert (status, refusal["errors"][0]["field"]) == (422, "startTime")
+
+
+def test_a_parameter_that_means_something_elsewhere_changes_nothing(world: World, booked: dict[str, Any]) -> None:
+    for method, body in (("PATCH", {"startTime": at("15:00"), "userId": "ben"}), ("DELETE", None), ("GET", None)):
+        query = {"queryStringParameters": {"dryRun": "true"}}
+        status, _, refusal = world.request(method, path(booked), body, **query)
+        fields = {error["field"] for error in refusal["errors"]}
+        assert (status, fields) == (422, {"dryRun", "userId"} if body else {"dryRun"})
+    assert world.request("GET", path(booked))[2] == booked
+
+
+@pytest.mark.parametrize("id_", ["unknown", "x" * 3000, "%00", "0F000000-0000-4000-8000-000000000001"])
+def test_an_id_that_can_be_none_is_looked_up_nowhere(world: World, id_: str) -> None:
+    for method, body in (("GET", None), ("PATCH", {"details": {}}), ("DELETE", None)):
+        status, _, refusal = world.request(method, f"/appointments/{id_}", body)
+        assert (status, refusal["type"]) == (404, "/docs#appointment-not-found")
+    assert world.calls == []
+
+
 # --- cancel ------------------------------------------------------------------------------------------
 
 
@@ -427,6 +450,13 @@ def test_a_dry_run_decides_and_writes_nothing(world: World, events_of: LogLines)
     assert (world.items("AppointmentsTable"), world.items("CalendarsTable")) == before
     assert events_of() == []
     assert "TransactWriteItems" not in world.calls[-3:]
+
+
+def test_what_is_no_dry_run_is_counted(world: World, events_of: LogLines) -> None:
+    world.book("9:30", "10:30", user="dr-lee")
+    events_of()
+    assert dry_run(world, "false")[0] == 409
+    assert names(events_of()) == ["BOOKING_CONFLICT"]
 
 
 def test_dry_run_is_true_or_false(world: World) -> None:

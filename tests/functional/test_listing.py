@@ -102,6 +102,8 @@ def test_the_index_is_asked_and_nothing_else(world: World, week: list[str]) -> N
         ({"userId": "anna", "cursor": "é"}, {"cursor"}),
         ({"userId": "anna", "cursor": base64.b64encode(b'["2030-01-01T00:00:00Z"]').decode()}, {"cursor"}),
         ({"userId": "anna", "cursor": base64.b64encode(json.dumps(["x", "y"]).encode()).decode()}, {"cursor"}),
+        ({"userId": "anna", "user": "anna", "Limit": "5"}, {"user", "Limit"}),
+        ({"userId": "anna", "to": "9999-12-31T23:59:59Z"}, {"to"}),
     ],
 )
 def test_bad_queries_name_every_fault(world: World, query: dict[str, str], fields: set[str]) -> None:
@@ -119,3 +121,23 @@ def test_a_cursor_of_another_person_shows_nothing_of_theirs(world: World, week: 
     _, body = listed(world, userId="anna", limit="1")
     assert week[0] not in ids(listed(world, userId="ben", cursor=body["nextCursor"])[1])
     assert not set(ids(listed(world, userId="ben", cursor=body["nextCursor"])[1])) & set(week)
+
+
+@pytest.mark.parametrize("start", ["1969-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "2030-01-15T09:00:00Z"])
+@pytest.mark.parametrize("id_", ["", "x" * 3000, "0f000000-0000-4000-8000-000000000001"])
+def test_a_cursor_that_somebody_made_up_does_no_harm(world: World, week: list[str], start: str, id_: str) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([start, id_]).encode()).decode().rstrip("=")
+    status, body = listed(world, userId="anna", cursor=cursor)
+    good = start.startswith("2030") and id_.startswith("0f")
+    assert status == (200 if good else 422)
+    assert not good or ids(body) == week[5:] or ids(body) == week[6:]
+
+
+def test_before_the_beginning_there_is_nothing(world: World, week: list[str]) -> None:
+    assert listed(world, userId="anna", to="1970-01-01T00:00:00Z") == (200, {"appointments": []})
+
+
+def test_a_parameter_is_sent_once(world: World, week: list[str]) -> None:
+    query = {"userId": ["anna", "ben"]}
+    status, _, body = world.request("GET", "/appointments", multiValueQueryStringParameters=query)
+    assert (status, body["errors"][0]["field"]) == (422, "userId")

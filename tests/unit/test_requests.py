@@ -84,6 +84,17 @@ def test_leap_days() -> None:
     assert "startTime" in faults(startTime="2030-02-29T09:00:00Z")
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"])
+def test_times_that_nobody_means(text: str) -> None:
+    assert "startTime" in faults(startTime=text)
+    assert "endTime" in faults(endTime=text)
+
+
+def test_fractions_belong_to_seconds() -> None:
+    assert parse(json.dumps(GOOD | {"endTime": "2030-01-15T09:30:00.75Z"})).interval.end.second == 0
+    assert "endTime" in faults(endTime="2030-01-15T09:30.75Z")
+
+
 def test_no_later_than_eventbridge_can_schedule() -> None:
     assert "2199" in faults(startTime="2200-01-01T00:00:00Z", endTime="2200-01-01T01:00:00Z")["endTime"]
 
@@ -121,6 +132,38 @@ def test_details_are_free_but_bounded() -> None:
     assert "16384 bytes" in faults(details={"note": "x" * 300_000})["details"]
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """An object with lists in it, so many levels deep."""
+    inner: object = "note"
+    for _ in range(levels - 1):
+        inner = [inner]
+    return {"deep": inner}
+
+
+def test_details_are_not_nested_so_deep_that_they_could_not_be_read_again() -> None:
+    assert parse(json.dumps(GOOD | {"details": nested(32)})).details == nested(32)
+    for levels in (33, 900):
+        assert "32 levels" in faults(details=nested(levels))["details"]
+
+
+def test_faults_of_body_query_and_header_are_listed_together() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_booking(
+            GOOD | {"userId": 1, "startTime": "2029-11-30T09:00:00Z", "endTime": "2029-11-30T10:00:00Z"},
+            NOW,
+            {"dryRun": ["yes"], "dryrun": ["true"], "n": ["1", "2"]},
+            {"idempotency-key": ""},
+        )
+    found = {fault.field for fault in caught.value.faults}
+    assert found == {"userId", "dryRun", "dryrun", "n", "Idempotency-Key", "startTime"}
+
+
+@pytest.mark.parametrize("query", [{"dryRun": ["true", "true"]}, {"dryRun": ["TRUE"]}, {"dry_run": ["true"]}])
+def test_a_dry_run_is_asked_for_in_one_way_only(query: dict[str, list[str]]) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_booking(GOOD, NOW, query)
+
+
 @pytest.mark.parametrize("value", ["24h", ["24h", 1], [f"{n}h" for n in range(1, 7)], {"a": 1}])
 def test_reminders_are_a_short_list_of_texts(value: object) -> None:
     assert "reminders" in faults(reminders=value)
@@ -137,7 +180,9 @@ def test_more_calendar_days_than_a_transaction_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, "", "{", "hello", '{"userId": NaN}', "[" * 100_000, '{"userId": "\\ud800"}', "1" * 5000]
+    "body",
+    [None, "", "{", "hello", '{"userId": NaN}', "[" * 100_000, '{"userId": "\\ud800"}', "1" * 5000, "\ufeff{}"]
+    + ['{"details": {"n": 1e999}}', '{"userId": "a", "userId": "b"}', '{"details": {"a": [{"b": 1, "b": 1}]}}'],
 )
 def test_what_is_no_json(body: str | None) -> None:
     with pytest.raises(BadRequestError):
