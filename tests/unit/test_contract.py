@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -15,6 +16,7 @@ from conflict_detector import app, responses
 from conflict_detector.docs import PAGE
 from contract import METHODS, contract, operations, resolved, validator
 from local.contract import DEPLOYED, as_json
+from support import template
 
 HTML = (PAGE / "index.html").read_text()
 EXAMPLES_OF = "https://api.example.org/prod/docs#"
@@ -100,6 +102,22 @@ def test_every_problem_has_its_section_on_the_page_and_every_section_its_problem
     }
     assert sections == {(*problem, problem.slug) for problem in PROBLEMS}
     assert HTML.count("<article") == len(PROBLEMS)
+
+
+def test_api_gateway_answers_with_problems_of_the_page_as_well() -> None:
+    api = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]
+    answered = set()
+    for kind, response in api["x-amazon-apigateway-gateway-responses"].items():
+        text = response["responseTemplates"]["application/json"]
+        text = text.replace("$context.error.messageString", '"Forbidden"').replace("$context.stage", "prod")
+        body = json.loads(text)
+        assert body["status"] == response["statusCode"], kind
+        assert body["requestId"] == "$context.requestId"
+        validator({"$ref": "#/components/schemas/Problem"}).validate(body)
+        answered.add(responses.Problem(body["status"], body["type"].removeprefix("/prod/docs#"), body["title"]))
+        for headers in response["responseParameters"]["Fn::If"][1:]:
+            assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert BY_API_GATEWAY <= answered <= PROBLEMS
 
 
 def test_every_call_documents_the_problems_that_it_can_meet() -> None:
