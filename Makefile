@@ -19,7 +19,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local ops tests bench
 
-.PHONY: help setup run demo test lint format openapi holidays build lock clean faults redrive retime
+.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,13 @@ redrive: setup ## Send again what lies in the dead-letter queues: make redrive S
 
 retime: setup ## Place local times anew when a zone's rules changed: make retime ZONE=America/New_York STACK=…
 	@$(IN_OPS) ops.retime $(ZONE) $(STACK)
+
+browser: ## Install Debian's Chromium, in which the tests open the page at /docs; without one they are skipped
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "browser: only root can install one, with apt-get; install Chromium in another way"; exit 0; fi; \
+	echo "browser: installing chromium"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 
 lint: setup ## Check style, types and templates
 	@$(IN_VENV) ruff check $(SOURCES)

@@ -10,5 +10,5 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
   // The calls have taken their place by now, and what the address names has moved.
-  onComplete: () => document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" }),
+  onComplete: () => document.getElementById(location.hash.slice(1))?.scrollIntoView(),
 });

@@ -1,0 +1,129 @@
+"""The page at /docs in a real browser: a person books from it, and is refused the second time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from conflict_detector.responses import PROBLEMS
+from contract import operations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Locator, Page
+
+    from local.system import System
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Nothing but the page is asked for anything: without these the browser looks for updates by itself.
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no browser to open the page with: run `make browser`, or install Debian's package chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    """One tab of a browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=QUIET.split())
+        yield browser.new_page(viewport={"width": 1280, "height": 1000})
+        browser.close()
+
+
+@pytest.fixture
+def page(tab: Page, api_url: str) -> Iterator[Page]:
+    """The page, which asks nobody but the API, and says nothing in the console, whatever is done with it."""
+    asked: list[str] = []
+    said: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.goto(f"{api_url}/docs")
+    yield tab
+    here = urlsplit(api_url).netloc
+    assert [url for url in asked if urlsplit(url).netloc != here and not url.startswith("data:")] == []
+    # A refusal is an answer like any other, but Chromium reports each in the console.
+    assert [text for text in said if "the server responded with a status of 409" not in text] == []
+
+
+@pytest.fixture
+def free_slot(deployed_system: System, call: Callable[..., Any]) -> None:
+    """Nobody has taken what the example asks for."""
+    table = deployed_system.stack.appointments_table
+    pages = deployed_system.engine.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+    for item in (item for page in pages for item in page["Items"]):
+        calendars = {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}
+        if item["status"]["S"] == "scheduled" and calendars & {"anna", "dr-lee"}:
+            assert call("DELETE", f"/appointments/{item['appointmentId']['S']}").status == 200
+
+
+def opened(page: Page, operation: str) -> Locator:
+    """One call, folded out."""
+    found = page.locator(f"[id$=-{operation}]")
+    found.locator(".opblock-summary-control").click()
+    return found
+
+
+def execute(call: Locator) -> tuple[int, Any]:
+    """Press Execute, and read from the page what came back."""
+    with call.page.expect_response(lambda response: "/appointments" in response.url):
+        call.get_by_role("button", name="Execute").click()
+    answer = call.locator(".live-responses-table tbody tr").first
+    status = answer.locator(".response-col_status").inner_text()
+    return int(status.split()[0]), json.loads(answer.locator(".highlight-code code").first.inner_text())
+
+
+def test_the_example_books_then_collides_and_fits_again_once_cancelled(page: Page, free_slot: None) -> None:
+    booking = opened(page, "bookAppointment")
+    status, booked = execute(booking)
+    assert (status, booked["userId"], booked["status"]) == (201, "anna", "scheduled")
+    status, refused = execute(booking)
+    assert (status, {conflict["calendarId"] for conflict in refused["conflicts"]}) == (409, {"anna", "dr-lee"})
+    assert len(refused["alternatives"]) == 3
+    cancelling = opened(page, "cancelAppointment")
+    cancelling.get_by_placeholder("appointmentId").fill(booked["appointmentId"])
+    cancelling.get_by_placeholder("If-Match").fill('"1"')
+    status, cancelled = execute(cancelling)
+    assert (status, cancelled["status"]) == (200, "cancelled")
+    assert execute(booking)[0] == 201
+
+
+def test_every_problem_leads_to_its_section(page: Page, api_url: str) -> None:
+    for problem in PROBLEMS.values():
+        page.goto(f"{api_url}/docs#{problem.slug}")
+        section = page.locator("article:target")
+        expect(section.locator("h3")).to_contain_text(problem.title)
+        expect(section).to_be_in_viewport()
+
+
+def test_a_link_to_a_problem_shows_it_after_the_calls_have_come_in(page: Page, api_url: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{api_url}/docs#calendar-busy")
+    expect(page.locator(".opblock").first).to_be_visible()
+    expect(page.locator("#calendar-busy")).to_be_in_viewport()
+
+
+def test_all_calls_of_the_contract_are_there(page: Page) -> None:
+    expect(page.locator(".opblock")).to_have_count(len([*operations()]))
+    assert page.title() == "Appointment scheduler: API"
+    expect(page.locator(".errors-wrapper, .loading-container")).to_have_count(0)
+
+
+def test_it_fits_a_phone(tab: Page, page: Page) -> None:
+    tab.set_viewport_size({"width": 390, "height": 800})
+    try:
+        expect(page.locator(".opblock").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    finally:
+        tab.set_viewport_size({"width": 1280, "height": 1000})
