@@ -242,9 +242,11 @@ class Api:
             after = revise(body, before, now, faults)
             # What a scheduler has put there stays where it is, also when its person changes something else.
             caller.occupy(set(after.resource_ids) - set(before.resource_ids))
+            # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
+            request.check_version(before)
             return after
 
-        before, after = change(appointment_id, partial(request.check, caller), revised, self.table, now)
+        before, after = change(appointment_id, lambda before: caller.act_for(before.user_id), revised, self.table, now)
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
         if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
@@ -260,7 +262,12 @@ class Api:
         """`DELETE /appointments/{id}`: 200, again and again."""
         parse_no_parameters(request.query)
         appointment_id = parse_appointment_id(appointment_id)
-        before, after = cancel(appointment_id, partial(request.check, caller), self.table, self.clock())
+
+        def allowed(before: Appointment) -> None:
+            caller.act_for(before.user_id)
+            request.check_version(before)
+
+        before, after = cancel(appointment_id, allowed, self.table, self.clock())
         if after is not before:
             logger.append_keys(appointment_id=appointment_id)
             _log_about(after)
@@ -389,12 +396,8 @@ class Request:
         except ValueError as exc:
             raise BadRequestError("The body is not UTF-8 text.") from exc
 
-    def check(self, caller: Caller, appointment: Appointment) -> None:
-        """Raises ForbiddenError where the appointment is not the caller's.
-
-        Raises PreconditionFailedError where `If-Match` asks for another version.
-        """
-        caller.act_for(appointment.user_id)
+    def check_version(self, appointment: Appointment) -> None:
+        """Raises PreconditionFailedError where `If-Match` asks for another version."""
         if not matches_version(self.headers, appointment.version):
             raise PreconditionFailedError(appointment.version)
 

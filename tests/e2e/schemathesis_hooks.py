@@ -1,0 +1,53 @@
+"""What schemathesis is told of this API by tests/e2e/test_contract.py, which runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import strategies as st
+
+# One line of JSON for each answer, for the test to look at.
+ANSWERS = Path(os.environ["SCHEMATHESIS_ANSWERS"])
+TOMORROW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+# On few quarter hours ahead, so that requests meet: times from all of history would only be refused.
+ahead = st.integers(0, 3 * 96).map(lambda n: (TOMORROW + n * timedelta(minutes=15)).isoformat())
+schemathesis.openapi.format("date-time-or-local", ahead)
+schemathesis.openapi.format("date-time-with-offset", ahead)
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Put start and end in order: two independent times are not, in every other case."""
+    if isinstance(body, dict) and isinstance(body.get("startTime"), str) and isinstance(body.get("endTime"), str):
+        start, end = sorted((body["startTime"], body["endTime"]))
+        return {**body, "startTime": start, "endTime": end}
+    return body
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Record what was answered, and where something was left behind."""
+    seen = {
+        "call": f"{case.method} {case.path}",
+        "status": response.status_code,
+        "path": case.formatted_path,
+        "location": response.headers.get("location", [None])[0],
+    }
+    with ANSWERS.open("a") as file:
+        file.write(json.dumps(seen) + "\n")
+
+
+@schemathesis.check
+def what_was_booked_is_found(context: Any, response: Any, case: Any) -> None:
+    """The schemathesis check of this kind also looks for what a dry run did not book."""
+    if response.status_code == 201:
+        here = response.request.url.partition("/appointments")[0]
+        found = requests.get(here + response.headers["location"][0], timeout=60)
+        assert (found.status_code, found.json()["userId"]) == (200, response.json()["userId"])
