@@ -92,11 +92,20 @@ class AppointmentChangedError(SchedulerError):
 
 
 class SettingsChangedError(SchedulerError):
-    """A calendar's settings are no longer the version that was named; `version` is the current one, where known."""
+    """The calendar's settings are no longer the version that was named; `version` is the current one."""
 
-    def __init__(self, version: int = 0) -> None:
+    def __init__(self, version: int) -> None:
         super().__init__(f"the version is {version}")
         self.version = version
+
+
+class SettingsOutdatedError(SchedulerError):
+    """Settings that were remembered are not those in force; `settings` are, and `days` are days that changed too."""
+
+    def __init__(self, settings: Mapping[str, RememberedSettings], days: Mapping[DayKey, CalendarDay]) -> None:
+        super().__init__(f"the settings of {len(settings)} calendars and {len(days)} calendar days changed")
+        self.settings = settings
+        self.days = days
 
 
 class TransactionContentionError(SchedulerError):
@@ -118,6 +127,12 @@ class Reading:
     settings: dict[str, CalendarSettings]
     appointment: Appointment | None = None
     unread: dict[str, int] = field(default_factory=dict)
+
+    def correct(self, found: SettingsOutdatedError) -> None:
+        """Put what a failed write has brought back in the place of what was remembered."""
+        self.days.update(found.days)
+        self.settings.update({calendar_id: one.settings for calendar_id, one in found.settings.items()})
+        self.unread.update({calendar_id: one.version for calendar_id, one in found.settings.items()})
 
 
 class StoredSettings(NamedTuple):
@@ -184,7 +199,7 @@ class SchedulerTable:
             answer = self.client.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self.calendars_table, ()):
                 if item["day"]["S"] == SETTINGS:
-                    reading.settings[item["calendarId"]["S"]] = self._learn_settings(item)
+                    reading.settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
                 else:
                     day = day_from_item(item)
                     reading.days[day.key] = day
@@ -213,13 +228,13 @@ class SchedulerTable:
                 return None
         return reading
 
-    def _learn_settings(self, item: Item) -> CalendarSettings:
+    def _learn_settings(self, item: Item) -> RememberedSettings:
         """The settings in an item that was just read or written."""
         text = item["settings"]["S"]
-        settings = _settings_from_text(text)
-        remembered = RememberedSettings(settings, int(item["version"]["N"]), len(text) <= CHECKED_SETTINGS_CHARACTERS)
+        cheap = len(text) <= CHECKED_SETTINGS_CHARACTERS
+        remembered = RememberedSettings(_settings_from_text(text), int(item["version"]["N"]), cheap)
         self.memory.learn_settings(item["calendarId"]["S"], remembered)
-        return settings
+        return remembered
 
     def list_appointments(
         self,
@@ -305,7 +320,7 @@ class SchedulerTable:
             request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
             answer = self.client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]  # a dict is one
             for item in answer["Responses"].get(self.calendars_table, ()):
-                settings[item["calendarId"]["S"]] = self._learn_settings(item)
+                settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
             handed_back = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
             keys = keys[BATCH_GET_KEYS:] + [dict(key) for key in (handed_back or {"Keys": []})["Keys"]]
         return settings
@@ -374,8 +389,8 @@ class SchedulerTable:
         """Write the appointment and its entry in each of its days, all or nothing.
 
         `reading` is what the caller decided on; the write holds only while it still stands. Raises
-        AppointmentExistsError, DaysChangedError with the newer days, SettingsChangedError where the settings were
-        not read but remembered, TransactionContentionError.
+        AppointmentExistsError, DaysChangedError with the newer days, SettingsOutdatedError with the settings in force
+        where they were not read but remembered, TransactionContentionError.
         """
         entries = [self._put_new(appointment), *self._occupy(appointment, reading)]
         entries += [self._check_settings(calendar_id, version) for calendar_id, version in reading.unread.items()]
@@ -538,6 +553,7 @@ class SchedulerTable:
                 "TableName": self.calendars_table,
                 "Key": _settings_key(calendar_id),
                 "ExpressionAttributeNames": {"#version": "version"},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
                 **condition,
             }
         }
@@ -554,7 +570,7 @@ class SchedulerTable:
         """Turn the reasons of a cancelled transaction, one per action and in their order, into one error."""
         reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment]
         changed: dict[DayKey, CalendarDay] = {}
-        settings_changed = False
+        outdated: dict[str, RememberedSettings] = {}
         for entry, reason in zip(entries, reasons, strict=True):
             if reason.get("Code") != "ConditionalCheckFailed":
                 continue
@@ -565,15 +581,15 @@ class SchedulerTable:
             if action["TableName"] == self.appointments_table:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
             if action["Key"]["day"]["S"] == SETTINGS:
-                settings_changed = True
+                outdated[action["Key"]["calendarId"]["S"]] = self._learn_settings(item) if item else UNCONFIGURED
                 continue
             key = _day_key_from_item(action["Key"])
             changed[key] = day_from_item(item) if item else CalendarDay(key)
             self.memory.learn_day(changed[key])
+        if outdated:
+            raise SettingsOutdatedError(outdated, changed) from exc
         if changed:
             raise DaysChangedError(changed) from exc
-        if settings_changed:
-            raise SettingsChangedError from exc
         codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
         if codes and codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
             raise TransactionContentionError(", ".join(sorted(codes))) from exc

@@ -34,7 +34,7 @@ from appointments.table import (
     AppointmentExistsError,
     DaysChangedError,
     Reading,
-    SettingsChangedError,
+    SettingsOutdatedError,
     TransactionContentionError,
 )
 from appointments.times import to_utc_text
@@ -171,12 +171,17 @@ def _book_unread(
     reading = table.recall(wanted)
     if reading is None:
         return None
-    wanted = remind(wanted, reading)
-    try:
-        decide(wanted, reading, now, partial(table.book, wanted, reading))
-    except (InvalidRequestError, ConflictError, SettingsChangedError):
-        return None
-    return wanted
+    for _ in range(2):  # what is remembered of settings, if anything, may be outdated; the failure brings them back
+        reminded = remind(wanted, reading)
+        try:
+            decide(reminded, reading, now, partial(table.book, reminded, reading))
+        except SettingsOutdatedError as exc:
+            reading.correct(exc)
+        except (InvalidRequestError, ConflictError):
+            return None
+        else:
+            return reminded
+    return None
 
 
 def _write(appointment: Appointment, reading: Reading, table: SchedulerTable | None) -> None:
