@@ -11,7 +11,7 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -35,6 +35,8 @@ FULL_FOR = timedelta(minutes=5)
 # What EventBridge and Scheduler do with an event that the sender does not take.
 MAX_DELIVERY_ATTEMPTS = 10
 MAX_EVENT_AGE_SECONDS = 600
+# Timers that are made or removed side by side, over all appointments: the sweep works on several.
+WORKERS = 16
 
 _RULE_NAME = re.compile(rf"{RULE_PREFIX}-([1-9]\d{{0,4}}[mhd])-([0-9a-f-]{{36}})", re.ASCII)
 _CRON = re.compile(r"cron\((\d+) (\d+) (\d+) (\d+) \? (\d+)\)", re.ASCII)
@@ -238,6 +240,12 @@ class ReminderTimers:
     schedules: Callable[[], Schedules]
     backend: Backend = Backend.RULES
     full_until: datetime | None = None
+    # Its threads start with the first reminders and stay: a thread for each would cost more CPU than the booking.
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS))
+
+    def get_ready(self) -> None:
+        """Make the client that the first reminder will ask for."""
+        (self.rules if self.backend is Backend.RULES else self.schedules)()
 
     def arm(
         self,
@@ -307,10 +315,10 @@ class ReminderTimers:
         if not reminders:
             return []
         keeper: Keeper = self.rules() if backend is Backend.RULES else self.schedules()
-        pool = ThreadPoolExecutor(len(reminders))
-        futures = [pool.submit(act, keeper, reminder) for reminder in reminders]
-        done, _ = wait(futures, timeout=max(0.0, give_up_at - time.monotonic()))
-        pool.shutdown(wait=False, cancel_futures=True)
+        futures = [self.pool.submit(act, keeper, reminder) for reminder in reminders]
+        done, late = wait(futures, timeout=max(0.0, give_up_at - time.monotonic()))
+        for future in late:
+            future.cancel()
         outcomes = []
         for reminder, future in zip(reminders, futures, strict=True):
             outcome = Outcome(reminder, rule_name(appointment.appointment_id, reminder.offset), backend, None)

@@ -18,7 +18,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from appointments.calendar_settings import parse_settings
 from appointments.errors import SchedulerError
 from appointments.memory import UNCONFIGURED, Memory, RememberedSettings
 from appointments.model import (
@@ -861,6 +860,8 @@ def settings_from_item(item: Item) -> StoredSettings:
 # A thousand overrides take longer to read than a booking does; a function that lives on reads them once.
 @lru_cache(maxsize=64)
 def _settings_from_text(text: str) -> CalendarSettings:
+    from appointments.calendar_settings import parse_settings  # noqa: PLC0415 - no sender of reminders needs it
+
     return parse_settings(json.loads(text))
 
 

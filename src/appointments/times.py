@@ -23,7 +23,7 @@ class InvalidTimeError(ValueError):
 
 def to_utc_text(moment: datetime) -> str:
     """`2030-01-15T14:00:00Z`: sorts as text in the order of time, which the index relies on."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def to_wall_text(moment: datetime, zone: ZoneInfo) -> str:

@@ -68,7 +68,8 @@ def decide(  # noqa: PLR0917 - all that a decision rests on
     booking the very same quarter hours, and what else `commit` raises.
     """
     held = dict.fromkeys(before.calendar_ids, before.interval) if before else {}
-    if faults := [*faults, *_broken_rules(wanted, reading, now, held)]:
+    calendars = _calendars(wanted, reading)
+    if faults := [*faults, *_broken_rules(wanted, calendars, now, held)]:
         raise InvalidRequestError(faults)
     deciding = [
         calendar_id
@@ -78,7 +79,6 @@ def decide(  # noqa: PLR0917 - all that a decision rests on
     give_up_at = time.monotonic() + DECIDE_WITHIN
     attempt = 0
     while True:
-        calendars = _calendars(wanted, reading)
         conflicts = [
             conflict for calendar_id in deciding for conflict in calendars[calendar_id].conflicts(wanted.interval)
         ]
@@ -88,6 +88,7 @@ def decide(  # noqa: PLR0917 - all that a decision rests on
             return commit()
         except DaysChangedError as exc:
             reading.days.update(exc.days)
+            calendars = _calendars(wanted, reading)
         except TransactionContentionError:
             attempt += 1
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311 - jitter is no secret
@@ -103,10 +104,10 @@ def _calendars(wanted: Appointment, reading: Reading) -> dict[str, Calendar]:
 
 
 def _broken_rules(
-    wanted: Appointment, reading: Reading, now: datetime, held: Mapping[str, Interval]
+    wanted: Appointment, calendars: Mapping[str, Calendar], now: datetime, held: Mapping[str, Interval]
 ) -> Iterator[Fault]:
     """A fault for each rule of each calendar that `wanted` breaks."""
-    for calendar_id, calendar in _calendars(wanted, reading).items():
+    for calendar_id, calendar in calendars.items():
         for broken in calendar.violations(wanted.interval, now, held=held.get(calendar_id)):
             message = f"breaks {broken.rule} of calendar {calendar_id}"
             if broken.nearest:

@@ -76,7 +76,7 @@ class BookingRequest:
     details: Mapping[str, Any]
     offsets: tuple[str, ...] | None
     any_of: tuple[str, ...]
-    fingerprint: str
+    fingerprint: str | None
     past: Fault | None
     wall: WallTimes | None
     idempotency_key: str | None
@@ -105,7 +105,7 @@ class BookingRequest:
             reminders=reminders_ahead(self.interval.start, offsets, now),
             created_at=now,
             updated_at=now,
-            fingerprint=None if self.idempotency_key is None else self.fingerprint,
+            fingerprint=self.fingerprint,
         )
 
 
@@ -127,7 +127,8 @@ def parse_object(body: str | None) -> dict[str, Any]:
             body or "", parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object_without_duplicates
         )
         # A lone surrogate such as "\ud800" is legal JSON, but no text: nothing downstream could encode it.
-        json.dumps(value, ensure_ascii=False).encode()
+        if body and ("\\u" in body or not body.isascii()):
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:  # UnicodeEncodeError is a ValueError
         raise BadRequestError("The body is not valid JSON.") from exc
     if not isinstance(value, dict):
@@ -191,7 +192,7 @@ def parse_booking(
     reader.faults += parameters.faults
     if reader.faults or interval is None or user_id is None:
         raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None
     zone_name = zone.key if zone else None
     wall = None if has_offset(body["startTime"]) else _wall_times(interval, zone)
     return BookingRequest(

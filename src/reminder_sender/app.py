@@ -43,3 +43,8 @@ def _sender() -> ReminderSender:
         topic_arn=settings.notification_topic_arn,
         clock=lambda: datetime.now(UTC),
     )
+
+
+# As in the conflict detector: the start of a function is the time to make what every request needs.
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _sender().events()

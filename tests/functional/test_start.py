@@ -1,0 +1,72 @@
+"""How a function starts: what it imports, and what it makes before the first request."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import ROOT
+
+SRC = Path(ROOT) / "src"
+# As the template tells the functions; which value does not matter here.
+NAMES = (
+    "APPOINTMENTS_TABLE",
+    "AUTH_CLIENT_ID",
+    "CALENDARS_TABLE",
+    "CORS_ORIGIN",
+    "NOTIFICATION_TOPIC_ARN",
+    "REMINDER_DEAD_LETTER_QUEUE_ARN",
+    "REMINDER_SCHEDULER_ROLE_ARN",
+    "REMINDER_SCHEDULE_GROUP",
+    "REMINDER_SENDER_ARN",
+)
+ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
+    "AUTH": "none",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "REMINDER_BACKEND": "rules",
+    "RETENTION_DAYS": "400",
+}
+WATCH = """
+import json, sys
+from botocore.session import Session
+made = []
+create = Session.create_client
+Session.create_client = lambda self, name, **more: made.append(name) or create(self, name, **more)
+import {module}
+print(json.dumps([made, sorted(sys.modules)]))
+"""
+
+
+def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
+    """The clients that importing a module makes, and what is imported then, in a fresh process."""
+    run = [sys.executable, "-c", WATCH.format(module=module)]
+    done = subprocess.run(run, check=True, cwd=SRC, env=environment, timeout=60, stdout=subprocess.PIPE)
+    made, modules = json.loads(done.stdout)
+    return made, modules
+
+
+@pytest.mark.parametrize(
+    ("module", "backend", "clients"),
+    [
+        ("conflict_detector.app", "rules", ["dynamodb", "events"]),
+        ("conflict_detector.app", "scheduler", ["dynamodb", "scheduler"]),
+        ("reminder_sender.app", "rules", ["dynamodb", "sns", "events"]),
+    ],
+)
+def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(
+    module: str, backend: str, clients: list[str]
+) -> None:
+    on_lambda = ENVIRONMENT | {"AWS_LAMBDA_FUNCTION_NAME": "f", "REMINDER_BACKEND": backend}
+    assert start(module, **on_lambda)[0] == clients
+
+
+@pytest.mark.parametrize("module", ["conflict_detector.app", "reminder_sender.app"])
+def test_a_start_imports_nothing_heavy_that_it_can_do_without(module: str) -> None:
+    _, modules = start(module)
+    heavy = {"boto3", "s3transfer", "pydantic", "aws_lambda_powertools.event_handler", "multiprocessing"}
+    assert heavy.isdisjoint(modules)
+    assert "botocore" in modules  # else the line above says nothing
