@@ -130,7 +130,9 @@ class Sweep:
                     self._skip(appointment, reminder)
                 elif reminder.due_at <= now - GRACE:
                     tally.overdue.append(appointment_id)
-                    self.sender.recover(Firing(appointment_id, reminder.offset, reminder.due_at), appointment)
+                    self.sender.recover(
+                        Firing(appointment_id, reminder.offset, reminder.due_at, self.timers.backend), appointment
+                    )
                 elif now < reminder.due_at <= now + ARM_AHEAD:
                     tally.soon.append(Due(appointment, reminder))
             except Exception as exc:  # noqa: BLE001 - the appointment's other reminder may be fine

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -21,11 +22,11 @@ class Answer(NamedTuple):
     body: Any
 
 
-@pytest.fixture
-def call(api_url: str) -> Callable[..., Answer]:
-    """Send a request to the deployed API: ``call("POST", "/appointments", {...})``."""
+@pytest.fixture(scope="session")
+def call_to() -> Callable[[str], Callable[..., Answer]]:
+    """Send requests to the API at an address: ``call_to(url)("POST", "/appointments", {...})``."""
 
-    def send(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    def send(api_url: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
             api_url + path, data, {"Content-Type": "application/json"} | (headers or {}), method=method
@@ -37,7 +38,13 @@ def call(api_url: str) -> Callable[..., Answer]:
             with answer:
                 return Answer(answer.code, answer.headers, json.loads(answer.read() or b"null"))
 
-    return send
+    return lambda api_url: partial(send, api_url)
+
+
+@pytest.fixture(scope="session")
+def call(call_to: Callable[[str], Callable[..., Answer]], api_url: str) -> Callable[..., Answer]:
+    """Send a request to the deployed API: ``call("POST", "/appointments", {...})``."""
+    return call_to(api_url)
 
 
 @pytest.fixture

@@ -1,0 +1,321 @@
+"""Reminders on the deployed stack: real rules, real roles, and everything that shall not go wrong made to go wrong.
+
+One due minute serves all tests: what is due then is booked beforehand, and waited for once.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.engine import Engine
+from local.queues import subscribe
+from local.system import System, serving
+from support import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOUR = timedelta(hours=1)
+# A rule created less than 10 s before its minute never fires on the engine; and all has to be booked.
+TO_BOOK = timedelta(seconds=25)
+# The engine looks at its rules every 10 s, and the sender takes a moment.
+TO_FIRE = timedelta(seconds=25)
+
+
+class Deployed:
+    """One deployed stack, and a queue of this module's own for its reminders."""
+
+    def __init__(self, system: System, call: Any) -> None:
+        self.engine, self.system, self.call = system.engine, system, call
+        self.inbox = subscribe(system.engine, system.stack.topic_arn, f"reminders-{uuid.uuid4().hex}")
+        self.messages: list[dict[str, Any]] = []
+        resources = self.engine.client("cloudformation").list_stack_resources(StackName=system.stack.name)
+        self.resources = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources["StackResourceSummaries"]}
+
+    def book(self, due: datetime, *, offset: str = "1h", ahead: timedelta = HOUR) -> dict[str, Any]:
+        """An appointment of a person of its own, with one reminder, due then."""
+        start = due + ahead
+        body = {
+            "userId": f"person-{uuid.uuid4()}",
+            "startTime": start.isoformat(),
+            "endTime": (start + HOUR).isoformat(),
+            "reminders": [offset],
+        }
+        answer = self.call("POST", "/appointments", body)
+        assert answer.status == 201, answer.body
+        return answer.body
+
+    def reminder(self, body: dict[str, Any]) -> dict[str, Any]:
+        (reminder,) = self.call("GET", f"/appointments/{body['appointmentId']}").body["reminders"]
+        return reminder
+
+    def rule(self, body: dict[str, Any], offset: str = "1h") -> dict[str, Any] | None:
+        name = f"appointment-reminder-{offset}-{body['appointmentId']}"
+        found = self.engine.client("events").list_rules(NamePrefix=name)["Rules"]
+        return found[0] if found else None
+
+    def event(self, body: dict[str, Any]) -> dict[str, str]:
+        """What the rule of the one reminder sends."""
+        (reminder,) = body["reminders"]
+        return {
+            "appointmentId": body["appointmentId"],
+            "reminder": reminder["offset"],
+            "dueAt": reminder["dueAt"],
+        }
+
+    def fire(
+        self, event: dict[str, str], how: str = "RequestResponse", function: str = "ReminderSenderFunction"
+    ) -> None:
+        answer = self.engine.client("lambda").invoke(
+            FunctionName=self.resources[function], InvocationType=how, Payload=json.dumps(event).encode()
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def sweep(self) -> None:
+        self.fire({}, function="ReminderSweepFunction")
+
+    def age(self, body: dict[str, Any], due: datetime) -> dict[str, str]:
+        """Let the reminder have been due then, rather than wait for it. Returns the event for that."""
+        text = f"{due.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+        event = self.event(body)
+        self.engine.client("dynamodb").update_item(
+            TableName=self.system.stack.appointments_table,
+            Key={"appointmentId": {"S": body["appointmentId"]}},
+            UpdateExpression="SET nextReminderAt = :due, #r.#o.dueAt = :due",
+            ExpressionAttributeNames={"#r": "reminders", "#o": event["reminder"]},
+            ExpressionAttributeValues={":due": {"S": text}},
+        )
+        return event | {"dueAt": text}
+
+    def received(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every message about an appointment, up to now."""
+        sqs = self.engine.client("sqs")
+        while found := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+                self.messages.append(json.loads(json.loads(message["Body"])["Message"]))
+        return [message for message in self.messages if message["appointmentId"] == body["appointmentId"]]
+
+    def until_received(self, body: dict[str, Any], seconds: float = 20) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + seconds
+        while not self.received(body) and time.monotonic() < deadline:
+            time.sleep(0.3)
+        return self.received(body)
+
+    @contextmanager
+    def denied(self, role: str, action: str) -> Iterator[None]:
+        """Take an action away from one of the stack's roles for a while."""
+        iam, name = self.engine.client("iam"), self.resources[role]
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="denied", PolicyDocument=json.dumps(policy))
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=name, PolicyName="denied")
+
+
+class Minute:
+    """What is due in one and the same minute, by what it is for."""
+
+    def __init__(self, due: datetime) -> None:
+        self.due = due
+        self.booked: dict[str, dict[str, Any]] = {}
+
+    def wait(self, moment: timedelta = TO_FIRE) -> None:
+        time.sleep(max(0.0, (self.due + moment - datetime.now(UTC)).total_seconds()))
+
+
+@pytest.fixture(scope="module")
+def stack(deployed_system: System, call: Any) -> Deployed:
+    return Deployed(deployed_system, call)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory, call_to: Any) -> Iterator[tuple[Deployed, Minute]]:
+    """A second stack, on an engine that keeps its state, and that is down from now on until a test starts it again."""
+    home: Path = tmp_path_factory.mktemp("interrupted")
+    with ExitStack() as ends:
+        engine = ends.enter_context(Engine(state=home / "state"))
+        system = ends.enter_context(serving(engine, lambda _: None, stack_name="appointments-interrupted"))
+        deployed = Deployed(system, call_to(system.api_url))
+        minute = Minute((datetime.now(UTC) + TO_BOOK + timedelta(minutes=1)).replace(second=0, microsecond=0))
+        minute.booked["ahead"] = deployed.book(minute.due)
+        minute.booked["begun"] = deployed.book(minute.due, offset="1m", ahead=timedelta(minutes=1))
+        engine.stop()
+        yield deployed, minute
+
+
+@pytest.fixture(scope="module")
+def minute(stack: Deployed, interrupted: tuple[Deployed, Minute]) -> Minute:
+    """Everything that is due in the minute, booked in time."""
+    same = Minute(interrupted[1].due)
+    for name in ("reminded", "cancelled", "moved away", "repeated"):
+        same.booked[name] = stack.book(same.due)
+    same.booked["moved here"] = stack.book(same.due + timedelta(days=2))
+    with stack.denied("ConflictDetectorRole", "events:PutRule"):
+        same.booked["refused"] = stack.book(same.due)
+    same.booked["moved away, before"] = same.booked["moved away"]
+    stack.call("DELETE", f"/appointments/{same.booked['cancelled']['appointmentId']}")
+    for name, start in (("moved away", same.due + timedelta(days=1)), ("moved here", same.due + HOUR)):
+        path = f"/appointments/{same.booked[name]['appointmentId']}"
+        moved = stack.call("PATCH", path, {"startTime": start.isoformat()})
+        assert moved.status == 200, moved.body
+        same.booked[name] = moved.body
+    assert datetime.now(UTC) < same.due - timedelta(seconds=10), "this machine was too slow to book in time"
+    return same
+
+
+def test_it_is_sent_once_at_its_minute_and_its_rule_goes(stack: Deployed, minute: Minute) -> None:
+    body = minute.booked["reminded"]
+    rule = stack.rule(body)
+    if datetime.now(UTC) < minute.due:
+        assert rule
+        assert rule["ScheduleExpression"] == f"cron({minute.due:%-M %-H %-d %-m} ? {minute.due:%Y})"
+    minute.wait()
+    (message,) = stack.received(body)
+    assert message["dueAt"] == body["reminders"][0]["dueAt"]
+    reminder = stack.reminder(body)
+    assert (reminder["state"], reminder["attempts"]) == ("sent", 1)
+    assert datetime.fromisoformat(reminder["sentAt"]) >= minute.due
+    assert stack.rule(body) is None
+
+
+def test_37_cancelled_sends_nothing_and_leaves_no_rule(stack: Deployed, minute: Minute) -> None:
+    body = minute.booked["cancelled"]
+    assert stack.rule(body) is None
+    minute.wait()
+    stack.fire(stack.event(body))
+    assert stack.received(body) == []
+    assert stack.reminder(body)["state"] == "skipped"
+
+
+def test_38_moved_only_the_reminder_of_the_new_time_is_sent(stack: Deployed, minute: Minute) -> None:
+    away, here = minute.booked["moved away"], minute.booked["moved here"]
+    stack.fire(stack.event(minute.booked["moved away, before"]))  # the old rule fires all the same
+    minute.wait()
+    assert stack.received(away) == []
+    assert stack.reminder(away)["state"] == "pending"
+    rule = stack.rule(away)
+    assert rule
+    due = datetime.fromisoformat(stack.reminder(away)["dueAt"])
+    assert rule["ScheduleExpression"] == f"cron({due:%-M %-H %-d %-m} ? {due:%Y})"
+    (message,) = stack.received(here)
+    assert message["startTime"] == here["startTime"]
+
+
+def test_39_the_same_rule_three_times_is_one_message(stack: Deployed, minute: Minute) -> None:
+    body = minute.booked["repeated"]
+    minute.wait()
+    for _ in range(2):
+        stack.fire(stack.event(body))
+    assert len(stack.received(body)) == 1
+
+
+def test_40_refused_by_eventbridge_the_sweep_sends_it(stack: Deployed) -> None:
+    with stack.denied("ConflictDetectorRole", "events:PutRule"):
+        body = stack.book(datetime.now(UTC) + timedelta(days=3))
+    assert stack.rule(body) is None
+    stack.age(body, datetime.now(UTC) - timedelta(minutes=3))
+    stack.sweep()
+    stack.sweep()
+    assert len(stack.until_received(body)) == 1
+    assert stack.reminder(body)["state"] == "sent"
+
+
+def test_40_refused_by_eventbridge_and_due_soon_the_sweep_arms_it(stack: Deployed, minute: Minute) -> None:
+    body = minute.booked["refused"]
+    if datetime.now(UTC) < minute.due - timedelta(seconds=20):
+        stack.sweep()
+        assert stack.rule(body)
+    else:  # its turn came later: then it has no rule, and what sends it is the sweep
+        stack.age(body, datetime.now(UTC) - timedelta(minutes=3))
+        stack.sweep()
+    minute.wait()
+    assert len(stack.until_received(body)) == 1
+
+
+def test_41_publish_fails_twice_then_works_is_one_message(stack: Deployed) -> None:
+    body = stack.book(datetime.now(UTC) + timedelta(days=3))
+    event = stack.age(body, datetime.now(UTC) - timedelta(seconds=30))
+    with stack.denied("ReminderSenderRole", "sns:Publish"):
+        stack.fire(event, "Event")
+        deadline = time.monotonic() + 30
+        while (reminder := stack.reminder(body))["attempts"] < 2 or reminder["state"] == "sending":
+            assert time.monotonic() < deadline, reminder
+            time.sleep(0.05)
+    assert len(stack.until_received(body)) == 1
+    reminder = stack.reminder(body)
+    assert (reminder["state"], reminder["attempts"]) == ("sent", 3)
+
+
+def test_41_publish_never_works_is_a_dead_letter_and_redrive_sends_it(stack: Deployed) -> None:
+    body = stack.book(datetime.now(UTC) + timedelta(days=3))
+    event = stack.age(body, datetime.now(UTC) - timedelta(seconds=30))
+    sqs, queue = stack.engine.client("sqs"), stack.resources["ReminderExecutionDeadLetterQueue"]
+    with stack.denied("ReminderSenderRole", "sns:Publish"):
+        stack.fire(event, "Event")
+        deadline = time.monotonic() + 40
+        letters: list[dict[str, Any]] = []
+        while not letters and time.monotonic() < deadline:
+            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=1)
+            payloads = [json.loads(message["Body"])["requestPayload"] for message in found.get("Messages", [])]
+            letters = [payload for payload in payloads if payload["appointmentId"] == body["appointmentId"]]
+    assert letters == [event]
+    reminder = stack.reminder(body)
+    assert (reminder["state"], reminder["attempts"], stack.received(body)) == ("pending", 3, [])
+    group = f"/aws/lambda/{stack.resources['ReminderSenderFunction']}"
+    lines = [e["message"] for e in stack.engine.client("logs").filter_log_events(logGroupName=group)["events"]]
+    assert any("REMINDER_ERROR" in line and body["appointmentId"] in line for line in lines)
+
+    assert "1 sent again" in redriven(stack)
+    assert len(stack.until_received(body)) == 1
+    assert "1 sent again" not in redriven(stack)
+    assert len(stack.received(body)) == 1
+
+
+def redriven(stack: Deployed) -> str:
+    """What `make redrive` says, for this stack."""
+    environment = stack.engine.environment() | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "ops.redrive", stack.system.stack.name]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+def test_43_half_an_hour_ahead_there_is_nothing_left_to_remind_of(call: Any, stack: Deployed, calendar_id: str) -> None:
+    start = datetime.now(UTC) + timedelta(minutes=30)
+    body = {"userId": calendar_id, "startTime": start.isoformat(), "endTime": (start + HOUR).isoformat()}
+    booked = call("POST", "/appointments", body)
+    assert (booked.status, booked.body["reminders"]) == (201, [])
+    assert stack.rule(booked.body) is stack.rule(booked.body, "24h") is None
+
+
+def test_42_the_engine_is_down_at_the_due_minute(interrupted: tuple[Deployed, Minute]) -> None:
+    stack, minute = interrupted
+    ahead, begun = minute.booked["ahead"], minute.booked["begun"]
+    minute.wait(timedelta(seconds=61))
+    stack.engine.start()
+    for body in (ahead, begun):  # two minutes later, when the sweep knows that no timer will come
+        stack.age(body, minute.due - timedelta(minutes=2))
+    stack.sweep()
+    stack.sweep()
+    assert len(stack.until_received(ahead)) == 1
+    assert stack.received(begun) == []
+    assert (stack.reminder(ahead)["state"], stack.reminder(begun)["state"]) == ("sent", "missed")
+
+
+def test_retime_finds_the_stack_and_has_nothing_to_do(stack: Deployed) -> None:
+    """The command itself, with the functions' own settings; what it does is tested beside the handlers."""
+    environment = stack.engine.environment() | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "ops.retime", "Antarctica/Troll", stack.system.stack.name]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "0 moved, 0 not moved, 0 lie right already\n"
