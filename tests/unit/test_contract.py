@@ -16,7 +16,7 @@ from conflict_detector import app, responses
 from conflict_detector.docs import PAGE
 from contract import METHODS, contract, operations, resolved, validator
 from local.contract import DEPLOYED, as_json
-from support import template
+from support import ROOT, template
 
 HTML = (PAGE / "index.html").read_text()
 EXAMPLES_OF = "https://api.example.org/prod/docs#"
@@ -102,6 +102,11 @@ def test_every_problem_has_its_section_on_the_page_and_every_section_its_problem
     }
     assert sections == {(*problem, problem.slug) for problem in PROBLEMS}
     assert HTML.count("<article") == len(PROBLEMS)
+
+
+def test_the_guide_names_every_problem() -> None:
+    rows = re.findall(r"^\| (\d+) \| `#([\w-]+)` \| (.*?) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert {(int(status), slug, title) for status, slug, title in rows} == {tuple(problem) for problem in PROBLEMS}
 
 
 def test_api_gateway_answers_with_problems_of_the_page_as_well() -> None:
