@@ -16,6 +16,7 @@ from support import ROOT, resources, sources_behind
 # Why a policy may hold a "*", by resource and statement. In all others it fails.
 TIMERS = "timers are made at run time: only the beginning of their names is known"
 THIS_KEY = "in a key's policy, * is the key itself"
+TRACES = "X-Ray knows no resources for these actions"
 DENIES = "what is denied is denied to everyone"
 REASONS = {
     "ConflictDetectorRole/CreateAndRemoveReminderRules": TIMERS,
@@ -24,6 +25,9 @@ REASONS = {
     "ReminderSweepRole/CreateAndRemoveReminderRules": TIMERS,
     "ReminderSweepRole/CreateAndRemoveReminderSchedules": TIMERS,
     "ReminderSweepRole/ListRules": "both actions list a whole bus, and IAM knows no narrower resource for them",
+    "ConflictDetectorRole/SendTraces": TRACES,
+    "ReminderSenderRole/SendTraces": TRACES,
+    "ReminderSweepRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
@@ -41,6 +45,8 @@ FOR_THE_RUNTIME = {
     "sqs:SendMessage": "Lambda and Scheduler hand over what failed",
     "kms:GenerateDataKey": "SNS and SQS encrypt for the caller",
     "kms:Decrypt": "SNS and SQS encrypt for the caller",
+    "xray:PutTraceSegments": "Lambda sends its traces",
+    "xray:PutTelemetryRecords": "Lambda sends its traces",
     "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
 }
 CALLED_SERVICES = ("dynamodb", "events", "scheduler", "sns")

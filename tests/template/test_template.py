@@ -121,17 +121,24 @@ def test_functions_have_roles_of_their_own_and_no_managed_policies() -> None:
     assert len(set(used)) == len(FUNCTIONS)
     for stage in STAGES:
         roles = {name: r for name, r in transformed(stage).items() if r["Type"] == "AWS::IAM::Role"}
-        assert roles.keys() == {*used, "ReminderSchedulerRole"}
-        assert not any("ManagedPolicyArns" in role["Properties"] for role in roles.values())
+        # SAM makes a role for CodeDeploy where it shifts the load from version to version.
+        gradual = {"CodeDeployServiceRole"} if stage_parameters(stage).get("GradualDeployment") == "true" else set()
+        assert roles.keys() == {*used, "ReminderSchedulerRole", *gradual}
+        assert not any("ManagedPolicyArns" in roles[name]["Properties"] for name in roles.keys() - gradual)
+
+
+def granted_to(role: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The statements of a role, by the actions they allow; those behind a condition too."""
+    written = [s for policy in role["Properties"]["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    plain = [s["Fn::If"][1] if "Fn::If" in s else s for s in written]
+    return {json.dumps(s["Action"]): s for s in plain}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_role_is_passed_only_by_those_who_make_schedules_and_only_to_them(name: str) -> None:
     """EventBridge needs no role to invoke a function by a rule; Scheduler does, and takes no other than its own."""
     role = resources("AWS::IAM::Role")[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
-    granted = {
-        json.dumps(s["Action"]): s for p in role["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]
-    }
+    granted = granted_to(role)
     makes_schedules = "Schedules(" in sources_behind(FUNCTIONS[name]["Properties"]["Handler"])
     assert any("scheduler:CreateSchedule" in actions for actions in granted) == makes_schedules
     assert ('"iam:PassRole"' in granted) == makes_schedules
@@ -147,11 +154,11 @@ def test_schedules_may_invoke_the_sender_and_nothing_else() -> None:
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert trust["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["ReminderScheduleGroup", "Arn"]}
     granted = {
-        json.dumps(s["Action"]): s["Resource"]["Fn::GetAtt"][0]
+        json.dumps(s["Action"]): s["Resource"].get("Ref") or s["Resource"]["Fn::GetAtt"][0]
         for s in role["Policies"][0]["PolicyDocument"]["Statement"]
     }
     assert granted == {
-        '"lambda:InvokeFunction"': "ReminderSenderFunction",
+        '"lambda:InvokeFunction"': "ReminderSenderFunction.Alias",
         '"sqs:SendMessage"': "ReminderDeliveryDeadLetterQueue",
         '["kms:GenerateDataKey", "kms:Decrypt"]': "MessagingKey",
     }
@@ -163,9 +170,9 @@ def test_eventbridge_may_invoke_the_sender_for_reminder_rules_only() -> None:
         for p in transformed().values()
         if p["Type"] == "AWS::Lambda::Permission" and p["Properties"]["Principal"] == "events.amazonaws.com"
     }
-    assert permissions.keys() == {"ReminderSenderFunction", "ReminderSweepFunction"}
-    assert permissions["ReminderSenderFunction"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
-    assert permissions["ReminderSweepFunction"] == {"Fn::GetAtt": ["ReminderSweepRule", "Arn"]}
+    assert permissions.keys() == {"ReminderSenderFunctionAliaslive", "ReminderSweepFunctionAliaslive"}
+    assert permissions["ReminderSenderFunctionAliaslive"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
+    assert permissions["ReminderSweepFunctionAliaslive"] == {"Fn::GetAtt": ["ReminderSweepRule", "Arn"]}
     assert rule_name("id", "1h").startswith(f"{RULE_PREFIX}-")
 
 
@@ -187,7 +194,7 @@ def test_the_sweep_runs_every_five_minutes_and_ends_before_the_next() -> None:
     assert rule["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
     assert rule["Properties"]["State"] == "ENABLED"
     (target,) = rule["Properties"]["Targets"]
-    assert target["Arn"]["Fn::GetAtt"] == ["ReminderSweepFunction", "Arn"]
+    assert target["Arn"] == {"Ref": "ReminderSweepFunction.Alias"}
     sweep = FUNCTIONS["ReminderSweepFunction"]["Properties"]
     assert STOP_SENDING < sweep["Timeout"] < 300
     # No queue of the sender's: sending a sweep's event to the sender again would mean nothing.
@@ -342,6 +349,106 @@ def test_every_stage_gives_parameters_that_the_template_takes(stage: str) -> Non
 def test_every_stage_transforms(stage: str) -> None:
     kinds = {resource["Type"] for resource in transformed(stage).values()}
     assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Function", "AWS::Lambda::EventInvokeConfig"} <= kinds
+
+
+# --- versions ----------------------------------------------------------------------------------------
+
+
+def test_what_invokes_a_function_invokes_its_alias() -> None:
+    """Or a new version would get the whole load at once, and one that fails could not be taken back."""
+    text = json.dumps(template())
+    for name in FUNCTIONS:
+        assert f'"{name}.Alias"' in text
+        assert f'["{name}", "Arn"]' not in text
+        assert f"{name}.Arn" not in text
+    assert template()["Globals"]["Function"]["AutoPublishAlias"] == "live"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_changed_setting_makes_a_new_version(name: str) -> None:
+    """Or the alias would keep a version that knows the old settings.
+
+    SAM sees what changes in the template, CloudFormation a description that names what changes by parameter. It must
+    name no other: a version that differs in nothing is none, and the deployment would fail.
+    """
+    function = FUNCTIONS[name]["Properties"]
+    assert function["AutoPublishAliasAllProperties"] is True
+    in_a_version = template()["Globals"]["Function"] | {
+        key: value
+        for key, value in function.items()
+        if key in ("Handler", "Timeout", "MemorySize", "Environment", "Description", "Role", "LoggingConfig")
+    }
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"] | function["Environment"]["Variables"]
+    written = json.dumps([in_a_version | {"DeploymentPreference": None}, variables])
+    conditions = {name: json.dumps(condition) for name, condition in template()["Conditions"].items()}
+    written += "".join(text for condition, text in conditions.items() if f'"Fn::If": ["{condition}"' in written)
+    reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
+    named = re.findall(r"(\w+)=\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
+    assert {parameter for _, parameter in named} == reached
+    assert all(label == parameter for label, parameter in named)
+    (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
+    assert version["Properties"]["Description"] == function["VersionDescription"]
+    assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_load_shifts_gradually_where_it_is_asked_for(stage: str) -> None:
+    gradual = stage_parameters(stage).get("GradualDeployment") == "true"
+    assert gradual == (stage == "prod")
+    groups = [r for r in transformed(stage).values() if r["Type"] == "AWS::CodeDeploy::DeploymentGroup"]
+    assert len(groups) == (len(FUNCTIONS) if gradual else 0)
+    for group in groups:
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["Properties"]["AutoRollbackConfiguration"]["Events"]
+        alarms = group["Properties"]["AlarmConfiguration"]["Fn::If"][1]["Alarms"]
+        assert {alarm["Name"]["Ref"] for alarm in alarms} <= resources("AWS::CloudWatch::Alarm").keys()
+
+
+def test_traces_are_sent_by_parameter_alone() -> None:
+    assert template()["Parameters"]["Tracing"]["Default"] == "PassThrough"
+    assert template()["Globals"]["Function"]["Tracing"] == {"Ref": "Tracing"}
+    for name in FUNCTIONS:
+        role = resources("AWS::IAM::Role")[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
+        conditional = [
+            s for p in role["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s
+        ]
+        assert [(s["Fn::If"][0], s["Fn::If"][1]["Sid"]) for s in conditional] == [("Traces", "SendTraces")]
+
+
+# --- capacity ----------------------------------------------------------------------------------------
+
+
+def test_every_table_and_index_scales_both_ways() -> None:
+    wanted = set()
+    for name, table in resources("AWS::DynamoDB::Table").items():
+        wanted |= {(f"table/${{{name}}}", f"dynamodb:table:{way}CapacityUnits") for way in ("Read", "Write")}
+        for index in table["Properties"].get("GlobalSecondaryIndexes", []):
+            path = f"table/${{{name}}}/index/{index['IndexName']}"
+            wanted |= {(path, f"dynamodb:index:{way}CapacityUnits") for way in ("Read", "Write")}
+    targets = resources("AWS::ApplicationAutoScaling::ScalableTarget")
+    found = {(t["Properties"]["ResourceId"]["Fn::Sub"], t["Properties"]["ScalableDimension"]) for t in targets.values()}
+    assert found == wanted
+    policies = resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    assert {p["Properties"]["ScalingTargetId"]["Ref"] for p in policies} == targets.keys()
+    for policy in policies:
+        way = "Read" if "Read" in policy["Properties"]["ScalingTargetId"]["Ref"] else "Write"
+        tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]
+        assert tracked == {"PredefinedMetricType": f"DynamoDB{way}CapacityUtilization"}
+    assert all(r["Condition"] == "ScalesCapacity" for r in [*targets.values(), *policies])
+    assert template()["Conditions"]["ScalesCapacity"]["Fn::And"][0] == {"Condition": "IsProvisioned"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_capacity_scales_up_and_not_down(stage: str) -> None:
+    defaults = {name: p["Default"] for name, p in template()["Parameters"].items() if "Default" in p}
+    given = defaults | stage_parameters(stage)
+    assert int(given["ReadCapacity"]) <= int(given["MaxReadCapacity"])
+    assert int(given["WriteCapacity"]) <= int(given["MaxWriteCapacity"])
+    assert given["AutoScaling"] == ("off" if stage == "local" else "on")
+
+
+def test_tables_are_protected_from_deletion_in_prod() -> None:
+    for table in resources("AWS::DynamoDB::Table").values():
+        assert table["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}
 
 
 # --- naive and aware datetimes -----------------------------------------------------------------------

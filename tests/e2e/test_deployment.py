@@ -1,0 +1,113 @@
+"""A second version over a running first, and the end of a stack: nothing lost, nothing left behind by accident."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.deploy import Stack, deploy
+from local.queues import subscribe
+from support import inconsistencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.engine import Engine
+
+
+@pytest.fixture
+def send() -> Callable[..., tuple[int, Any]]:
+    import urllib.error
+    import urllib.request
+
+    def call(stack: Stack, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(stack.api_target + path, data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as answer:
+            with answer:
+                text = answer.read()
+                return answer.code, json.loads(text) if text.startswith(b"{") else text
+
+    return call
+
+
+def body(start: datetime, user: str = "anna") -> dict[str, Any]:
+    end = start + timedelta(minutes=30)
+    return {"userId": user, "startTime": start.isoformat(), "endTime": end.isoformat(), "reminders": ["1h"]}
+
+
+def live_version(engine: Engine, function: str) -> str:
+    return engine.client("lambda").get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+
+
+def test_a_second_version_over_a_running_first(engine: Engine, send: Any) -> None:
+    name = "appointments-upgrade"
+    first = deploy(engine, name, print)
+    inbox = subscribe(engine, first.topic_arn, "upgrade-inbox")
+    before = live_version(engine, first.conflict_detector)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=20)
+    # Its rule is made by the first version, and fires under the second.
+    due = (datetime.now(UTC) + timedelta(seconds=80)).replace(second=0, microsecond=0)
+    status, reminded = send(first, "POST", "/appointments", body(due + timedelta(hours=1), "carl"))
+    assert status == 201, reminded
+    booked: list[dict[str, Any]] = []
+    lost: list[Any] = []
+    stop = Event()
+
+    def keep_booking(user: str) -> None:
+        """Books one hour after the other; an answer other than 201 is a booking that somebody would miss."""
+        for number in range(2000):
+            if stop.is_set():
+                return
+            status, answer = send(first, "POST", "/appointments", body(hour + number * timedelta(hours=1), user))
+            (booked if status == 201 else lost).append(answer)
+            time.sleep(0.1)
+
+    with ThreadPoolExecutor(2) as pool:
+        clients = [pool.submit(keep_booking, user) for user in ("anna", "ben")]
+        try:
+            second = deploy(engine, name, print, {"RetentionDays": "77", "LogLevel": "DEBUG"})
+            at_the_end = len(booked)
+            time.sleep(1)
+        finally:
+            stop.set()
+        for client in clients:
+            client.result()
+    assert lost == []
+    assert len(booked) > at_the_end > 0  # in between, and after
+    # What changed by parameter alone is a new version, and it is live.
+    assert int(live_version(engine, second.conflict_detector)) == int(before) + 1
+    settings = engine.client("lambda").get_function_configuration(
+        FunctionName=second.conflict_detector, Qualifier="live"
+    )["Environment"]["Variables"]
+    assert settings["RETENTION_DAYS"] == "77"
+    # Both versions are there to go back to.
+    kept = {
+        v["Version"]
+        for v in engine.client("lambda").list_versions_by_function(FunctionName=second.conflict_detector)["Versions"]
+    }
+    assert {before, str(int(before) + 1)} <= kept
+
+    tables = (second.appointments_table, second.calendars_table)
+    assert tables == (first.appointments_table, first.calendars_table)
+    for appointment in booked:
+        assert send(second, "GET", f"/appointments/{appointment['appointmentId']}", None) == (200, appointment)
+    assert inconsistencies(engine.client("dynamodb"), *tables) == []
+
+    sqs = engine.client("sqs")
+    received: list[str] = []
+    deadline = time.monotonic() + (due - datetime.now(UTC)).total_seconds() + 45
+    while not received and time.monotonic() < deadline:
+        for message in sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=1).get("Messages", []):
+            sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
+            received.append(json.loads(json.loads(message["Body"])["Message"])["appointmentId"])
+    assert received == [reminded["appointmentId"]]
