@@ -15,6 +15,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from appointments.aws import read_items_as_they_are
 from appointments.model import Appointment, Interval
 from appointments.table import SchedulerTable
 from conflict_detector.availability import available
@@ -65,6 +66,7 @@ def main() -> None:
     """Measure and print."""
     with Engine() as engine:
         client = engine.client("dynamodb")
+        read_items_as_they_are(client)  # as the function's client does
         create_tables(client)
         table = SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
         names = [f"calendar-{n}" for n in range(CALENDARS)]

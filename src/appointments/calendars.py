@@ -292,7 +292,17 @@ def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> list[I
 
 def intersect(a: list[Interval], b: list[Interval]) -> list[Interval]:
     """Where both are. The intervals of each are in order and do not overlap one another."""
-    return [Interval(max(x.start, y.start), min(x.end, y.end)) for x in a for y in _overlapping(b, x)]
+    common = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        both = Interval(max(a[i].start, b[j].start), min(a[i].end, b[j].end))
+        if both.start < both.end:
+            common.append(both)
+        if a[i].end < b[j].end:
+            i += 1
+        else:
+            j += 1
+    return common
 
 
 def _start(interval: Interval) -> datetime:
@@ -324,7 +334,7 @@ def _wall_clock(day: date, hours: Hours, zone: ZoneInfo) -> list[Interval]:
     start, end = midnight + hours.start * MINUTE, midnight + hours.end * MINUTE
     before, after = _offset(start, 0, zone), _offset(end, 1, zone)
     early = Interval(_at(start, before), _at(end, before))
-    if before == after == _offset(start, 1, zone) == _offset(end, 0, zone):
+    if before == after:
         return [early]
     # The offset changes at `change`; each piece is read with its own, on its own side of it.
     late = Interval(_at(start, after), _at(end, after))

@@ -347,6 +347,9 @@ def test_hours_of_the_day_before_reach_into_an_override(world: World) -> None:
         workingHours={"monday": [{"start": "22:00", "end": "02:00"}], "tuesday": [{"start": "01:00", "end": "12:00"}]},
         overrides={"2030-01-15": []},  # a Tuesday
     )
+    query = {"calendarIds": "C", "durationMinutes": "30"}
+    found = available(world, from_="2030-01-15T00:30:00Z", to="2030-01-15T12:00:00Z", **query)
+    assert clocks(found) == ["00:30", "01:00", "01:30"]
     assert world.book("2030-01-14T23:00:00Z", "2030-01-15T02:00:00Z")[0] == 201
     assert world.book("02:00", "03:00")[0] == 422
     assert world.book("2030-01-22T01:30:00Z", "2030-01-22T03:00:00Z")[0] == 201  # both at once, on another Tuesday
@@ -425,6 +428,21 @@ def test_steps_count_from_each_opening(world: World) -> None:
     query = {"calendarIds": "C", "durationMinutes": "15", "stepMinutes": "20"}
     found = available(world, from_="2030-01-15T09:15:00Z", to="2030-01-16T00:00:00Z", **query)
     assert clocks(found) == ["09:30", "10:25", "10:45"]
+
+
+def test_where_a_question_begins_makes_no_difference_to_the_steps(world: World) -> None:
+    """Tuesday's short opening lies within Monday's long one, and is over when the second question begins."""
+    configure(
+        world,
+        workingHours={
+            "monday": [{"start": "09:00", "end": "08:00"}],
+            "tuesday": [{"start": "01:10", "end": "02:00"}],
+        },
+    )
+    query = {"calendarIds": "C", "durationMinutes": "60", "to": "2030-01-15T06:00:00Z"}
+    found = available(world, from_="2030-01-14T23:00:00Z", **query)
+    assert clocks(found) == ["23:00", "00:00", "01:00", "01:10", "02:10", "03:10", "04:10"]
+    assert available(world, from_="2030-01-15T03:00:00Z", **query) == found[-2:]
 
 
 def test_answers_in_the_zone_asked_for(world: World) -> None:

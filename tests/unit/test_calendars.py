@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from appointments.calendar_settings import WEEKDAYS, parse_settings
+from appointments.calendar_settings import FIELDS, WEEKDAYS, parse_settings
 from appointments.calendars import Calendar, CalendarSettings, intersect, merged, subtract
 from appointments.errors import InvalidRequestError
 from appointments.model import DAY, Interval
@@ -67,7 +67,7 @@ def days_hours(draw: st.DrawFn) -> list[dict[str, str]]:
     last, first = hours[-1]["start"], hours[0]["start"]
     if draw(st.booleans()):
         hours[-1]["end"] = draw(ends.filter(lambda end: end != last and (end > last or end <= first)))
-    return draw(st.sampled_from([[], hours, [{"start": "00:00", "end": "24:00"}]]))
+    return draw(st.sampled_from([hours, hours, [], [{"start": "00:00", "end": "24:00"}]]))
 
 
 class Situation(NamedTuple):
@@ -434,6 +434,42 @@ def test_settings_are_checked_as_a_whole(body: dict[str, Any], fields: set[str])
     with pytest.raises(InvalidRequestError) as caught:
         parse_settings(body)
     assert {fault.field for fault in caught.value.faults} == fields
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12) | clocks,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["start", "end", "before"]), inner),
+    max_leaves=6,
+)
+date_like = st.dates().map(date.isoformat) | st.text(max_size=10)
+hours_like = st.fixed_dictionaries({"start": clocks, "end": ends}) | anything
+settings_like = st.fixed_dictionaries(
+    {},
+    optional={name: anything | st.integers(0, 100) for name in FIELDS}
+    | {
+        "timeZone": st.sampled_from(["America/New_York", "Asia", "../x", "Pacific/Apia"]) | anything,
+        "workingHours": st.dictionaries(st.sampled_from(WEEKDAYS), st.lists(hours_like, max_size=3)) | anything,
+        "overrides": st.dictionaries(date_like, st.lists(hours_like, max_size=2), max_size=3) | anything,
+    },
+)
+
+
+@given(settings_like, st.integers(2, 230 * 365 - 2))
+@settings(max_examples=300)
+def test_whatever_is_sent_is_refused_with_its_faults_or_holds_at_all_times(body: dict[str, Any], day: int) -> None:
+    try:
+        rules = parse_settings(body)
+    except InvalidRequestError as exc:
+        refusal = exc
+        rules = None
+    if rules is None:
+        assert all(fault.field and fault.message for fault in refusal.faults)
+        return
+    wanted = Interval(utc("1970-01-01") + day * DAY, utc("1970-01-01") + (day + 0.5) * DAY)
+    calendar = Calendar("c", rules, (wanted,))
+    assert calendar.conflicts(wanted) or rules.capacity > 1
+    for violation in calendar.violations(wanted, wanted.start - DAY):
+        assert not violation.nearest or calendar.violations(violation.nearest, wanted.start - DAY) == []
 
 
 # --- intervals ---------------------------------------------------------------------------------------
