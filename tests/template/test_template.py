@@ -7,7 +7,8 @@ import json
 import re
 import subprocess
 import sys
-from typing import Any
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,9 @@ from log_filters import Term, parse
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, sources, sources_behind, stage_parameters, template, transformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 FILTERS = resources("AWS::Logs::MetricFilter")
@@ -401,6 +405,32 @@ def test_the_load_shifts_gradually_where_it_is_asked_for(stage: str) -> None:
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["Properties"]["AutoRollbackConfiguration"]["Events"]
         alarms = group["Properties"]["AlarmConfiguration"]["Fn::If"][1]["Alarms"]
         assert {alarm["Name"]["Ref"] for alarm in alarms} <= resources("AWS::CloudWatch::Alarm").keys()
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Every resource that a part of the template refers to."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case {"Fn::GetAtt": str(text)}:
+            yield text.partition(".")[0]
+        case {"Fn::Sub": str(text)}:
+            yield from re.findall(r"\$\{(\w+)", text)
+        case {"Fn::Sub": [str(text), values]}:
+            yield from [*re.findall(r"\$\{(\w+)", text), *names_in(values)]
+        case dict():
+            for key, part in value.items():
+                yield from ([part] if isinstance(part, str) else part) if key == "DependsOn" else names_in(part)
+        case list():
+            for part in value:
+                yield from names_in(part)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_resource_waits_for_itself(stage: str) -> None:
+    """CloudFormation refuses a circle, in which an alias waits for the alarms that watch its deployment too."""
+    found = transformed(stage)
+    TopologicalSorter({name: [*names_in(r)] for name, r in found.items()}).prepare()  # raises CycleError
 
 
 def test_traces_are_sent_by_parameter_alone() -> None:
