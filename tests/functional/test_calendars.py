@@ -428,6 +428,9 @@ def test_steps_count_from_each_opening(world: World) -> None:
     query = {"calendarIds": "C", "durationMinutes": "15", "stepMinutes": "20"}
     found = available(world, from_="2030-01-15T09:15:00Z", to="2030-01-16T00:00:00Z", **query)
     assert clocks(found) == ["09:30", "10:25", "10:45"]
+    configure(world, workingHours={"tuesday": [{"start": "09:00", "end": "09:30"}, {"start": "09:30", "end": "10:00"}]})
+    found = available(world, from_="2030-01-15T00:00:00Z", to="2030-01-16T00:00:00Z", **query)
+    assert clocks(found) == ["09:00", "09:20", "09:30"]  # where two touch there is no break, and a new count
 
 
 def test_where_a_question_begins_makes_no_difference_to_the_steps(world: World) -> None:
@@ -707,6 +710,11 @@ def test_that_day_is_one_of_the_calendars_own_zone(world: World) -> None:
     assert booked["assignedCalendarId"] == "dr-b"
     _, booked = world.book("2030-01-16T05:00:00Z", "2030-01-16T06:00:00Z", user="anna", anyOf=["dr-b", "dr-a"])
     assert booked["assignedCalendarId"] == "dr-b"  # a new day in New York, and neither has any
+    world.book("17:00", "18:00", user="dr-a")
+    for hour in (15, 16):
+        world.book(f"2030-01-16T{hour}:00:00Z", f"2030-01-16T{hour}:30:00Z", user="dr-b")
+    _, booked = world.book("2030-01-16T02:30:00Z", "2030-01-16T02:45:00Z", user="anna", anyOf=["dr-a", "dr-b"])
+    assert booked["assignedCalendarId"] == "dr-b"  # still the 15th there, on which it has 2 and the other 3
 
 
 def test_any_of_names_all_that_stands_in_the_way(world: World) -> None:
@@ -716,6 +724,14 @@ def test_any_of_names_all_that_stands_in_the_way(world: World) -> None:
     assert (status, [conflict["calendarId"] for conflict in refusal["conflicts"]]) == (409, ["dr-b"])
     assert [(error["calendarId"], error["rule"]) for error in refusal["errors"]] == [("dr-a", "workingHours")]
     assert refusal["alternatives"]
+
+
+def test_alternatives_that_wait_for_a_calendars_notice_begin_on_a_quarter_hour(world: World) -> None:
+    world.now = datetime(2029, 12, 1, 12, 7, 31, tzinfo=UTC)
+    configure(world, "dr-b", minNoticeMinutes=60)
+    world.book("2029-12-01T12:30:00Z", "2029-12-01T18:00:00Z", user="dr-a")
+    status, refusal = world.book("2029-12-01T12:45:00Z", "2029-12-01T13:15:00Z", anyOf=["dr-a", "dr-b"])
+    assert (status, refusal["alternatives"][0]["startTime"]) == (409, "2029-12-01T13:15:00Z")
 
 
 def test_any_of_can_be_tried_and_repeated(world: World) -> None:
