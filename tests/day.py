@@ -29,7 +29,7 @@ import conflict_detector.booking
 import reminder_sender.app
 import reminder_sender.sender
 import reminder_sender.sweep_app
-from appointments.reminders import parse_at, parse_cron
+from appointments.reminders import Backend, parse_at, parse_cron
 from appointments.telemetry import logger
 from appointments.times import floor_to_minute, parse_offset
 from local.engine import Engine
@@ -72,6 +72,7 @@ class Plan:
     moved: float = 0.0
     cancelled: float = 0.0
     bus_holds: int = 300
+    backend: Backend = Backend.RULES
     clients: int = 4
 
 
@@ -172,6 +173,7 @@ class Day:
         }
         self.network.until = self.calm_from = self.begun + plan.faults_for
         self.world = World(clients)
+        self.world.timers.backend = plan.backend
         self.network.outages = tuple(self._outage() for _ in range(plan.outages))
         for name in ("dynamodb", "events", "scheduler", "sns"):
             self.network.attach(clients[name])

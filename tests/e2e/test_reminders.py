@@ -12,6 +12,7 @@ import time
 import uuid
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -277,18 +278,10 @@ def test_41_publish_never_works_is_a_dead_letter_and_redrive_sends_it(stack: Dep
     lines = [e["message"] for e in stack.engine.client("logs").filter_log_events(logGroupName=group)["events"]]
     assert any("REMINDER_ERROR" in line and body["appointmentId"] in line for line in lines)
 
-    assert "1 sent again" in redriven(stack)
+    assert "1 sent again" in command(stack, "ops.redrive")
     assert len(stack.until_received(body)) == 1
-    assert "1 sent again" not in redriven(stack)
+    assert "1 sent again" not in command(stack, "ops.redrive")
     assert len(stack.received(body)) == 1
-
-
-def redriven(stack: Deployed) -> str:
-    """What `make redrive` says, for this stack."""
-    environment = stack.engine.environment() | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "ops.redrive", stack.system.stack.name]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout
 
 
 def test_43_half_an_hour_ahead_there_is_nothing_left_to_remind_of(call: Any, stack: Deployed, calendar_id: str) -> None:
@@ -313,9 +306,34 @@ def test_42_the_engine_is_down_at_the_due_minute(interrupted: tuple[Deployed, Mi
     assert (stack.reminder(ahead)["state"], stack.reminder(begun)["state"]) == ("sent", "missed")
 
 
-def test_retime_finds_the_stack_and_has_nothing_to_do(stack: Deployed) -> None:
-    """The command itself, with the functions' own settings; what it does is tested beside the handlers."""
-    environment = stack.engine.environment() | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "ops.retime", "Antarctica/Troll", stack.system.stack.name]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "0 moved, 0 not moved, 0 lie right already\n"
+def test_retime_moves_what_a_zones_new_rules_displace(
+    stack: Deployed, calendar_id: str, call: Any, tmp_path: Path
+) -> None:
+    """The command itself, under time-zone data in which Troll keeps the time of Etc/GMT+4."""
+    (tmp_path / "Antarctica").mkdir()
+    rules = resources.files("tzdata").joinpath("zoneinfo", "Etc", "GMT+4").read_bytes()
+    (tmp_path / "Antarctica" / "Troll").write_bytes(rules)
+    body = {"userId": calendar_id, "timeZone": "Antarctica/Troll", "reminders": ["1h"]}
+    body |= {"startTime": "2031-01-15T09:00", "endTime": "2031-01-15T10:00"}
+    booked = call("POST", "/appointments", body)
+    assert (booked.status, booked.body["startTime"]) == (201, "2031-01-15T09:00:00Z")
+    said = command(stack, "ops.retime", "Antarctica/Troll", PYTHONTZPATH=str(tmp_path))
+    assert said.endswith("\n1 moved, 0 not moved, 0 lie right already\n")
+    assert call("GET", booked.headers["Location"]).body["startTime"] == "2031-01-15T13:00:00Z"
+    rule = stack.rule(booked.body)
+    assert rule
+    assert rule["ScheduleExpression"] == "cron(0 12 15 1 ? 2031)"
+
+
+def command(stack: Deployed, module: str, *arguments: str, **environment: str) -> str:
+    """What a command for operators prints about this stack."""
+    run = subprocess.run(
+        [sys.executable, "-m", module, *arguments, stack.system.stack.name],
+        cwd=ROOT,
+        env=stack.engine.environment() | {"PYTHONPATH": str(ROOT / "src")} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return run.stdout

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.reminders import Backend
 from appointments.table import SchedulerTable
 from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
 from network import Fault
@@ -49,10 +50,11 @@ def test_a_bad_day(show: Callable[[str, Day], None]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("backend", Backend)
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_more_bad_days(seed: int, show: Callable[[str, Day], None]) -> None:
-    with carried_out(bad_day(seed, appointments=600)) as day:
-        show(f"seed {seed}", day)
+def test_more_bad_days(seed: int, backend: Backend, show: Callable[[str, Day], None]) -> None:
+    with carried_out(bad_day(seed, appointments=600, backend=backend)) as day:
+        show(f"seed {seed}, {backend}", day)
         assert_kept(day)
         assert len(day.booked) >= 500
 

@@ -288,6 +288,29 @@ def test_a_rule_that_was_half_made_or_half_moved_is_made_anew(world: World, oper
     assert len(world.inbox()) == 1
 
 
+def test_moved_while_the_rule_of_the_old_time_is_being_removed(world: World, booked: dict[str, Any]) -> None:
+    """Rules know no condition: the sender of the old time removes the rule that was just armed for the new one."""
+    original = world.events.remove_targets
+
+    def move_first(**kwargs: Any) -> Any:
+        world.events.remove_targets = original
+        path = f"/appointments/{booked['appointmentId']}"
+        assert world.request("PATCH", path, {"startTime": "2030-01-15T11:00:00Z"})[0] == 200
+        assert set(world.rules().values()) == {"cron(0 10 15 1 ? 2030)"}
+        return original(**kwargs)
+
+    world.events.remove_targets = move_first
+    world.fire(booked)
+    assert world.rules() == {}
+    world.now = DUE + timedelta(hours=2) - ARM_AHEAD
+    world.sweep()
+    assert set(world.rules().values()) == {"cron(0 10 15 1 ? 2030)"}
+    _, _, moved = world.request("GET", f"/appointments/{booked['appointmentId']}")
+    world.fire(moved)
+    assert len(world.inbox()) == 2  # one for each time, as it was when each was due
+    assert state(world, booked) == "sent"
+
+
 def test_failing_to_arm_is_reported_and_the_reminder_is_sent_later(world: World, events_of: LogLines) -> None:
     with world.failing("PutRule"):
         _, body = world.book("9:00", "10:00", reminders=["1h"])
