@@ -36,7 +36,7 @@ demo: setup ## Tell the whole story by itself: booked, refused, reminded, cleane
 test: setup ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m pytest $(ARGS)
 
-faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 appointments (10 minutes)
+faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 appointments (15 minutes)
 	@$(IN_VENV) python -m pytest tests/faults -m long -q -s -p no:randomly $(ARGS)
 
 # The time-zone data is that of the pinned package, as in the functions, and not this machine's.

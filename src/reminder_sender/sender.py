@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from appointments.model import Appointment, Reminder, ReminderState, Status
 from appointments.reminders import Backend, remove_rule, rule_name
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
 # after which Lambda repeats a failed event, so that the repeat finds the lease run out.
 LEASE = timedelta(seconds=40)
-# The longest pauses, in seconds, before a publish that SNS refused is tried again.
+# The longest pauses, in seconds, before a publish that failed for certain is tried again.
 PUBLISH_PAUSES = (0.1, 0.4)
+# After these nothing went out: SNS answered so, or was never reached. After any other failure nobody can know.
+NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ class ReminderSender:
         """
         try:
             message_id = self._to_topic(held, mine)
-        except ClientError:
-            # SNS answered, and refused: nothing went out, so the next attempt need not wait for the lease.
+        except NOT_PUBLISHED:
+            # The next attempt need not wait for the lease.
             self.table.settle_reminder(held, replace(mine, state=ReminderState.PENDING))
             raise
         sent_at = self.clock()
@@ -179,7 +181,7 @@ class ReminderSender:
         for pause in PUBLISH_PAUSES:
             try:
                 return publish()["MessageId"]
-            except ClientError:
+            except NOT_PUBLISHED:
                 time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
         return publish()["MessageId"]
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from appointments.model import ReminderState, Status
 from appointments.table import ReminderClaimLostError, appointment_from_item, appointment_to_item
@@ -160,6 +160,27 @@ def test_publish_fails_for_two_deliveries_then_works_sends_one_message(world: Wo
         world.fire(booked)
     assert len(world.inbox()) == 1
     assert state(world, booked) == "sent"
+
+
+@pytest.mark.parametrize("error", [EndpointConnectionError, ConnectTimeoutError])
+def test_sns_that_cannot_be_reached_has_sent_nothing(
+    world: World, booked: dict[str, Any], events_of: LogLines, error: type[Exception]
+) -> None:
+    original = world.sns.publish
+
+    def unreachable(**_: Any) -> Any:
+        raise error(endpoint_url="sns")
+
+    world.sns.publish = unreachable
+    try:
+        with pytest.raises(error):
+            world.fire(booked)
+    finally:
+        world.sns.publish = original
+    assert state(world, booked) == "pending"
+    world.fire(booked)  # at once: there is no lease to wait for
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+    assert "REMINDER_RECOVERED" not in names(events_of())
 
 
 def test_publish_never_works_is_logged_and_raised_so_that_the_queue_gets_it(
