@@ -19,7 +19,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime
+.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete security
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ redrive: setup ## Send again what lies in the dead-letter queues: make redrive S
 retime: setup ## Place local times anew when a zone's rules changed: make retime ZONE=America/New_York STACK=…
 	@$(IN_OPS) ops.retime $(ZONE) $(STACK)
 
+delete: setup ## Remove a stack with the rules that it made, and keep its tables unless DATA=delete: make delete STACK=…
+	@$(IN_OPS) ops.delete $(STACK) $(if $(DATA),--data $(DATA))
+
 browser: ## Install Debian's Chromium, in which the tests open the page at /docs; without one they are skipped
 	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -60,6 +63,15 @@ lint: setup ## Check style, types and templates
 	@$(IN_VENV) mypy
 	@$(IN_VENV) cfn-lint template.yaml
 	@$(IN_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+
+security: setup .venv-security/.ready ## Look for what is unsafe: checkov, bandit, pip-audit
+	@$(IN_VENV) python -m local.security
+
+.venv-security/.ready: requirements/security.txt
+	@echo "security: installing checkov, bandit and pip-audit into .venv-security"
+	@rm -rf .venv-security && .venv/bin/uv venv --quiet --python .venv/bin/python .venv-security
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv-security/bin/python requirements/security.txt
+	@touch $@
 
 format: setup ## Format the code and put imports in order
 	@$(IN_VENV) ruff check --fix-only --quiet $(SOURCES)
@@ -77,8 +89,8 @@ build: setup ## Build what is deployed, as `sam build` does
 UV_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup ## Write the hashed locks anew from requirements/*.in and src/requirements.in
 	@$(IN_VENV) $(UV_LOCK) src/requirements.in -o src/requirements.txt
-	@cd requirements && for name in bootstrap dev engine; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
+	@cd requirements && for name in bootstrap dev engine security; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
 
 clean: ## Remove the environments, builds, caches and the local engine's data
-	@rm -rf .venv .venv-engine .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-engine .venv-security .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find src local ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,7 @@ import pytest
 
 from local.deploy import Stack, deploy
 from local.queues import subscribe
-from support import inconsistencies
+from support import ROOT, inconsistencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,3 +113,53 @@ def test_a_second_version_over_a_running_first(engine: Engine, send: Any) -> Non
             sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
             received.append(json.loads(json.loads(message["Body"])["Message"])["appointmentId"])
     assert received == [reminded["appointmentId"]]
+
+
+def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: Any) -> None:
+    doomed, other = "appointments-doomed", "appointments-other"
+    stacks = {name: deploy(engine, name, print) for name in (doomed, other)}
+    start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)
+    booked = {}
+    for name, stack in stacks.items():
+        for user in ("anna", "ben"):
+            status, answer = send(stack, "POST", "/appointments", body(start, user))
+            assert status == 201
+            booked.setdefault(name, set()).add(f"appointment-reminder-1h-{answer['appointmentId']}")
+
+    def delete(name: str, *more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ops.delete", name, "--yes", *more]
+        environment = engine.environment() | {"PYTHONPATH": "src"}
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def rules() -> set[str]:
+        pages = engine.client("events").get_paginator("list_rules").paginate(NamePrefix="appointment-reminder-")
+        return {rule["Name"] for page in pages for rule in page["Rules"]}
+
+    def left(name: str) -> set[str]:
+        """Whatever still bears the stack's name, in the services that it uses."""
+        found = {table for table in engine.client("dynamodb").list_tables()["TableNames"] if name in table}
+        found |= {f["FunctionName"] for f in engine.client("lambda").list_functions()["Functions"] if name in str(f)}
+        found |= {g["logGroupName"] for g in engine.client("logs").describe_log_groups()["logGroups"] if name in str(g)}
+        found |= {url for url in engine.client("sqs").list_queues().get("QueueUrls", []) if name in url}
+        found |= {t["TopicArn"] for t in engine.client("sns").list_topics()["Topics"] if name in str(t)}
+        found |= {r["RoleName"] for r in engine.client("iam").list_roles()["Roles"] if name in r["RoleName"]}
+        found |= {r["Name"] for r in engine.client("events").list_rules()["Rules"] if name in r["Name"]}
+        return found
+
+    assert booked[doomed] | booked[other] <= rules()
+    done = delete(doomed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 reminder rules removed" in done.stdout
+    assert not booked[doomed] & rules()
+    assert booked[other] <= rules()
+    tables = {stacks[doomed].appointments_table, stacks[doomed].calendars_table}
+    assert left(doomed) == tables
+    assert len(engine.client("dynamodb").scan(TableName=stacks[doomed].appointments_table)["Items"]) == 2
+    # Its neighbour goes on, until it goes too, with its data.
+    assert send(stacks[other], "POST", "/appointments", body(start, "carl"))[0] == 201
+    done = delete(other, "--data", "delete")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left(other) == set()
+    assert not booked[other] & rules()

@@ -1,0 +1,128 @@
+"""`make security`: checkov on the template that CloudFormation gets, bandit on the code, pip-audit on what is deployed.
+
+The tools have an environment of their own, `.venv-security`. What is accepted is written here with its reason, and
+what is accepted without need fails too, so that the list stays true.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local.deploy import CONFIG
+from local.places import LOCAL, ROOT, TEMPLATE
+
+TOOLS = ROOT / ".venv-security" / "bin"
+STAGE = "prod"
+LOCKS = ("src/requirements.txt",)
+
+# Checks of checkov that fail, and why that is right here.
+ACCEPTED: Mapping[str, str] = {
+    "CKV_AWS_73": "X-Ray is a parameter, Tracing, and costs per trace",
+    "CKV_AWS_76": "access logs need a role that is set for the whole account; the function logs each outcome",
+    "CKV_AWS_115": "reminders must not be refused for want of instances; the other functions have their number",
+    "CKV_AWS_116": "what fails goes to a queue by EventInvokeConfig, with its error; the API's caller gets its error",
+    "CKV_AWS_117": "nothing that the functions use is in a VPC, and one would add seconds to a cold start",
+    "CKV_AWS_119": "tables are encrypted with AWS's key for DynamoDB; a key of one's own costs a call per few minutes",
+    "CKV_AWS_120": "answers are of the moment and for one caller",
+    "CKV_AWS_158": "logs hold ids and times, which a test proves, and CloudWatch encrypts them with a key of its own",
+    "CKV_AWS_173": "the variables are names of resources; nothing in them is secret",
+}
+# bandit's low severities are ruff's S rules, each accepted where it stands.
+BANDIT = ["--quiet", "-ll", "--skip", "B310", "--recursive", "src", "ops", "local"]
+BANDIT_WHY = "B310: the addresses that are opened are this machine's, or typed by whoever starts the program"
+# Nothing of a caller's account is asked, and no newer version of the tool is looked for.
+ENVIRONMENT = {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true", "SKIP_PACKAGE_UPDATE_CHECK": "true", "LOG_LEVEL": "ERROR"}
+
+
+def transformed() -> dict[str, Any]:
+    """The template as SAM hands it to CloudFormation, with the parameters of the stage that must be safest."""
+    source = yaml_parse(TEMPLATE.read_text())
+    for resource in source["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    parameters = {name: p["Default"] for name, p in source["Parameters"].items() if "Default" in p}
+    overrides = tomllib.loads(CONFIG.read_text())[STAGE]["deploy"]["parameters"]["parameter_overrides"]
+    parameters |= dict(pair.split("=", 1) for pair in overrides.split())
+    managed = {"AWSCodeDeployRoleForLambda": "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
+    translator = Translator(managed, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
+    plain: dict[str, Any] = translator.translate(source, parameters)
+    return plain
+
+
+def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one tool and keep what it says."""
+    return subprocess.run(
+        [str(TOOLS / name), *arguments],
+        cwd=ROOT,
+        env=os.environ | ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def checkov() -> list[str]:
+    """What checkov finds beyond what is accepted, and what is accepted without need."""
+    LOCAL.mkdir(exist_ok=True)
+    file = LOCAL / "transformed.json"
+    file.write_text(json.dumps(transformed(), indent=1))
+    done = tool("checkov", "--file", str(file), "--framework", "cloudformation", "--output", "json", "--skip-download")
+    report = json.loads(done.stdout)
+    failed: defaultdict[str, list[str]] = defaultdict(list)
+    for check in report["results"]["failed_checks"]:
+        failed[check["check_id"]].append(f"{check['resource']}: {check['check_name']}")
+    passed = report["summary"]["passed"]
+    accepted = sum(len(failed[check]) for check in ACCEPTED)
+    print(f"checkov: {passed} checks passed, {accepted} failures accepted for {len(ACCEPTED)} reasons")
+    found = [f"{check}: {where}" for check, places in failed.items() if check not in ACCEPTED for where in places]
+    found += [f"{check} is accepted and does not fail any more" for check in ACCEPTED if not failed[check]]
+    return found if passed else ["checkov checked nothing", done.stderr]
+
+
+def bandit() -> list[str]:
+    """What bandit finds from medium severity on."""
+    done = tool("bandit", *BANDIT)
+    print(f"bandit: {'nothing found' if not done.returncode else 'see below'} ({BANDIT_WHY})")
+    return [done.stdout + done.stderr] if done.returncode else []
+
+
+def pip_audit() -> list[str]:
+    """Known vulnerabilities of what is deployed, where the data about them can be had."""
+    found = []
+    for lock in LOCKS:
+        done = tool("pip-audit", "--requirement", lock, "--require-hashes", "--disable-pip", "--format", "json")
+        try:
+            packages = json.loads(done.stdout)["dependencies"]
+        except (ValueError, KeyError):
+            print(f"pip-audit: NOT DONE for {lock}, there is no data here: {done.stderr.strip().splitlines()[-1:]}")
+            continue
+        skipped = [package["name"] for package in packages if "skip_reason" in package]
+        print(f"pip-audit: {len(packages) - len(skipped)} of the {len(packages)} packages of {lock} audited")
+        if skipped:
+            print(f"pip-audit: NOT DONE for {', '.join(skipped)}: there is no data about them here")
+        found += [f"{p['name']} {p['version']}: {flaw['id']}" for p in packages for flaw in p.get("vulns", ())]
+    return found
+
+
+def main() -> int:
+    """All three, one after the other; 1 where any of them found something."""
+    found = checkov() + bandit() + pip_audit()
+    for what in found:
+        print(what, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
