@@ -36,15 +36,15 @@ def passed_on(headers: CIMultiDict[str]) -> CIMultiDict[str]:
     return CIMultiDict((k, v) for k, v in headers.items() if k.lower() not in HOP_BY_HOP | named)
 
 
+def problem(status: int, title: str, detail: str) -> web.Response:
+    """An answer of the front door itself."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/problem+json")
+
+
 def unreachable(target: str) -> web.Response:
     """The answer while the engine does not answer."""
-    problem = {
-        "type": "about:blank",
-        "title": "Bad Gateway",
-        "status": 502,
-        "detail": f"The embedded engine at {target} does not answer.",
-    }
-    return web.Response(status=502, body=json.dumps(problem).encode(), content_type="application/problem+json")
+    return problem(502, "Bad Gateway", f"The embedded engine at {target} does not answer.")
 
 
 class FrontDoor:
@@ -101,7 +101,10 @@ class FrontDoor:
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         if self._session is None:
             return unreachable(self._target)
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return problem(413, "Content Too Large", f"A body may have {LARGEST_BODY} bytes at most.")
         # As bytes of the request line: parsing would fold percent-encoding and repeated parameters. A target in
         # absolute form (`GET http://…/path`) keeps only its path and query.
         path = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs
