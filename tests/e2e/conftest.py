@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import contract
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import Message
@@ -43,8 +45,16 @@ def call_to() -> Callable[[str], Callable[..., Answer]]:
 
 @pytest.fixture(scope="session")
 def call(call_to: Callable[[str], Callable[..., Answer]], api_url: str) -> Callable[..., Answer]:
-    """Send a request to the deployed API: ``call("POST", "/appointments", {...})``."""
-    return call_to(api_url)
+    """Send a request to the deployed API and hold its answer to the contract: ``call("POST", "/appointments", {})``."""
+    send = call_to(api_url)
+
+    def checked(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        answer = send(method, path, body, headers)
+        response = {"statusCode": answer.status, "headers": answer.headers, "body": json.dumps(answer.body)}
+        contract.check(method, path.partition("?")[0], response)
+        return answer
+
+    return checked
 
 
 @pytest.fixture

@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.errors import BadRequestError, InvalidRequestError
+from appointments.table import appointment_from_item, appointment_to_item
 from conflict_detector.requests import BookingRequest, parse_booking, parse_object
+from conflict_detector.responses import appointment_response
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
 GOOD: dict[str, Any] = {"userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T09:30:00Z"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
 
 
 def parse(body: str | None) -> BookingRequest:
@@ -132,6 +141,14 @@ def test_details_are_free_but_bounded() -> None:
     assert "16384 bytes" in faults(details={"note": "x" * 300_000})["details"]
 
 
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_details_come_back_as_they_were_sent(details: dict[str, Any]) -> None:
+    appointment = parse(json.dumps(GOOD | {"details": details})).appointment(NOW)
+    stored = appointment_from_item(appointment_to_item(appointment, timedelta(days=1)))
+    answered = json.loads(appointment_response(stored)["body"])["details"]
+    assert json.dumps(answered) == json.dumps(details)  # as text: 1 and 1.0 and True are equal, and not the same
+
+
 def nested(levels: int) -> dict[str, Any]:
     """An object with lists in it, so many levels deep."""
     inner: object = "note"
@@ -195,11 +212,6 @@ def test_json_that_is_no_object(body: str) -> None:
         parse(body)
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=10,
-)
 field_values = json_values | st.sampled_from(["2030-01-15T09:00:00Z", "2030-01-15T09:30", "UTC", "anna", ["1h"], {}])
 bodies = st.dictionaries(
     st.sampled_from([*GOOD, "timeZone", "resourceIds", "details", "reminders"]) | st.text(), field_values
