@@ -19,7 +19,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete security cost
+.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete restore security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ redrive: setup ## Send again what lies in the dead-letter queues: make redrive S
 
 retime: setup ## Place local times anew when a zone's rules changed: make retime ZONE=America/New_York STACK=…
 	@$(IN_OPS) ops.retime $(ZONE) $(STACK)
+
+restore: setup ## Put a stack's tables back to a moment: make restore STACK=… AT=2026-11-24T10:00:00Z
+	@$(IN_OPS) ops.restore $(STACK) $(AT)
 
 cost: setup ## Measure what a booking costs on AWS, and what a month does: docs/cost.md
 	@$(IN_VENV) PYTHONPATH=src:. python bench/cost.py

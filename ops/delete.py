@@ -33,13 +33,6 @@ class Deletion:
     functions: Any
     events: Any
 
-    def halt(self) -> None:
-        """Let no booking and no sweep begin any more."""
-        for logical_id in ("ConflictDetectorFunction", "ReminderSweepFunction"):
-            self.functions.put_function_concurrency(
-                FunctionName=self.stack.resource(logical_id), ReservedConcurrentExecutions=0
-            )
-
     def remove_rules(self) -> int:
         """Remove the rules that aim at this stack's sender, whichever of its versions; how many there were."""
         function = self.stack.resource("ReminderSenderFunction")
@@ -81,7 +74,7 @@ def main() -> int:
             print("Nothing was deleted.")
             return 1
         deletion = Deletion(stack, stack.client("lambda"), stack.client("events"))
-        deletion.halt()
+        stack.halt("ConflictDetectorFunction", "ReminderSweepFunction")
         print(f"{deletion.remove_rules()} reminder rules removed")
         region = stack.client("cloudformation").meta.region_name
         sam = Path(sys.executable).with_name("sam")

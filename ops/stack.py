@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Written by `make run` for as long as it runs.
 LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
@@ -58,6 +62,29 @@ class Stack:
         """The environment variables of one of the stack's functions."""
         found = self.client("lambda").get_function_configuration(FunctionName=self.resource(logical_id))
         return dict(found["Environment"]["Variables"])
+
+    def halt(self, *functions: str) -> dict[str, int | None]:
+        """Let no invocation of these functions begin any more; the concurrency that was reserved for each until now."""
+        client, reserved = self.client("lambda"), {}
+        for name in map(self.resource, functions):
+            found = client.get_function_concurrency(FunctionName=name)
+            reserved[name] = found.get("ReservedConcurrentExecutions")
+            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+        return reserved
+
+    @contextmanager
+    def halted(self, *functions: str) -> Iterator[None]:
+        """Halt these functions for as long as the block runs."""
+        reserved = self.halt(*functions)
+        try:
+            yield
+        finally:
+            client = self.client("lambda")
+            for name, number in reserved.items():
+                if number is None:
+                    client.delete_function_concurrency(FunctionName=name)
+                else:
+                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
 
     @cached_property
     def _resources(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ import pytest
 
 from local.deploy import Stack, deploy
 from local.queues import subscribe
+from ops.restore import Restore
 from support import ROOT, inconsistencies
 
 if TYPE_CHECKING:
@@ -163,3 +164,33 @@ def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert left(other) == set()
     assert not booked[other] & rules()
+
+
+def test_a_stack_goes_back_to_what_was_restored(engine: Engine, send: Any) -> None:
+    stack = deploy(engine, "appointments-restored", print)
+    dynamodb = engine.client("dynamodb")
+    tables = (stack.appointments_table, stack.calendars_table)
+    start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)
+    _, kept = send(stack, "POST", "/appointments", body(start))
+    # The engine restores what there is now, so this is what is to be restored: `at` comes after it.
+    at = datetime.now(UTC).replace(microsecond=0)
+    restore = Restore(dynamodb)
+    copies = {table: restore.beside(table, at) for table in tables}
+    # Then somebody cancels it, and books another.
+    assert send(stack, "DELETE", f"/appointments/{kept['appointmentId']}")[0] == 200
+    assert send(stack, "POST", "/appointments", body(start))[0] == 201
+    assert send(stack, "POST", "/appointments", body(start + timedelta(days=3), "ben"))[0] == 201
+
+    command = [sys.executable, "-m", "ops.restore", stack.name, at.isoformat(), "--yes", "--wait", "0"]
+    environment = engine.environment() | {"PYTHONPATH": "src"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for table, copy in copies.items():
+        assert copy in done.stdout
+        live, restored = (dynamodb.scan(TableName=name)["Items"] for name in (table, copy))
+        assert sorted(live, key=repr) == sorted(restored, key=repr)
+    assert inconsistencies(dynamodb, *tables) == []
+    # It goes on, with the appointment of then: its hour is taken, the other one's is free.
+    assert send(stack, "GET", f"/appointments/{kept['appointmentId']}", None) == (200, kept)
+    assert send(stack, "POST", "/appointments", body(start))[0] == 409
+    assert send(stack, "POST", "/appointments", body(start + timedelta(days=3), "ben"))[0] == 201

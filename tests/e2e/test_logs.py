@@ -7,6 +7,8 @@ filters know. To make AWS refuse something, a statement is taken out of a role f
 from __future__ import annotations
 
 import json
+import re
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -19,7 +21,7 @@ import pytest
 
 from local.deploy import Stack, deploy
 from log_filters import values
-from support import resources
+from support import ROOT, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,3 +272,33 @@ def test_one_query_follows_an_appointment(clinic: Clinic) -> None:
     ]
     (request_id,) = {line["correlation_id"] for line in about}
     assert [line for line in lines if line.get("correlation_id") == request_id] == about
+
+
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
+QUERIES = [q for q in re.findall(r"\n([^\n]+)\n\n```\n(.*?)```", RUNBOOK, re.DOTALL) if "filter" in q[1]]
+
+
+@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title[:30] for title, _ in QUERIES])
+def test_every_query_of_the_runbook_finds_something(clinic: Clinic, title: str, query: str) -> None:
+    """Run by the engine's Logs Insights over the lines of this story; placeholders are filled in."""
+    lines = [json.loads(line) for line in clinic.lines("ConflictDetectorLogGroup") if line.startswith("{")]
+    booked = next(line for line in lines if line.get("appointment_id") == clinic.traced)
+    query = query.replace("APPOINTMENT_ID", clinic.traced).replace("<id>", clinic.traced)
+    query = query.replace("REQUEST_ID", booked["correlation_id"])
+    logs = clinic.engine.client("logs")
+    groups = [clinic.physical[group] for group in sorted(resources("AWS::Logs::LogGroup"))]
+    now = int(datetime.now(UTC).timestamp())
+    started = logs.start_query(logGroupNames=groups, startTime=now - 3600, endTime=now + 60, queryString=query)
+    for _ in range(50):
+        answer = logs.get_query_results(queryId=started["queryId"])
+        if answer["status"] not in ("Scheduled", "Running"):
+            break
+        time.sleep(0.1)
+    assert answer["status"] == "Complete", answer
+    if "refused" in title:
+        return  # nobody is, with Auth=none
+    assert answer["results"], query
+    asked = re.search(r"fields (.*)", query)
+    if asked:  # each field is in some line, or it is misspelt
+        found = {cell["field"] for row in answer["results"] for cell in row}
+        assert set(re.split(r", ?", asked[1])) <= found
