@@ -89,14 +89,19 @@ openapi: setup ## Write the contract, openapi.yaml, as the JSON that is deployed
 holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 2030 --into URL"
 	@$(IN_VENV) python -m local.holidays $(ARGS)
 
+.PHONY: bench
+bench: setup ## Measure everything; some of it: ARGS="cold warm contention door reminders availability cost scale"
+	@bench/setup.sh
+	@$(IN_VENV) PYTHONPATH=.:src:tests python -m bench $(ARGS)
+
 build: setup ## Build what is deployed, as `sam build` does
 	@$(IN_VENV) sam build
 
 UV_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup ## Write the hashed locks anew from requirements/*.in and src/requirements.in
 	@$(IN_VENV) $(UV_LOCK) src/requirements.in -o src/requirements.txt
-	@cd requirements && for name in bootstrap dev engine security; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
+	@cd requirements && for name in bootstrap dev engine security bench bench-typical; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
 
 clean: ## Remove the environments, builds, caches and the local engine's data
-	@rm -rf .venv .venv-engine .venv-security .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find src local ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,107 +1,113 @@
-"""What `GET /availability` costs over 62 days for 5 calendars with 2,000 appointments each.
+"""What `GET /availability` costs: calls, read units and CPU, for more calendars, more days and fuller days.
 
-    PYTHONPATH=src:. .venv/bin/python bench/availability.py
-
-Runs on an engine of its own on 127.0.0.1. It prints the reads, and the time of an answer as a ratio to one
-booking on the same engine: medians of 7, in one run, since machines differ and are noisy.
+CPU is that of the process that answers, the client's share included. It should grow with what is read and no faster:
+the last column divides it by the appointments read. Units are counted from item sizes, as DynamoDB charges them.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from appointments.aws import read_items_as_they_are
-from appointments.model import Appointment, Interval
+from appointments.model import QUARTER_HOUR
 from appointments.table import SchedulerTable
+from bench.dynamodb_local import dynamodb_client
+from bench.measure import Row, plot, table
+from bench.units import read_units, size
 from conflict_detector.availability import available
-from conflict_detector.booking import book
 from conflict_detector.requests import parse_availability
 from conflict_detector.responses import availability_response
 from local.engine import Engine
-
-sys.path.append("tests")
 from support import create_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 ROUNDS = 7
 FIRST = datetime(2031, 3, 3, tzinfo=UTC)
-DAYS, APPOINTMENTS, CALENDARS = 62, 2000, 5
+CASES = [(calendars, days, per_day) for calendars in (1, 10) for days in (7, 62) for per_day in (30, 300)]
+CURVE = [(1, days, 60) for days in (4, 8, 15, 31, 46, 62)]
 
 
-def fill(table: SchedulerTable, calendar: str) -> None:
-    """2,000 appointments of 20 minutes over 62 days, written as the booking path would leave them."""
-    per_day = -(-APPOINTMENTS // DAYS)
-    for day in range(DAYS):
-        item: dict[str, Any] = {
-            "calendarId": {"S": calendar},
-            "day": {"S": (FIRST + timedelta(days=day)).date().isoformat()},
-        }
+def calendar_days(calendar: str, days: int, per_day: int) -> Iterator[dict[str, Any]]:
+    """Days as the booking path leaves them, evenly filled to two thirds."""
+    step = timedelta(days=1) / per_day
+    for day in range(days):
+        midnight = FIRST + timedelta(days=day)
+        item: dict[str, Any] = {"calendarId": {"S": calendar}, "day": {"S": midnight.date().isoformat()}}
         for n in range(per_day):
-            start = FIRST + timedelta(days=day, minutes=30 * n)
-            end = start + timedelta(minutes=20)
+            start = midnight + n * step
+            end = start + step * 2 / 3
             item[f"a#{uuid.uuid4()}"] = {"S": f"{start.timestamp():.0f}-{end.timestamp():.0f}"}
-            item |= {f"q{2 * n + k}": {"N": "1"} for k in range(2)}
-        table.client.put_item(TableName=table.calendars_table, Item=item)
-
-
-def median_ms(act: Callable[[], object]) -> tuple[float, float]:
-    """Median wall-clock and CPU milliseconds of this process over the rounds."""
-    wall, cpu = [], []
-    for _ in range(ROUNDS):
-        began, began_cpu = time.perf_counter(), time.process_time()
-        act()
-        wall.append((time.perf_counter() - began) * 1000)
-        cpu.append((time.process_time() - began_cpu) * 1000)
-    return statistics.median(wall), statistics.median(cpu)
+            for quarter in range((start - midnight) // QUARTER_HOUR, (end - midnight) // QUARTER_HOUR + 1):
+                item[f"q{quarter}"] = {"N": str(int(item.get(f"q{quarter}", {"N": "0"})["N"]) + 1)}
+        yield item
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and draw the curve."""
     with Engine() as engine:
-        client = engine.client("dynamodb")
-        read_items_as_they_are(client)  # as the function's client does
+        client = dynamodb_client(engine.url)
         create_tables(client)
-        table = SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
-        names = [f"calendar-{n}" for n in range(CALENDARS)]
-        for name in names:
-            fill(table, name)
-        calls: list[str] = []
-        client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
-        end = FIRST + timedelta(days=DAYS)
-        query = {
-            "calendarIds": [",".join(names)],
-            "from": [FIRST.isoformat()],
-            "to": [end.isoformat()],
-            "durationMinutes": ["30"],
-            "stepMinutes": ["15"],
+        scheduler = SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
+        rows = [measure(scheduler, *case) for case in CASES]
+        print(table(rows))
+        curve = [measure(scheduler, *case) for case in CURVE]
+    figure = plot("CPU of an availability answer, one calendar, 60 appointments a day", "appointments read", "CPU ms")
+    figure.axes[0].plot([row["appointments"] for row in curve], [float(row["CPU ms"]) for row in curve], marker="o")
+    figure.axes[0].set_xlim(left=0)
+    figure.axes[0].set_ylim(bottom=0)
+    figure.save("availability")
+
+
+def measure(scheduler: SchedulerTable, calendars: int, days: int, per_day: int) -> Row:
+    """One case."""
+    client = scheduler.client
+    names = [f"{uuid.uuid4()}" for _ in range(calendars)]
+    units = calendars  # of settings, which nobody wrote
+    for name in names:
+        items = list(calendar_days(name, days, per_day))
+        units += read_units(sum(size(item) for item in items))
+        for item in items:
+            client.put_item(TableName=scheduler.calendars_table, Item=item)
+    query = {
+        "calendarIds": ",".join(names),
+        "from": FIRST.isoformat(),
+        "to": (FIRST + timedelta(days=days)).isoformat(),
+        "durationMinutes": "30",
+        "stepMinutes": "15",
+    }
+    asked = parse_availability({name: [value] for name, value in query.items()})
+    now = FIRST - timedelta(days=1)
+    calls: list[str] = []
+    wall, cpu = [], []
+
+    def note(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    client.meta.events.register("before-call", note)
+    for _ in range(ROUNDS):
+        calls.clear()
+        began, began_cpu = time.perf_counter(), time.process_time()
+        availability_response(available(asked, scheduler, now), asked.zone)
+        wall.append((time.perf_counter() - began) * 1000)
+        cpu.append((time.process_time() - began_cpu) * 1000)
+    client.meta.events.unregister("before-call", note)
+    read = calendars * days * per_day
+    spent = statistics.median(cpu)
+    return Row(
+        {
+            "calendars": calendars,
+            "days": days,
+            "a day": per_day,
+            "appointments": read,
+            "calls": len(calls),
+            "read units": units,
+            "CPU ms": f"{spent:.1f}",
+            "ms": f"{statistics.median(wall):.1f}",
+            "CPU us each": f"{spent / read * 1000:.1f}",
         }
-        asked = parse_availability(query)
-        now = FIRST - timedelta(days=1)
-        slots = available(asked, table, now)
-        reads = list(calls)
-
-        def one_booking() -> None:
-            far = FIRST + timedelta(days=200)
-            interval = Interval(far, far + timedelta(minutes=30))
-            book(Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, now, now), table, now)
-
-        booking = median_ms(one_booking)
-        answer = median_ms(lambda: availability_response(available(asked, table, now), asked.zone))
-        print(f"{CALENDARS} calendars x {APPOINTMENTS} appointments, {DAYS} days, {len(slots)} slots free on all")
-        print(
-            f"reads: {len(reads)} calls: " + ", ".join(f"{reads.count(name)} {name}" for name in dict.fromkeys(reads))
-        )
-        print(f"one booking:  {booking[0]:8.1f} ms, of which {booking[1]:6.1f} ms CPU here")
-        print(f"availability: {answer[0]:8.1f} ms, of which {answer[1]:6.1f} ms CPU here")
-        print(f"ratio to one booking: {answer[0] / booking[0]:.0f} (CPU {answer[1] / booking[1]:.0f})")
-
-
-if __name__ == "__main__":
-    main()
+    )

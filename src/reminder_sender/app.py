@@ -45,6 +45,7 @@ def _sender() -> ReminderSender:
     )
 
 
-# As in the conflict detector: the start of a function is the time to make what every request needs.
+# As in the conflict detector: the start of a function is the time to make what every request needs. The client for
+# rules is not of that: reminders that EventBridge Scheduler fires leave none.
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    _sender().events()
+    _sender()

@@ -54,7 +54,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
     [
         ("conflict_detector.app", "rules", ["dynamodb", "events"]),
         ("conflict_detector.app", "scheduler", ["dynamodb", "scheduler"]),
-        ("reminder_sender.app", "rules", ["dynamodb", "sns", "events"]),
+        ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(

@@ -1,0 +1,59 @@
+"""The functions as `sam build` makes them, to be run in fresh processes over the boto3 that Lambda's runtime has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.places import PYTHON
+from local import deploy
+from local.engine import REGION, Engine
+from local.places import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "POWERTOOLS_SERVICE_NAME": "appointments",
+    "APPOINTMENTS_TABLE": "AppointmentsTable",
+    "CALENDARS_TABLE": "CalendarsTable",
+    "RETENTION_DAYS": "400",
+    "AUTH": "none",
+    "AUTH_CLIENT_ID": "",
+    "CORS_ORIGIN": "",
+    "REMINDER_BACKEND": "rules",
+    "REMINDER_SENDER_ARN": f"arn:aws:lambda:{REGION}:000000000000:function:reminder-sender",
+    "REMINDER_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:000000000000:dead-letters",
+    "REMINDER_SCHEDULE_GROUP": "appointments",
+    "REMINDER_SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
+    "NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:{REGION}:000000000000:reminders",
+}
+
+
+def built(function: str) -> Path:
+    """The folder that `sam build` fills for a function of the template."""
+    deploy.build(Engine(), print)
+    return deploy.BUILD / function
+
+
+def run(arguments: Sequence[str], path: Sequence[Path], more: Mapping[str, str] | None = None) -> str:
+    """The output of a fresh process that finds modules in `path` and, of the bench's own environment, little else."""
+    environment = ENVIRONMENT | {
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        # Lambda cannot keep what it compiles: a package's modules are compiled at every cold start.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONTZPATH": str(path[0] / "tzdata" / "zoneinfo"),
+        **(more or {}),
+    }
+    done = subprocess.run(
+        [str(PYTHON), *arguments], check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=300
+    )
+    return done.stdout

@@ -1,0 +1,150 @@
+"""Reminders: rules armed per second, the sender's calls for one, and how late 200 are that are due in the same minute.
+
+The sender runs in this process, on threads, as rules fire; the engine fires them every 10 seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
+from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.table import SchedulerTable
+from appointments.telemetry import logger
+from bench.measure import Row, table
+from conflict_detector.booking import book
+from local.engine import REGION, Engine
+from reminder_sender.sender import Firing, ReminderSender
+from support import create_tables
+
+ROUNDS = 7
+AT_ONCE = 200
+# EventBridge wants a rule before its minute begins, and so does the engine.
+AHEAD = timedelta(seconds=25)
+
+
+def booked(scheduler: SchedulerTable, start: datetime, offsets: tuple[str, ...]) -> Appointment:
+    """An appointment of somebody new."""
+    now = datetime.now(UTC)
+    interval = Interval(start, start + timedelta(minutes=30))
+    reminders = reminders_ahead(start, offsets, now)
+    wanted = Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, now, now, offsets=offsets, reminders=reminders)
+    return book(wanted, scheduler, now)
+
+
+def booked_now(scheduler: SchedulerTable, appointment_id: str) -> Appointment:
+    """An appointment as it is stored now."""
+    found = scheduler.get_appointment(appointment_id)
+    if found is None:
+        raise RuntimeError(f"{appointment_id} is gone")
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    logger.setLevel("CRITICAL")
+    with Engine() as engine:
+        dynamodb = engine.client("dynamodb", max_pool_connections=64)
+        create_tables(dynamodb)
+        events, sns, sqs = (engine.client(name, max_pool_connections=64) for name in ("events", "sns", "sqs"))
+        topic = sns.create_topic(Name="reminders")["TopicArn"]
+        queue = sqs.create_queue(QueueName="fired")["QueueUrl"]
+        queue_arn = f"arn:aws:sqs:{REGION}:000000000000:fired"
+        scheduler = SchedulerTable(dynamodb, "AppointmentsTable", "CalendarsTable")
+        # The rules' target is a queue here, which tells when they fired; the sender then runs on what it holds.
+        timers = ReminderTimers(
+            lambda: Rules(events, queue_arn, queue_arn),
+            lambda: Schedules(engine.client("scheduler"), queue_arn, queue_arn, "none", "none"),
+        )
+        sender = ReminderSender(scheduler, sns, lambda: events, topic, lambda: datetime.now(UTC))
+        arming(scheduler, timers)
+        calls_of_one(scheduler, timers, sender, [dynamodb, events, sns])
+        lateness(scheduler, timers, sender, sqs, queue)
+
+
+def arming(scheduler: SchedulerTable, timers: ReminderTimers) -> None:
+    """Two rules a booking, as the conflict detector makes them."""
+    far = datetime.now(UTC) + timedelta(days=30)
+    rates = []
+    for _ in range(ROUNDS):
+        made = [booked(scheduler, far, ("24h", "1h")) for _ in range(20)]
+        began = time.perf_counter()
+        outcomes = [outcome for one in made for outcome in timers.arm(one, datetime.now(UTC))]
+        rates.append(len(outcomes) / (time.perf_counter() - began))
+        if any(outcome.error for outcome in outcomes):
+            raise RuntimeError(outcomes)
+        for one in made:
+            timers.disarm(one, one.reminders)
+    print(f"Rules armed: {statistics.median(rates):.0f} a second from one process, two at a time.\n")
+
+
+def calls_of_one(scheduler: SchedulerTable, timers: ReminderTimers, sender: ReminderSender, clients: list[Any]) -> None:
+    """What sending one reminder asks of AWS."""
+    one = booked(scheduler, datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2), ("1h",))
+    timers.arm(one, datetime.now(UTC))
+    calls: list[str] = []
+
+    def note(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    for client in clients:
+        client.meta.events.register("before-call", note)
+    sender.send(Firing(one.appointment_id, "1h", one.reminders[0].due_at))
+    for client in clients:
+        client.meta.events.unregister("before-call", note)
+    print(f"The sender's calls for one reminder: {', '.join(calls)}.\n")
+
+
+def lateness(scheduler: SchedulerTable, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
+    """Arm them all for one minute, and see when each is sent."""
+    due = (datetime.now(UTC) + AHEAD + timedelta(minutes=1)).replace(second=0, microsecond=0)
+    for _ in range(AT_ONCE):
+        timers.arm(booked(scheduler, due + timedelta(hours=1), ("1h",)), datetime.now(UTC))
+    pool = ThreadPoolExecutor(16)
+    sent: dict[str, list[float]] = {}
+    duplicates: Counter[str] = Counter()
+
+    def send(event: dict[str, str]) -> None:
+        fired = datetime.now(UTC)
+        sender.send(Firing.from_event(event))
+        late = [(moment - due).total_seconds() for moment in (fired, datetime.now(UTC))]
+        if sent.setdefault(event["appointmentId"], late) is not late:
+            duplicates.update([event["appointmentId"]])
+
+    futures = []
+    deadline = due + timedelta(seconds=75)
+    while len(sent) < AT_ONCE and datetime.now(UTC) < deadline:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        for message in messages:
+            futures.append(pool.submit(send, json.loads(message["Body"])))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    pool.shutdown()
+    for future in futures:
+        future.result()
+    states = Counter(reminder.state for id_ in sent for reminder in booked_now(scheduler, id_).reminders)
+    if states != {ReminderState.SENT: AT_ONCE}:
+        raise RuntimeError(f"not all were sent: {states}")
+    rows = []
+    for name, index in (("fired", 0), ("sent", 1)):
+        late = sorted(times[index] for times in sent.values())
+        rows.append(
+            Row(
+                {
+                    "of 200 due in one minute": name,
+                    "count": len(late),
+                    "first s": f"{late[0]:.1f}",
+                    "median s": f"{statistics.median(late):.1f}",
+                    "p99 s": f"{late[int(len(late) * 0.99)]:.1f}",
+                    "last s": f"{late[-1]:.1f}",
+                    "twice": sum(duplicates.values()),
+                }
+            )
+        )
+    print(table(rows))
