@@ -39,9 +39,9 @@ _FILES = {
         SWAGGER_UI / "swagger-ui-bundle.min.js", "text/javascript; charset=utf-8", "public, max-age=86400"
     ),
 }
-# Swagger UI sets styles on its elements and draws icons from data: URLs; nothing comes from, or goes to, elsewhere.
+# Nothing comes from elsewhere or goes there, and no markup brings styles or scripts; icons are data: URLs.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

@@ -126,6 +126,21 @@ def test_all_calls_of_the_contract_are_there(page: Page) -> None:
     expect(page.locator(".errors-wrapper, .loading-container")).to_have_count(0)
 
 
+def test_a_token_can_be_given(page: Page) -> None:
+    page.locator(".opblock .authorization__btn").first.click()
+    expect(page.get_by_role("heading", name="cognito")).to_be_visible()
+    page.locator(".close-modal").click()
+
+
+def test_everything_folds_out(page: Page) -> None:
+    calls = page.locator(".opblock")
+    for number in range(len([*operations()])):
+        calls.nth(number).locator(".opblock-summary-control").click()
+    expect(page.locator(".opblock.is-open")).to_have_count(len([*operations()]))
+    page.locator("section.models button").first.click()
+    expect(page.locator("section.models")).to_contain_text("ConflictProblem")
+
+
 def test_it_fits_a_phone(tab: Page, page: Page) -> None:
     tab.set_viewport_size({"width": 390, "height": 800})
     try:

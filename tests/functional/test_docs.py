@@ -44,7 +44,7 @@ def test_the_page_may_load_from_and_talk_to_its_own_host_only(world: World) -> N
     _, headers, _ = get(world, "/docs")
     policy = {name: rest for name, *rest in (part.split() for part in headers["Content-Security-Policy"].split(";"))}
     assert policy["default-src"] == ["'none'"]
-    assert policy["script-src"] == policy["connect-src"] == ["'self'"]
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == ["'self'"]
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
