@@ -16,8 +16,10 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import lambda_svc
 
 _resource_arn_as_shipped = iam_actions.extract_resource_arn
+_invoke_async_as_shipped = lambda_svc.invoke_async_with_retry
 _condition_key_as_shipped = iam_evaluator._resolve_condition_key  # noqa: SLF001 - there is no public way in
 
 
@@ -52,6 +54,17 @@ def condition_key(key: str, context: Any) -> Any:
     return "true" if key.lower() == "aws:securetransport" else _condition_key_as_shipped(key, context)
 
 
+def invoke_async(func: dict[str, Any], event: dict[str, Any]) -> None:
+    """Invoke a function asynchronously, with the retries and the queue for failures that its alias was given.
+
+    The engine (1.5.33) looks for them on the version alone. The template's functions have one alias each.
+    """
+    function = lambda_svc._functions.get((func.get("config") or func)["FunctionName"]) or {}  # noqa: SLF001
+    for config in (function.get("event_invoke_configs") or {}).values():
+        func = {**func, "event_invoke_config": func.get("event_invoke_config") or config}
+    _invoke_async_as_shipped(func, event)
+
+
 def stop_with_parent() -> None:
     """Wait for the pipe from the parent to close, then ask this process to stop."""
     while os.read(0, 4096):
@@ -63,5 +76,6 @@ if __name__ == "__main__":
     threading.Thread(target=stop_with_parent, daemon=True).start()
     iam_actions.extract_resource_arn = resource_arn
     iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
+    lambda_svc.invoke_async_with_retry = invoke_async
     sys.argv = ["ministack"]
     main()

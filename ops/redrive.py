@@ -116,9 +116,10 @@ def main() -> int:
     parser.add_argument("stack", nargs="?", help="name of the stack; without one that of `make run`")
     try:
         stack = Stack.find(parser.parse_args().stack)
-        variables = stack.environment("ReminderSenderFunction")
+        variables = stack.environment("ConflictDetectorFunction")
         table = SchedulerTable(stack.client("dynamodb"), variables["APPOINTMENTS_TABLE"], variables["CALENDARS_TABLE"])
-        sender = stack.resource("ReminderSenderFunction")
+        # As timers name it: by the alias, which has the retries and the queue for what fails again.
+        sender = variables["REMINDER_SENDER_ARN"]
         redrive = Redrive(stack.client("sqs"), stack.client("lambda"), table, sender)
         left = 0
         for queue in QUEUES:

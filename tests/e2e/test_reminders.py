@@ -78,7 +78,10 @@ class Deployed:
         self, event: dict[str, str], how: str = "RequestResponse", function: str = "ReminderSenderFunction"
     ) -> None:
         answer = self.engine.client("lambda").invoke(
-            FunctionName=self.resources[function], InvocationType=how, Payload=json.dumps(event).encode()
+            FunctionName=self.resources[function],
+            Qualifier="live",
+            InvocationType=how,
+            Payload=json.dumps(event).encode(),
         )
         assert "FunctionError" not in answer, answer["Payload"].read()
 
