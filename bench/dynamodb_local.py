@@ -66,6 +66,7 @@ def dynamodb_client(url: str) -> Any:
         aws_secret_access_key="test",  # noqa: S106 - what every emulator takes
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 3},
+            parameter_validation=False,
             connect_timeout=5,
             read_timeout=30,
             max_pool_connections=64,

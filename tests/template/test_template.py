@@ -380,7 +380,8 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     in_a_version = template()["Globals"]["Function"] | {
         key: value
         for key, value in function.items()
-        if key in ("Handler", "Timeout", "MemorySize", "Environment", "Description", "Role", "LoggingConfig")
+        if key
+        in ("Handler", "SnapStart", "Timeout", "MemorySize", "Environment", "Description", "Role", "LoggingConfig")
     }
     variables = template()["Globals"]["Function"]["Environment"]["Variables"] | function["Environment"]["Variables"]
     written = json.dumps([in_a_version | {"DeploymentPreference": None}, variables])
@@ -393,6 +394,13 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
     assert version["Properties"]["Description"] == function["VersionDescription"]
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
+
+
+def test_the_conflict_detector_starts_from_a_snapshot_where_that_is_asked_for() -> None:
+    assert template()["Parameters"]["SnapStart"]["Default"] == "off"
+    snapshot = {"ApplyOn": {"Fn::If": ["StartsFromSnapshot", "PublishedVersions", "None"]}}
+    with_it = [r["Properties"].get("SnapStart") for r in transformed().values() if r["Type"] == "AWS::Lambda::Function"]
+    assert [found for found in with_it if found] == [snapshot]  # nobody waits for the others
 
 
 @pytest.mark.parametrize("stage", STAGES)
