@@ -51,7 +51,7 @@ restore: setup ## Put a stack's tables back to a moment: make restore STACK=… 
 	@$(IN_OPS) ops.restore $(STACK) $(AT)
 
 cost: setup ## Measure what a booking costs on AWS, and what a month does: docs/cost.md
-	@$(IN_VENV) PYTHONPATH=src:. python bench/cost.py
+	@$(IN_VENV) PYTHONPATH=src python -m bench.cost
 
 delete: setup ## Remove a stack with the rules that it made, and keep its tables unless DATA=delete: make delete STACK=…
 	@$(IN_OPS) ops.delete $(STACK) $(if $(DATA),--data $(DATA))

@@ -1,6 +1,6 @@
 """What the scheduler costs on AWS: dollars per million bookings, and per month at 3,500 and 1,000,000 a day.
 
-    PYTHONPATH=src:. .venv/bin/python bench/cost.py           # or: make cost
+    make cost
 
 Measured, on an engine of its own on 127.0.0.1: the AWS calls of each operation, the sizes of the items that they read
 and write, the bytes that are logged, and the CPU time of the code. Computed from it: DynamoDB's units, by its rules,
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from appointments.telemetry import logger
+from bench.units import read_units, size, write_units
 from local.engine import Engine
 
 sys.path.append("tests")
@@ -81,34 +82,6 @@ MIX = {
 }
 
 
-def size(item: dict[str, Any]) -> int:
-    """Bytes of an item, names and values, as DynamoDB counts them."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(value: dict[str, Any]) -> int:
-    ((kind, held),) = value.items()
-    if kind == "S":
-        return len(held.encode())
-    if kind == "N":
-        return 1 + (len(held.lstrip("-0")) + 1) // 2
-    if kind == "M":
-        return 3 + size(held) + len(held)
-    if kind == "L":
-        return 3 + sum(map(_value_size, held)) + len(held)
-    return 1
-
-
-def write_units(item: dict[str, Any]) -> int:
-    """One for each KB begun."""
-    return max(1, -(-size(item) // 1024))
-
-
-def read_units(item: dict[str, Any]) -> int:
-    """Strongly consistent: one for each 4 KB begun, also where there is nothing."""
-    return max(1, -(-size(item) // 4096))
-
-
 @dataclass
 class Measured:
     """One operation, once: the medians of its rounds."""
@@ -150,9 +123,9 @@ class Meter:
         match model.name:
             case "BatchGetItem":
                 for table, asked in params["RequestItems"].items():
-                    self.now.reads += sum(read_units(self.item(table, key)) for key in asked["Keys"])
+                    self.now.reads += sum(read_units(size(self.item(table, key))) for key in asked["Keys"])
             case "GetItem":
-                self.now.reads += read_units(self.item(params["TableName"], params["Key"]))
+                self.now.reads += read_units(size(self.item(params["TableName"], params["Key"])))
             case "UpdateItem" | "PutItem":
                 self._remember(params, 1)
             case "TransactWriteItems":
@@ -169,11 +142,11 @@ class Meter:
         """Count what a call changed, in the table and in its indexes."""
         if model.name == "Query":
             found = sum(size(item) for item in parsed.get("Items", ()))
-            self.now.reads += max(1, -(-found // 4096))
+            self.now.reads += read_units(found)
         for table, key, before in self._before:
             factor = int(before.pop("factor")["N"])
             now = self.item(table, key)
-            self.now.writes += factor * max(write_units(before), write_units(now))
+            self.now.writes += factor * write_units(max(size(before), size(now)))
             if table == "AppointmentsTable":
                 self.now.writes += _index_units(before, now)
         self._before = []
@@ -184,7 +157,9 @@ def _index_units(before: dict[str, Any], now: dict[str, Any]) -> int:
     if before == now:
         return 0
     moved = before and before["startTime"] != now["startTime"]
-    units = write_units(now) + (write_units(before) if moved else 0)  # the user's index holds the whole item
+    units = write_units(size(now)) + (
+        write_units(size(before)) if moved else 0
+    )  # the user's index holds the whole item
     was, due = before.get("nextReminderAt"), now.get("nextReminderAt")
     return units + (0 if was == due else bool(was) + bool(due))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cost import fixed_per_month, provisioned_per_month, read_units, size, write_units
+from bench.cost import fixed_per_month, provisioned_per_month
+from bench.units import read_units, size, write_units
 from support import ROOT
 
 TEXT = (ROOT / "docs" / "cost.md").read_text()
@@ -21,7 +22,7 @@ def test_sizes_are_those_that_dynamodb_charges_for() -> None:
 @pytest.mark.parametrize(("length", "writes", "reads"), [(0, 1, 1), (1022, 1, 1), (1023, 2, 1), (4095, 5, 2)])
 def test_units_are_begun_kilobytes(length: int, writes: int, reads: int) -> None:
     item = {"ab": {"S": "x" * length}} if length else {}
-    assert (write_units(item), read_units(item)) == (writes, reads)
+    assert (write_units(size(item)), read_units(size(item))) == (writes, reads)
 
 
 @pytest.mark.parametrize(("line", "dollars"), fixed_per_month().items())
