@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 # One line of JSON for each answer, for the test to look at.
 ANSWERS = Path(os.environ["SCHEMATHESIS_ANSWERS"])
-TOMORROW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+NEXT_MONTH = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=30)
 
-# On few quarter hours ahead, so that requests meet: times from all of history would only be refused.
-ahead = st.integers(0, 3 * 96).map(lambda n: (TOMORROW + n * timedelta(minutes=15)).isoformat())
+# On few quarter hours, so that requests meet; not so near that reminders fall due while other tests run.
+ahead = st.integers(0, 3 * 96).map(lambda n: (NEXT_MONTH + n * timedelta(minutes=15)).isoformat())
 schemathesis.openapi.format("date-time-or-local", ahead)
 schemathesis.openapi.format("date-time-with-offset", ahead)
 
