@@ -33,8 +33,9 @@ from world import NOW, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Dollars, us-east-1, from AWS's price pages (api-gateway, lambda, dynamodb, sns, eventbridge, cloudwatch, kms and
-# sqs under aws.amazon.com/.../pricing) and guides that quote them, as of 2026-11-24.
+# Dollars, list prices of us-east-1 as they were known on that day. Requests, durations, SNS, Scheduler and CloudWatch
+# were compared with published copies of AWS's price pages and guides that quote them; provisioned capacity, storage,
+# keys and data out were not. The pages lie under aws.amazon.com/SERVICE/pricing.
 PRICES_OF = "us-east-1, 2026-11-24"
 API_REQUEST = 3.50e-6
 LAMBDA_REQUEST = 0.20e-6
