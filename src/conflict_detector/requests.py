@@ -48,12 +48,12 @@ MAX_SLOTS = 10_000
 # The years that EventBridge's cron fields know, and so reminders.
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
-_ID = re.compile(r"[A-Za-z0-9._:@+=~-]{1,128}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9._:@+=~|-]{1,128}", re.ASCII)
 # Every id is one that this API made.
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
-_ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ -"
+_ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ | -"
 _CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
 _BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS, "anyOf")
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")

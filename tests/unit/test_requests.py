@@ -68,6 +68,11 @@ def test_ids_have_a_stated_alphabet(value: str) -> None:
     assert "resourceIds[1]" in faults(resourceIds=["room", value])
 
 
+@pytest.mark.parametrize("value", ["auth0|5f7c8ec7c33c6c004bbafe82", "anna@example.org", "urn:user:7", "a.b_c~d=e+f-g"])
+def test_ids_as_identity_providers_give_them(value: str) -> None:
+    assert parse(json.dumps(GOOD | {"userId": value})).user_id == value
+
+
 def test_end_before_or_at_start() -> None:
     assert faults(endTime="2030-01-15T08:59:59Z") == {"endTime": "must be after startTime"}
     assert faults(endTime=GOOD["startTime"]) == {"endTime": "must be after startTime"}
