@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
@@ -27,7 +26,7 @@ from appointments.model import Appointment, Interval
 from appointments.table import SchedulerTable, appointment_to_item
 from appointments.times import to_utc_text
 from bench.dynamodb_local import dynamodb_client, dynamodb_local
-from bench.measure import Figure, Row, table
+from bench.measure import Figure, Row, count_overlaps, table
 from bench.postgres import postgres
 from conflict_detector.booking import book
 from local.engine import Engine
@@ -39,6 +38,8 @@ LENGTH = timedelta(minutes=30)
 CLIENTS = (1, 8, 32)
 ROUNDS = 7
 CALENDARS = 1000
+# Lines of the plot.
+RATES = (30, 100, 300, 1000, 3000, 10000)
 SPREAD_DAYS = 30
 # So many attempts on one day of 95 starts leave about a quarter booked.
 HOT_ATTEMPTS_PER_DAY = 140
@@ -95,7 +96,7 @@ class Dynamo:
 
     name: str
     client: Any
-    attempts: dict[str, int] = field(default_factory=lambda: {"spread": 800, "hot": 840})
+    attempts: dict[str, int] = field(default_factory=lambda: {"spread": 600, "hot": 560})
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -151,7 +152,7 @@ class Postgres:
     name = "PostgreSQL"
 
     def __init__(self, where: str) -> None:
-        self.attempts = {"spread": 6000, "hot": 6300}
+        self.attempts = {"spread": 4000, "hot": 4200}
         self.calls = 0
         self._where = where
         self._mine = threading.local()
@@ -177,15 +178,6 @@ class Postgres:
         with psycopg.connect(self._where) as connection:
             rows = connection.execute("SELECT calendar, lower(during), upper(during) FROM appointments").fetchall()
         return count_overlaps(rows)
-
-
-def count_overlaps(rows: Iterable[tuple[str, Any, Any]]) -> int:
-    """Brute force over everything written: neighbours in time on one calendar that overlap."""
-    by_calendar = defaultdict(list)
-    for calendar, start, end in rows:
-        by_calendar[calendar].append((start, end))
-    spans = (pairwise(sorted(found)) for found in by_calendar.values())
-    return sum(after[0] < before[1] for pairs in spans for before, after in pairs)
 
 
 class Result(NamedTuple):
@@ -323,5 +315,7 @@ def draw(results: dict[Cell, list[Result]]) -> None:
             axes.plot(CLIENTS, rates, marker="o", label=name)
         axes.set(title=workload, xlabel="clients", ylabel="booked per second", xscale="log", yscale="log")
         axes.set_xticks(CLIENTS, [str(clients) for clients in CLIENTS])
-    figure.axes[0].legend()
+        axes.set_yticks(RATES, [str(rate) for rate in RATES])
+        axes.minorticks_off()
+    figure.figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.save("contention")

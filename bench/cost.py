@@ -1,6 +1,6 @@
 """What the scheduler costs on AWS: dollars per million bookings, and per month at 3,500 and 1,000,000 a day.
 
-    make cost
+    PYTHONPATH=src:. .venv/bin/python bench/cost.py           # or: make cost
 
 Measured, on an engine of its own on 127.0.0.1: the AWS calls of each operation, the sizes of the items that they read
 and write, the bytes that are logged, and the CPU time of the code. Computed from it: DynamoDB's units, by its rules,
@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ SNS_REQUEST = 0.50e-6
 SNS_EMAIL = 2.00e-5
 SCHEDULER_INVOCATION = 1.00e-6  # rules on a schedule cost nothing
 LOG_GB = 0.50
+PUT_METRIC_DATA = 1e-5
 LOG_GB_MONTH = 0.03
 METRIC_MONTH = 0.30
 ALARM_METRIC_MONTH = 0.10
@@ -61,7 +62,7 @@ OUT_GB = 0.09
 CORE_MB = 1769
 # Milliseconds that a call waits for AWS, in the same region.
 WAIT_MS = {"BatchGetItem": 5, "GetItem": 4, "Query": 6, "TransactWriteItems": 12, "UpdateItem": 6, "PutItem": 6}
-WAIT_MS |= {"PutRule": 40, "PutTargets": 40, "RemoveTargets": 40, "DeleteRule": 40, "Publish": 25}
+WAIT_MS |= {"PutRule": 40, "PutTargets": 40, "RemoveTargets": 40, "DeleteRule": 40, "Publish": 25, "PutMetricData": 20}
 # Reminders of one booking are armed side by side.
 SIDE_BY_SIDE = {"PutRule", "PutTargets", "RemoveTargets", "DeleteRule"}
 # START, END and REPORT, which Lambda writes for each invocation.
@@ -143,11 +144,11 @@ class Meter:
         """Count what a call changed, in the table and in its indexes."""
         if model.name == "Query":
             found = sum(size(item) for item in parsed.get("Items", ()))
-            self.now.reads += read_units(found)
+            self.now.reads += max(1, -(-found // 4096))
         for table, key, before in self._before:
             factor = int(before.pop("factor")["N"])
             now = self.item(table, key)
-            self.now.writes += factor * write_units(max(size(before), size(now)))
+            self.now.writes += factor * max(write_units(size(before)), write_units(size(now)))
             if table == "AppointmentsTable":
                 self.now.writes += _index_units(before, now)
         self._before = []
@@ -278,6 +279,25 @@ def lines_per_booking(found: dict[str, Measured], memory: int, stored_bytes: int
     return dict(lines)
 
 
+def naive(book: Measured) -> Measured:
+    """The booking of tutorials: two queries of an index, a put, the same rules, and two metrics sent by the handler."""
+    calls = Counter({"Query": 2, "PutItem": 1, "PutRule": 2, "PutTargets": 2, "PutMetricData": 2})
+    cpu_of_a_call = book.cpu_ms / book.calls.total()
+    # The item, once in the table and once in each index; a query is eventually consistent, at half a unit.
+    return replace(book, calls=calls, writes=3, reads=2 * 0.5, cpu_ms=cpu_of_a_call * calls.total())
+
+
+def booking_alone(m: Measured, memory: int) -> dict[str, float]:
+    """Dollars for one request that books, by line."""
+    return {
+        "API Gateway": API_REQUEST,
+        "Lambda": LAMBDA_REQUEST + m.duration_ms(memory) / 1000 * memory / 1024 * LAMBDA_GB_SECOND,
+        "DynamoDB": m.writes * WRITE_UNIT + m.reads * READ_UNIT,
+        "logs": (m.log_bytes + LAMBDA_LOG_BYTES) / 1e9 * LOG_GB,
+        "PutMetricData": m.calls["PutMetricData"] * PUT_METRIC_DATA,
+    }
+
+
 def fixed_per_month() -> dict[str, float]:
     """Dollars a month for what is there, used or not."""
     metrics = {
@@ -349,6 +369,14 @@ def main() -> None:
     scheduler, email = (MIX["send"] * price for price in (SCHEDULER_INVOCATION, SNS_EMAIL))
     print("| with `ReminderBackend=scheduler`, more | " + " | ".join(f"{scheduler * v:,.2f}" for v in volumes) + " |")
     print("| reminders by email, more | " + " | ".join(f"{email * v:,.2f}" for v in volumes) + " |")
+
+    print("\n| a million requests that book, alone | " + " | ".join(booking_alone(found["book"], memory)) + " | $ |")
+    print("|---|---|---|---|---|---|---|")
+    alone = {"this": booking_alone(found["book"], memory), "the naive way": booking_alone(naive(found["book"]), memory)}
+    for name, parts in alone.items():
+        figures = " | ".join(f"{dollars * 1_000_000:.2f}" for dollars in (*parts.values(), sum(parts.values())))
+        print(f"| {name} | {figures} |")
+    print(f"\nThat is {sum(alone['this'].values()) / sum(alone['the naive way'].values()):.2f} of the naive way.")
 
     units = per_booking["DynamoDB writes"] + per_booking["DynamoDB reads"]
     provisioned = provisioned_per_month()

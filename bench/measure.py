@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bench.places import DOCS
@@ -25,6 +27,15 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
+def count_overlaps(rows: Iterable[tuple[str, Any, Any]]) -> int:
+    """Brute force over everything written: neighbours in time on one calendar that overlap."""
+    by_calendar = defaultdict(list)
+    for calendar, start, end in rows:
+        by_calendar[calendar].append((start, end))
+    spans = (pairwise(sorted(found)) for found in by_calendar.values())
+    return sum(after[0] < before[1] for pairs in spans for before, after in pairs)
+
+
 class Figure:
     """One plot, or several side by side, saved among the docs."""
 
@@ -32,7 +43,9 @@ class Figure:
         # Only a bench that draws needs it.
         from matplotlib import pyplot as plt  # noqa: PLC0415
 
-        plt.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+        plt.rcParams.update(
+            {"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+        )
         self.figure, axes = plt.subplots(1, count, figsize=(5.2 * count, 3.4), layout="constrained", squeeze=False)
         self.axes = list(axes[0])
 

@@ -34,18 +34,8 @@ TRANSACTION = 0.008
 READ = 0.004
 FUNCTION = 0.075
 TRIES_FOR = 5.0
-# Quotas and limits as AWS has them by default in us-east-1, per second where they are rates.
-QUOTAS = {
-    "the stage's throttle (ThrottleRate)": 50,
-    "EventBridge: PutRule and the like": 50,
-    "EventBridge: rules on a bus": 300,
-    "EventBridge Scheduler: CreateSchedule": 1_000,
-    "Lambda: ReservedConcurrency": 50,
-    "Lambda: concurrency of an account": 1_000,
-    "DynamoDB: WriteCapacity as it comes": 10,
-    "DynamoDB: write units of one table, on demand": 40_000,
-    "DynamoDB: write units of one partition": 1_000,
-}
+# Write units of one transaction on a calendar-day that is full, some 5 KB of it.
+DAY_UNITS = 10
 
 
 class Outcome(NamedTuple):
@@ -56,7 +46,8 @@ class Outcome(NamedTuple):
     gave_up: int
     conflicts: int
     waits_ms: list[float]
-    by_item: Counter[tuple[int, int]]
+    # Writes of one calendar-day within one second.
+    by_second: Counter[tuple[tuple[int, int], int]]
 
 
 class Chance:
@@ -88,7 +79,7 @@ def simulate(rate: float, zipf: float = ZIPF, seed: int = SEED) -> Outcome:
         heapq.heappush(events, (moment, next(order), moment, item, chance.random.randrange(SLOTS), 0))
     held_until: dict[tuple[int, int], float] = {}
     taken: dict[tuple[int, int], set[int]] = defaultdict(set)
-    by_item: Counter[tuple[int, int]] = Counter()
+    by_second: Counter[tuple[tuple[int, int], int]] = Counter()
     waits: list[float] = []
     booked = refused = gave_up = conflicts = 0
     while events:
@@ -108,10 +99,10 @@ def simulate(rate: float, zipf: float = ZIPF, seed: int = SEED) -> Outcome:
         else:
             held_until[item] = held_until[item[0], SETTINGS] = now + TRANSACTION
             taken[item].add(slot)
-            by_item[item] += 1
+            by_second[item, int(now)] += 1
             booked += 1
             waits.append((now - since + TRANSACTION) * 1000)
-    return Outcome(booked, refused, gave_up, conflicts, waits, by_item)
+    return Outcome(booked, refused, gave_up, conflicts, waits, by_second)
 
 
 def main() -> None:
@@ -124,7 +115,8 @@ def main() -> None:
             found = simulate(rate, zipf)
             attempts = found.booked + found.refused + found.gave_up
             waits = sorted(found.waits_ms)
-            hottest = max(found.by_item.values()) / SECONDS
+            # Little's law: so many requests are under way as come in while one lasts.
+            at_once = rate * (FUNCTION + statistics.mean(waits) / 1000)
             points.append((rate, found.conflicts / attempts * 100))
             if share >= 1:
                 rows.append(
@@ -137,14 +129,13 @@ def main() -> None:
                             "gave up": found.gave_up,
                             "p99 ms": f"{waits[int(len(waits) * 0.99)]:.0f}",
                             "median ms": f"{statistics.median(waits):.0f}",
-                            "hottest day, booked/s": f"{hottest:.2f}",
+                            "units of the hottest day in a second": max(found.by_second.values()) * DAY_UNITS,
+                            "functions at once": f"{at_once:.0f}",
                         }
                     )
                 )
         curves[zipf] = points
     print(table(rows))
-    print()
-    print(table(limits()))
     figure = Figure()
     axes = figure.axes[0]
     for zipf, points in curves.items():
@@ -153,32 +144,3 @@ def main() -> None:
     axes.axvline(PEAK, color="grey", linestyle=":", label="Monday's peak")
     axes.legend()
     figure.save("scale-conflicts")
-
-
-def limits() -> list[Row]:
-    """Demand at the peak beside each limit, the tightest first."""
-    # Two reminders a booking: a rule is two calls. Of a booking on two calendars: 14 write units, and 2 for indexes.
-    demand = {
-        "the stage's throttle (ThrottleRate)": PEAK,
-        "EventBridge: PutRule and the like": PEAK * 4,
-        "EventBridge: rules on a bus": A_DAY * 2 * AHEAD_DAYS,
-        "EventBridge Scheduler: CreateSchedule": PEAK * 2,
-        "Lambda: ReservedConcurrency": PEAK * FUNCTION,
-        "Lambda: concurrency of an account": PEAK * FUNCTION,
-        "DynamoDB: WriteCapacity as it comes": PEAK * 16,
-        "DynamoDB: write units of one table, on demand": PEAK * 16,
-        # A full day of 5 KB is 10 units a booking, and the hottest takes what its 48 slots allow.
-        "DynamoDB: write units of one partition": 10 * SLOTS / SECONDS + PEAK * 2 / 8,
-    }
-    ordered = sorted(demand, key=lambda name: demand[name] / QUOTAS[name], reverse=True)
-    return [
-        Row(
-            {
-                "limit": name,
-                "has": f"{QUOTAS[name]:,}",
-                "Monday's peak asks": f"{demand[name]:,.0f}",
-                "times": f"{demand[name] / QUOTAS[name]:.2f}",
-            }
-        )
-        for name in ordered
-    ]

@@ -7,13 +7,13 @@ written on it is written on condition that it still holds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from appointments import calendars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from appointments.calendars import CalendarSettings
     from appointments.model import CalendarDay, DayKey
 
 # Calendars and days to remember, some 1 MB of each at most. When that is reached everything is forgotten: it happens
@@ -24,12 +24,20 @@ MOST = 2000
 class RememberedSettings(NamedTuple):
     """A calendar's settings, their version (0: never configured), and whether a condition on them is cheap."""
 
-    settings: calendars.CalendarSettings
+    settings: CalendarSettings
     version: int
     cheap: bool = True
 
 
-UNCONFIGURED = RememberedSettings(calendars.CalendarSettings(), 0)
+# The two imports below are made when something is decided: whoever sends reminders has the table without.
+
+
+@cache
+def unconfigured() -> RememberedSettings:
+    """Those of a calendar that nobody configured."""
+    from appointments.calendars import CalendarSettings  # noqa: PLC0415
+
+    return RememberedSettings(CalendarSettings(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Memory:
 
     def recall_settings(self, calendar_id: str) -> RememberedSettings:
         """A calendar that nothing is known of is taken for one that nobody configured: most of them are people."""
-        return self.settings.get(calendar_id, UNCONFIGURED)
+        return self.settings.get(calendar_id) or unconfigured()
 
     def learn_settings(self, calendar_id: str, remembered: RememberedSettings) -> None:
         """Remember settings as they were just read."""
@@ -55,9 +63,11 @@ class Memory:
         One that can hold no more counts as touched throughout. Who does not know it yet may still add to quarter
         hours that nobody has touched, 96 appointments at most, for which its item has room.
         """
+        from appointments.calendars import MAX_DAY_ENTRIES  # noqa: PLC0415
+
         if len(self.touched) >= MOST:
             self.touched.clear()
-        crowded = len(day.entries) >= calendars.MAX_DAY_ENTRIES
+        crowded = len(day.entries) >= MAX_DAY_ENTRIES
         self.touched[day.key] = set(range(96) if crowded else day.counters)
 
     def touch(self, key: DayKey, quarters: Iterable[int]) -> None:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.errors import SchedulerError
-from appointments.memory import UNCONFIGURED, Memory, RememberedSettings
+from appointments.memory import Memory, RememberedSettings, unconfigured
 from appointments.model import (
     DAY,
     Appointment,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 # The sort key of a calendar's settings, among its days.
 SETTINGS = "settings"
-DEFAULT_SETTINGS = UNCONFIGURED.settings
 # A condition on an item costs as much as writing it, by its size: large settings are cheaper read.
 CHECKED_SETTINGS_CHARACTERS = 900
 USER_INDEX = "UserAppointmentsIndex"
@@ -186,7 +185,7 @@ class SchedulerTable:
         reading = Reading({key: CalendarDay(key) for key in keys}, {})
         pending = [(self.calendars_table, _day_key_item(key)) for key in reading.days]
         if settings:
-            reading.settings = {key.calendar_id: DEFAULT_SETTINGS for key in reading.days}
+            reading.settings = {key.calendar_id: unconfigured().settings for key in reading.days}
             pending += [(self.calendars_table, _settings_key(calendar_id)) for calendar_id in reading.settings]
         if appointment_id is not None:
             pending.insert(0, (self.appointments_table, {"appointmentId": {"S": appointment_id}}))
@@ -313,7 +312,7 @@ class SchedulerTable:
 
     def read_calendar_settings(self, calendar_ids: Iterable[str]) -> dict[str, CalendarSettings]:
         """The settings of several calendars, strongly consistent, in one call."""
-        settings = dict.fromkeys(calendar_ids, DEFAULT_SETTINGS)
+        settings = dict.fromkeys(calendar_ids, unconfigured().settings)
         keys = [_settings_key(calendar_id) for calendar_id in settings]
         while keys:
             request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
@@ -330,7 +329,7 @@ class SchedulerTable:
             TableName=self.calendars_table, Key=_settings_key(calendar_id), ConsistentRead=True
         )
         item = answer.get("Item")
-        return settings_from_item(item) if item else StoredSettings({}, DEFAULT_SETTINGS, 0, None)
+        return settings_from_item(item) if item else StoredSettings({}, unconfigured().settings, 0, None)
 
     def write_settings(
         self, calendar_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None
@@ -580,7 +579,7 @@ class SchedulerTable:
             if action["TableName"] == self.appointments_table:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
             if action["Key"]["day"]["S"] == SETTINGS:
-                outdated[action["Key"]["calendarId"]["S"]] = self._learn_settings(item) if item else UNCONFIGURED
+                outdated[action["Key"]["calendarId"]["S"]] = self._learn_settings(item) if item else unconfigured()
                 continue
             key = _day_key_from_item(action["Key"])
             changed[key] = day_from_item(item) if item else CalendarDay(key)

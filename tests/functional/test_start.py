@@ -69,4 +69,5 @@ def test_a_start_imports_nothing_heavy_that_it_can_do_without(module: str) -> No
     _, modules = start(module)
     heavy = {"boto3", "s3transfer", "pydantic", "aws_lambda_powertools.event_handler", "multiprocessing"}
     assert heavy.isdisjoint(modules)
+    assert ("appointments.calendars" in modules) == (module == "conflict_detector.app")
     assert "botocore" in modules  # else the line above says nothing

@@ -228,7 +228,7 @@ def test_a_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         key = DayKey(f"c-{n}", date(2030, 1, 15))
         known.touch(key, range(4))
         known.learn_day(CalendarDay(key, counters={1: 1}))
-        known.learn_settings(key.calendar_id, memory.UNCONFIGURED)
+        known.learn_settings(key.calendar_id, memory.unconfigured())
         assert known.is_touched(key, [1])
         assert not known.is_touched(key, [2, 3])  # the last reading counts
     assert len(known.touched) <= 3
