@@ -144,39 +144,55 @@ def stack(deployed_system: System, call: Any) -> Deployed:
     return Deployed(deployed_system, call)
 
 
+def book_all(stack: Deployed, minute: Minute) -> None:
+    """Book everything that is due in the minute on the stack that stays up."""
+    for name in ("reminded", "cancelled", "moved away", "repeated"):
+        minute.booked[name] = stack.book(minute.due)
+    minute.booked["moved here"] = stack.book(minute.due + timedelta(days=2))
+    with stack.denied("ConflictDetectorRole", "events:PutRule"):
+        minute.booked["refused"] = stack.book(minute.due)
+    minute.booked["moved away, before"] = minute.booked["moved away"]
+    stack.call("DELETE", f"/appointments/{minute.booked['cancelled']['appointmentId']}")
+    for name, start in (("moved away", minute.due + timedelta(days=1)), ("moved here", minute.due + HOUR)):
+        path = f"/appointments/{minute.booked[name]['appointmentId']}"
+        moved = stack.call("PATCH", path, {"startTime": start.isoformat()})
+        assert moved.status == 200, moved.body
+        minute.booked[name] = moved.body
+
+
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory, call_to: Any) -> Iterator[tuple[Deployed, Minute]]:
-    """A second stack, on an engine that keeps its state, and that is down from now on until a test starts it again."""
+def booked_in_time(
+    stack: Deployed, tmp_path_factory: pytest.TempPathFactory, call_to: Any
+) -> Iterator[tuple[Minute, Deployed, Minute]]:
+    """One minute for all tests, in whatever order they come, and a second stack, whose engine is down from now on."""
     home: Path = tmp_path_factory.mktemp("interrupted")
     with ExitStack() as ends:
         engine = ends.enter_context(Engine(state=home / "state"))
         system = ends.enter_context(serving(engine, lambda _: None, stack_name="appointments-interrupted"))
-        deployed = Deployed(system, call_to(system.api_url))
-        minute = Minute((datetime.now(UTC) + TO_BOOK + timedelta(minutes=1)).replace(second=0, microsecond=0))
-        minute.booked["ahead"] = deployed.book(minute.due)
-        minute.booked["begun"] = deployed.book(minute.due, offset="1m", ahead=timedelta(minutes=1))
+        other = Deployed(system, call_to(system.api_url))
+        for _ in range(4):  # on a busy machine the bookings may take longer than there is time: then a later minute
+            due = (datetime.now(UTC) + TO_BOOK + timedelta(minutes=1)).replace(second=0, microsecond=0)
+            here, there = Minute(due), Minute(due)
+            book_all(stack, here)
+            there.booked["ahead"] = other.book(due)
+            there.booked["begun"] = other.book(due, offset="1m", ahead=timedelta(minutes=1))
+            if datetime.now(UTC) < due - timedelta(seconds=10):
+                break
+        else:
+            pytest.fail("this machine is too slow to book in time")
         engine.stop()
-        yield deployed, minute
+        yield here, other, there
 
 
 @pytest.fixture(scope="module")
-def minute(stack: Deployed, interrupted: tuple[Deployed, Minute]) -> Minute:
-    """Everything that is due in the minute, booked in time."""
-    same = Minute(interrupted[1].due)
-    for name in ("reminded", "cancelled", "moved away", "repeated"):
-        same.booked[name] = stack.book(same.due)
-    same.booked["moved here"] = stack.book(same.due + timedelta(days=2))
-    with stack.denied("ConflictDetectorRole", "events:PutRule"):
-        same.booked["refused"] = stack.book(same.due)
-    same.booked["moved away, before"] = same.booked["moved away"]
-    stack.call("DELETE", f"/appointments/{same.booked['cancelled']['appointmentId']}")
-    for name, start in (("moved away", same.due + timedelta(days=1)), ("moved here", same.due + HOUR)):
-        path = f"/appointments/{same.booked[name]['appointmentId']}"
-        moved = stack.call("PATCH", path, {"startTime": start.isoformat()})
-        assert moved.status == 200, moved.body
-        same.booked[name] = moved.body
-    assert datetime.now(UTC) < same.due - timedelta(seconds=10), "this machine was too slow to book in time"
-    return same
+def minute(booked_in_time: tuple[Minute, Deployed, Minute]) -> Minute:
+    return booked_in_time[0]
+
+
+@pytest.fixture(scope="module")
+def interrupted(booked_in_time: tuple[Minute, Deployed, Minute]) -> tuple[Deployed, Minute]:
+    """The stack whose engine is down until a test starts it again, and what was due there."""
+    return booked_in_time[1:]
 
 
 def test_it_is_sent_once_at_its_minute_and_its_rule_goes(stack: Deployed, minute: Minute) -> None:
