@@ -123,15 +123,21 @@ def test_the_calls_are_those_that_are_crashed_at(world: World, backend: Backend)
     assert world.calls == SENDING + (CLEANING if backend is Backend.RULES else [])
 
 
-@each_crash
-def test_lambda_delivers_again_and_it_is_sent(
-    world: World, events_of: LogLines, backend: Backend, crash: Crash
-) -> None:
+def killed_while_sending(world: World, backend: Backend, crash: Crash) -> dict[str, Any]:
+    """An appointment whose reminder fell due, and whose sender died at that point."""
     body = booked(world, backend)
     world.now = DUE
     world.dying(crash.operation, after=crash.after, nth=crash.nth)
     with pytest.raises(KilledError):
         fire(world, body, backend)
+    return body
+
+
+@each_crash
+def test_lambda_delivers_again_and_it_is_sent(
+    world: World, events_of: LogLines, backend: Backend, crash: Crash
+) -> None:
+    body = killed_while_sending(world, backend, crash)
     for pause in REPEATS:
         world.now += pause
         fire(world, body, backend)
@@ -142,11 +148,7 @@ def test_lambda_delivers_again_and_it_is_sent(
 def test_nobody_delivers_again_and_the_sweep_sends_it(
     world: World, events_of: LogLines, backend: Backend, crash: Crash
 ) -> None:
-    body = booked(world, backend)
-    world.now = DUE
-    world.dying(crash.operation, after=crash.after, nth=crash.nth)
-    with pytest.raises(KilledError):
-        fire(world, body, backend)
+    body = killed_while_sending(world, backend, crash)
     world.now = DUE + GRACE
     for _ in range(2):  # of a rule that is left behind only the second one knows that it is dead
         world.sweep()
@@ -159,11 +161,7 @@ def test_a_sender_and_the_sweep_at_the_same_time_send_it_once(
     world: World, events_of: LogLines, backend: Backend, crash: Crash
 ) -> None:
     """The sender that took over has the reminder in hands when the sweep comes by."""
-    body = booked(world, backend)
-    world.now = DUE
-    world.dying(crash.operation, after=crash.after, nth=crash.nth)
-    with pytest.raises(KilledError):
-        fire(world, body, backend)
+    body = killed_while_sending(world, backend, crash)
     world.now = DUE + GRACE
     original = world.sns.publish
 
