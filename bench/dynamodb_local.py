@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from appointments.aws import read_items_as_they_are
+from appointments.aws import configuration, read_items_as_they_are
 from bench.places import DYNAMODB_LOCAL
 from local import LocalError
 from local.engine import HOST, REGION, free_port
@@ -64,13 +64,7 @@ def dynamodb_client(url: str) -> Any:
         endpoint_url=url,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - what every emulator takes
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": 3},
-            parameter_validation=False,
-            connect_timeout=5,
-            read_timeout=30,
-            max_pool_connections=64,
-        ),
+        config=configuration(connect_timeout=5, read_timeout=30, attempts=3).merge(Config(max_pool_connections=64)),
     )
     read_items_as_they_are(client)
     return client
