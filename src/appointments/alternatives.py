@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from appointments.calendars import intersect
@@ -34,15 +35,19 @@ def find_alternatives(
         return []
     found: list[Interval] = []
     for gap in reduce(intersect, (calendar.free(within, now) for calendar in calendars)):
+        latest = gap.end - length
+        if latest < gap.start:
+            continue
         # The nearest fit in this gap, then its neighbours away from what was wanted, as far as needed.
-        nearest = min(max(wanted.start, gap.start), gap.end - length)
-        for step in range(-MOST, MOST + 1):
+        nearest = min(max(wanted.start, gap.start), latest)
+        earlier, later = (nearest - gap.start) // length, (latest - nearest) // length
+        for step in range(-min(earlier, MOST), min(later, MOST) + 1):
             start = nearest + step * length
-            if gap.start <= start <= gap.end - length:
-                found.append(Interval(start, start + length))
-    return nearest_first(wanted, [i for i in found if all(calendar.fits(i, now) for calendar in calendars)])
+            found.append(Interval(start, start + length))
+    ordered = nearest_first(wanted, found)
+    return list(islice((i for i in ordered if all(calendar.fits(i, now) for calendar in calendars)), MOST))
 
 
 def nearest_first(wanted: Interval, found: Collection[Interval]) -> list[Interval]:
-    """The three that begin nearest to what was wanted, the earlier one first where two are equally near."""
-    return sorted(set(found), key=lambda interval: (abs(interval.start - wanted.start), interval.start))[:MOST]
+    """Each once: those that begin nearest to what was wanted first, the earlier one where two are equally near."""
+    return sorted(set(found), key=lambda interval: (abs(interval.start - wanted.start), interval.start))

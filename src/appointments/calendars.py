@@ -247,18 +247,24 @@ def assemble(
 
 
 def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
-    """The intervals in which at least `capacity` of the entries lie over one another."""
-    # At the same instant ends (-1) sort before starts (+1): half-open intervals only touch there.
-    events = sorted(event for busy in entries for event in ((busy.start, 1), (busy.end, -1)))
-    count = 0
-    full_since: datetime | None = None
-    for moment, change in events:
-        count += change
-        if change > 0 and count == capacity:
-            full_since = moment
-        elif change < 0 and count == capacity - 1 and full_since is not None:
-            yield Interval(full_since, moment)
-            full_since = None
+    """The intervals in which at least `capacity` of the entries lie over one another; two may touch, in order.
+
+    Where n entries have started, `capacity` of them are still there if and only if no more than n - `capacity` have
+    ended. So they are from the n-th start until the end that is the (n - `capacity` + 1)-th, whichever entry's it is.
+    """
+    busy = list(entries)
+    starts = sorted(interval.start for interval in busy)[capacity - 1 :]
+    ends = sorted(interval.end for interval in busy)
+    last: Interval | None = None
+    for start, end in zip(starts, ends, strict=False):
+        if last and start < last.end:
+            last = Interval(last.start, max(end, last.end))
+        elif start < end:
+            if last:
+                yield last
+            last = Interval(start, end)
+    if last:
+        yield last
 
 
 def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
@@ -275,13 +281,12 @@ def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
         yield last
 
 
-def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> list[Interval]:
-    """What the holes leave of intervals that do not overlap one another."""
+def subtract(intervals: Iterable[Interval], holes: list[Interval]) -> list[Interval]:
+    """What the holes leave of intervals. Neither overlap among themselves, and the holes are in order."""
     left: list[Interval] = []
-    solid = list(merged(holes))
     for interval in intervals:
         start = interval.start
-        for hole in _overlapping(solid, interval):
+        for hole in _overlapping(holes, interval):
             if hole.start > start:
                 left.append(Interval(start, hole.start))
             start = hole.end

@@ -63,6 +63,7 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 _ENTRY = "a#"
 _COUNTER = "q"
+_QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
 
 
 class DaysChangedError(SchedulerError):
@@ -803,10 +804,10 @@ def day_from_item(item: Item) -> CalendarDay:
     """Read a calendar day: its entries and its counters."""
     entries, counters = {}, {}
     for name, value in item.items():
-        if name.startswith(_ENTRY):
+        if name in _QUARTERS:
+            counters[_QUARTERS[name]] = int(value["N"])
+        elif name.startswith(_ENTRY):
             entries[name.removeprefix(_ENTRY)] = _interval_from_text(value["S"])
-        elif name.startswith(_COUNTER):
-            counters[int(name.removeprefix(_COUNTER))] = int(value["N"])
     return CalendarDay(_day_key_from_item(item), entries, counters)
 
 
@@ -905,6 +906,8 @@ def _interval_to_text(interval: Interval) -> str:
     return f"{interval.start.timestamp():.0f}-{interval.end.timestamp():.0f}"
 
 
+# Appointments begin and end at the same few times on all calendars, and a day is read again and again.
+@lru_cache(maxsize=4096)
 def _interval_from_text(text: str) -> Interval:
     start, end = text.split("-")
     return Interval(datetime.fromtimestamp(int(start), UTC), datetime.fromtimestamp(int(end), UTC))

@@ -331,7 +331,7 @@ def _alternatives(
     def find(first: date, last: date) -> list[Interval]:
         window = _midnight_to_midnight(first, last)
         found = (find_alternatives(wanted, _calendars(v, reading).values(), window, now) for v in variants)
-        return nearest_first(wanted, [interval for many in found for interval in many])
+        return nearest_first(wanted, [interval for many in found for interval in many])[:MOST]
 
     days = list(wanted.days())
     found = find(days[0], days[-1])

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from appointments.calendar_settings import FIELDS, WEEKDAYS, parse_settings
-from appointments.calendars import Calendar, CalendarSettings, intersect, merged, subtract
+from appointments.calendars import Calendar, CalendarSettings, full_intervals, intersect, merged, subtract
 from appointments.errors import InvalidRequestError
 from appointments.model import DAY, Interval
 from appointments.times import load_zone
@@ -489,5 +489,18 @@ def test_interval_arithmetic(a: list[Interval], b: list[Interval]) -> None:
     for n in range(45):
         moment = NOW + n * MINUTE
         assert covers(solid, moment) == covers(a, moment)
-        assert covers(subtract(solid, b), moment) == (covers(a, moment) and not covers(b, moment))
+        assert covers(subtract(solid, list(full_intervals(b))), moment) == (covers(a, moment) and not covers(b, moment))
         assert covers(intersect(solid, list(merged(b))), moment) == (covers(a, moment) and covers(b, moment))
+
+
+@given(st.lists(small, max_size=6), st.integers(1, 4))
+def test_full_is_where_as_many_lie_as_there_are_places(entries: list[Interval], capacity: int) -> None:
+    full = list(full_intervals(entries, capacity))
+    assert all(a.end <= b.start for a, b in pairwise(full))
+    for n in range(45):
+        moment = NOW + n * MINUTE
+        there = sum(interval.start <= moment < interval.end for interval in entries)
+        assert sum(interval.start <= moment < interval.end for interval in full) == (there >= capacity)
+        # Two intervals meet where one appointment follows another, and only there.
+        across = sum(interval.start < moment < interval.end for interval in entries)
+        assert any(interval.start < moment < interval.end for interval in full) == (across >= capacity)
