@@ -21,6 +21,8 @@ class InvalidTimeError(ValueError):
     """A text is no usable point in time. The message tells the caller what to send instead."""
 
 
+# A booking writes its three moments ten times.
+@lru_cache(maxsize=256)
 def to_utc_text(moment: datetime) -> str:
     """`2030-01-15T14:00:00Z`: sorts as text in the order of time, which the index relies on."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

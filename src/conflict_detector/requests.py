@@ -123,9 +123,7 @@ class ListRequest(NamedTuple):
 def parse_object(body: str | None) -> dict[str, Any]:
     """Read a body. Raises BadRequestError where it is no JSON, InvalidRequestError where it is no object."""
     try:
-        value = json.loads(
-            body or "", parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object_without_duplicates
-        )
+        value = _decoder.decode(body or "")
         # A lone surrogate such as "\ud800" is legal JSON, but no text: nothing downstream could encode it.
         if body and ("\\u" in body or not body.isascii()):
             json.dumps(value, ensure_ascii=False).encode()
@@ -156,6 +154,10 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise BadRequestError(f"The body names the field {_printable(twice)} twice.")
     return value
+
+
+# With hooks, `json.loads` would make one anew for each body.
+_decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object_without_duplicates)
 
 
 def parse_booking(
