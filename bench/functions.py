@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.places import PYTHON
-from local import deploy
+from local import LocalError, deploy
 from local.engine import REGION, Engine
 from local.places import ROOT
 
@@ -37,6 +38,8 @@ ENVIRONMENT = {
     "NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:{REGION}:000000000000:reminders",
 }
 
+_COUNT = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
+
 
 def built(function: str) -> Path:
     """The folder that `sam build` fills for a function of the template."""
@@ -46,6 +49,24 @@ def built(function: str) -> Path:
 
 def run(arguments: Sequence[str], path: Sequence[Path], more: Mapping[str, str] | None = None) -> str:
     """The output of a fresh process that finds modules in `path` and, of the bench's own environment, little else."""
+    return _run([], arguments, path, more).stdout
+
+
+def millions_of_instructions(
+    arguments: Sequence[str], path: Sequence[Path], more: Mapping[str, str] | None = None
+) -> float:
+    """How many instructions such a process executes: the same again and again, whatever else the machine does."""
+    # Sets and dictionaries of texts lie in memory by their hashes.
+    done = _run(_COUNT, arguments, path, {"PYTHONHASHSEED": "0", **(more or {})})
+    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
+    if not found:
+        raise LocalError(f"valgrind counted nothing: {done.stderr[-500:]}")
+    return int(found[1].replace(",", "")) / 1e6
+
+
+def _run(
+    under: Sequence[str], arguments: Sequence[str], path: Sequence[Path], more: Mapping[str, str] | None
+) -> subprocess.CompletedProcess[str]:
     environment = ENVIRONMENT | {
         "PYTHONPATH": os.pathsep.join(map(str, path)),
         # Lambda cannot keep what it compiles: a package's modules are compiled at every cold start.
@@ -53,7 +74,12 @@ def run(arguments: Sequence[str], path: Sequence[Path], more: Mapping[str, str] 
         "PYTHONTZPATH": str(path[0] / "tzdata" / "zoneinfo"),
         **(more or {}),
     }
-    done = subprocess.run(
-        [str(PYTHON), *arguments], check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=300
+    return subprocess.run(
+        [*under, str(PYTHON), *arguments],
+        check=True,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
-    return done.stdout

