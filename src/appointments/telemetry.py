@@ -6,8 +6,14 @@ One JSON line is one outcome. Lines carry ids and times, never `details`, contac
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
+
+from appointments.times import to_utc_text
+
+if TYPE_CHECKING:
+    from appointments.reminders import Backend, Outcome
 
 
 class EventType(StrEnum):
@@ -33,3 +39,31 @@ class EventType(StrEnum):
 # Service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL, which the template sets.
 # The `exception` text says it all; the same again as a structure would double the line.
 logger = Logger(utc=True, serialize_stacktrace=False)
+
+
+def log_arming(outcome: Outcome, backend: Backend, **more: str) -> None:
+    """One line on a timer that was to be made; `backend` is where it belongs while there is room."""
+    keys = timer_keys(outcome) | more
+    if outcome.error:
+        logger.error(
+            "Reminder not scheduled",
+            event_type=EventType.REMINDER_SCHEDULE_ERROR,
+            exc_info=outcome.error,
+            extra=keys,
+        )
+    elif outcome.backend is backend:
+        logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
+    else:
+        logger.info(
+            "Reminder scheduled outside the bus, which is full", event_type=EventType.REMINDER_OVERFLOW, extra=keys
+        )
+
+
+def timer_keys(outcome: Outcome) -> dict[str, str]:
+    """What a line about a timer tells beside the appointment."""
+    return {
+        "reminder": outcome.reminder.offset,
+        "rule_name": outcome.rule_name,
+        "backend": outcome.backend,
+        "due_at": to_utc_text(outcome.reminder.due_at),
+    }

@@ -28,7 +28,7 @@ from appointments.errors import (
 )
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable, SettingsChangedError
-from appointments.telemetry import EventType, logger
+from appointments.telemetry import EventType, log_arming, logger, timer_keys
 from appointments.times import to_utc_text
 from conflict_detector import docs
 from conflict_detector.availability import available
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from appointments.model import Appointment
-    from appointments.reminders import Outcome
     from conflict_detector.access import Access, Caller
     from conflict_detector.requests import Query
 
@@ -313,22 +312,7 @@ class Api:
         if appointment.next_reminder_at is None:
             return
         for outcome in self.timers.arm(appointment, now, correlation_id=correlation_id):
-            keys = _rule_keys(outcome)
-            if outcome.error is None and outcome.backend is self.timers.backend:
-                logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
-            elif outcome.error is None:
-                logger.info(
-                    "Reminder scheduled outside the bus, which is full",
-                    event_type=EventType.REMINDER_OVERFLOW,
-                    extra=keys,
-                )
-            else:
-                logger.error(
-                    "Reminder not scheduled",
-                    event_type=EventType.REMINDER_SCHEDULE_ERROR,
-                    exc_info=outcome.error,
-                    extra=keys,
-                )
+            log_arming(outcome, self.timers.backend)
 
     def _disarm(self, before: Appointment, after: Appointment) -> None:
         """Remove the timers of reminders that were to come and are not any more.
@@ -340,7 +324,7 @@ class Api:
         if not gone:
             return
         for outcome in self.timers.disarm(before, gone):
-            keys = _rule_keys(outcome)
+            keys = timer_keys(outcome)
             if outcome.error is None:
                 logger.info("Rule removed", event_type=EventType.RULE_CLEANED, extra=keys)
             else:
@@ -430,15 +414,6 @@ def _log_refusal(error: SchedulerError, request: Request) -> None:
             logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=1)
         case CalendarBusyError():
             logger.warning("Booking undecided in time", event_type=EventType.BOOKING_ERROR)
-
-
-def _rule_keys(outcome: Outcome) -> dict[str, str]:
-    return {
-        "reminder": outcome.reminder.offset,
-        "rule_name": outcome.rule_name,
-        "backend": outcome.backend,
-        "due_at": to_utc_text(outcome.reminder.due_at),
-    }
 
 
 # Lambda gives a whole processor to the start of a function and, at 256 MB, a seventh of one to its requests. So what

@@ -16,8 +16,8 @@ from appointments.errors import SchedulerError
 from appointments.model import Appointment, Reminder, ReminderState, Status
 from appointments.reminders import Backend, rule_name
 from appointments.table import REMINDER_SHARDS, ReminderClaimLostError
-from appointments.telemetry import EventType, logger
-from appointments.times import floor_to_minute, to_utc_text
+from appointments.telemetry import EventType, log_arming, logger
+from appointments.times import floor_to_minute
 from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
@@ -188,30 +188,10 @@ class Sweep:
         except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
             _fail(tally, due.rule_name)
         for outcome in self.timers.arm(due.appointment, now, reminders=[due.reminder], deadline=STOP):
-            keys = {
-                "appointment_id": due.appointment.appointment_id,
-                "reminder": outcome.reminder.offset,
-                "rule_name": outcome.rule_name,
-                "backend": outcome.backend,
-                "due_at": to_utc_text(outcome.reminder.due_at),
-            }
-            if outcome.error is None and outcome.backend is self.timers.backend:
-                logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
-            elif outcome.error is None:
-                logger.info(
-                    "Reminder scheduled outside the bus, which is full",
-                    event_type=EventType.REMINDER_OVERFLOW,
-                    extra=keys,
-                )
-            else:
+            if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
                 tally.failed.append(due.rule_name)
-                logger.error(
-                    "Reminder not scheduled",
-                    event_type=EventType.REMINDER_SCHEDULE_ERROR,
-                    exc_info=outcome.error,
-                    extra=keys,
-                )
+            log_arming(outcome, self.timers.backend, appointment_id=due.appointment.appointment_id)
 
     def _remove_dead(self, name: str, dead: datetime) -> None:
         """Remove a rule whose minute has passed, unless it was armed anew since it was listed."""
