@@ -6,6 +6,7 @@ the last column divides it by the appointments read. Units are counted from item
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 import uuid
@@ -49,6 +50,7 @@ def calendar_days(calendar: str, days: int, per_day: int) -> Iterator[dict[str, 
 
 def main() -> None:
     """Measure, print, and draw the curve."""
+    gc.freeze()  # as a function does when it has started
     with Engine() as engine:
         client = dynamodb_client(engine.url)
         create_tables(client)

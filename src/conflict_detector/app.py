@@ -27,6 +27,7 @@ from appointments.errors import (
     SchedulerError,
 )
 from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.start import ON_LAMBDA, finish
 from appointments.table import SchedulerTable, SettingsChangedError
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
 from appointments.times import to_utc_text
@@ -201,8 +202,8 @@ class Api:
             return appointment_response(booked)
         if booked is not wanted:
             _log_about(booked)
-        # Under a key it may have been booked long ago. Without one the id is new, and what is booked under it is of now,
-        # also where an answer of DynamoDB got lost and the booking was found already made.
+        # Under a key it may have been booked long ago. Without one the id is new, and what is booked under it is of
+        # now, also where an answer of DynamoDB got lost and the booking was found already made.
         if asked.idempotency_key is None or booked.created_at is now:
             logger.append_keys(appointment_id=booked.appointment_id)
             logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
@@ -418,7 +419,7 @@ def _log_refusal(error: SchedulerError, request: Request) -> None:
             logger.warning("Booking undecided in time", event_type=EventType.BOOKING_ERROR)
 
 
-# Lambda gives a whole processor to the start of a function and, at 256 MB, a seventh of one to its requests. So what
-# nearly every request needs is made now. Elsewhere importing this needs no AWS and no environment.
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+# What nearly every request needs is made at the start, which has seven times the processor.
+if ON_LAMBDA:
     _api().timers.get_ready()
+finish()

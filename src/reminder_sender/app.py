@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
+from appointments.start import ON_LAMBDA, finish
 from appointments.table import SchedulerTable
 from appointments.telemetry import EventType, logger
 from reminder_sender.sender import Firing, ReminderSender
@@ -45,7 +46,8 @@ def _sender() -> ReminderSender:
     )
 
 
-# As in the conflict detector: the start of a function is the time to make what every request needs. The client for
-# rules is not of that: reminders that EventBridge Scheduler fires leave none.
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+# Made at the start, as in the conflict detector. The client for rules is not of that: reminders that EventBridge
+# Scheduler fires leave none.
+if ON_LAMBDA:
     _sender()
+finish()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
 from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.start import finish
 from appointments.table import SchedulerTable
 from appointments.telemetry import EventType, logger
 from reminder_sender.sender import ReminderSender
@@ -58,3 +59,6 @@ def _sweep() -> Sweep:
         ),
         clock=clock,
     )
+
+
+finish()

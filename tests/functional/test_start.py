@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT
+from support import ROOT, resources
 
 SRC = Path(ROOT) / "src"
 # As the template tells the functions; which value does not matter here.
@@ -62,6 +62,31 @@ def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(
 ) -> None:
     on_lambda = ENVIRONMENT | {"AWS_LAMBDA_FUNCTION_NAME": "f", "REMINDER_BACKEND": backend}
     assert start(module, **on_lambda)[0] == clients
+
+
+@pytest.mark.parametrize(
+    "handler", [f["Properties"]["Handler"] for f in resources("AWS::Serverless::Function").values()]
+)
+def test_the_collector_rests_during_a_start_and_works_after_it(handler: str) -> None:
+    module = handler.rpartition(".")[0]
+    code = (
+        f"import gc, {module}\n"
+        "print(gc.isenabled(), gc.get_freeze_count(), sum(each['collections'] for each in gc.get_stats()))"
+    )
+
+    def collector(**environment: str) -> tuple[str, int, int]:
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, cwd=SRC, env=environment, timeout=60, capture_output=True
+        )
+        works, frozen, passes = done.stdout.decode().split()
+        return works, int(frozen), int(passes)
+
+    works, frozen, passes = collector(**ENVIRONMENT, AWS_LAMBDA_FUNCTION_NAME="f")
+    assert works == "True"
+    assert frozen > 20_000
+    elsewhere = collector()
+    assert elsewhere[:2] == ("True", 0)
+    assert passes < elsewhere[2] / 5
 
 
 @pytest.mark.parametrize("module", ["conflict_detector.app", "reminder_sender.app"])
