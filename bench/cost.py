@@ -24,6 +24,7 @@ import boto3
 
 from appointments.telemetry import logger
 from bench.units import read_units, size, write_units
+from local import LocalError
 from local.engine import Engine
 
 sys.path.append("tests")
@@ -243,6 +244,8 @@ def story(world: World, meter: Meter, log: io.StringIO) -> dict[str, Measured]:
         return request("GET", "/appointments", queryStringParameters=single, multiValueQueryStringParameters=query)
 
     found = {"book": measure(world, meter, log, book)}
+    if not found["book"].log_bytes:
+        raise LocalError("a booking logged nothing: the logger is silenced, and its bytes would be counted as none")
     found["conflict"] = measure(
         world, meter, log, lambda n: request("POST", "/appointments", body(n % 20) | {"userId": "x"})
     )
