@@ -679,31 +679,31 @@ class SchedulerTable:
         self, appointment: Appointment, settled: Reminder, condition: str, values: Mapping[str, Any]
     ) -> None:
         """Write a reminder's new state, and with it when the next one of the appointment is due."""
-        was = appointment.reminder(settled.offset)
-        assert was is not None  # noqa: S101 - both callers have it from this appointment
         while True:
-            seen, after = appointment.next_reminder_at, appointment.with_reminder(settled).next_reminder_at
+            was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_reminder_at
+            assert was is not None  # noqa: S101 - callers have it from this appointment, and the loop keeps it
             update = "SET #r.#o = :reminder"
-            more: dict[str, Any] = {":reminder": {"M": _reminder_to_item(settled)}, ":was": {"S": was.state}}
+            # When the next one is due follows from all reminders, so all must be as they were read.
+            unchanged = f"{condition} AND #r = :were"
+            more: dict[str, Any] = {
+                ":reminder": {"M": _reminder_to_item(settled)},
+                ":was": {"S": was.state},
+                ":were": _reminders_to_item(appointment),
+            }
             if after is None:
                 update += " REMOVE nextReminderAt"
             else:
                 update += ", nextReminderAt = :after"
                 more[":after"] = {"S": to_utc_text(after)}
-            unchanged = condition
-            if seen is not None:
-                unchanged += " AND nextReminderAt = :seen"
-                more[":seen"] = {"S": to_utc_text(seen)}
             try:
                 self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, {**values, **more})
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
                 if now and (now.state, now.claim) == (settled.state, settled.claim):
                     return  # it was written, and only the answer got lost
-                # Another reminder of the same appointment moved on: the next due time is worked out anew.
-                if exc.now is None or exc.now.next_reminder_at == seen:
+                if exc.now is None or now != was or exc.now.reminders == appointment.reminders:
                     raise
-                appointment = exc.now
+                appointment = exc.now  # only the others changed
             else:
                 return
 
@@ -757,7 +757,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "resourceIds": _texts(appointment.resource_ids),
         "details": {"S": json.dumps(appointment.details, ensure_ascii=False, separators=(",", ":"))},
         "offsets": _texts(appointment.offsets),
-        "reminders": {"M": {r.offset: {"M": _reminder_to_item(r)} for r in appointment.reminders}},
+        "reminders": _reminders_to_item(appointment),
         "status": {"S": appointment.status},
         "version": {"N": str(appointment.version)},
         "createdAt": {"S": to_utc_text(appointment.created_at)},
@@ -814,6 +814,10 @@ def day_from_item(item: Item) -> CalendarDay:
 def reminder_shard(appointment_id: str) -> int:
     """The partition of the due index that an appointment's reminders lie in."""
     return zlib.crc32(appointment_id.encode()) % REMINDER_SHARDS
+
+
+def _reminders_to_item(appointment: Appointment) -> dict[str, Any]:
+    return {"M": {reminder.offset: {"M": _reminder_to_item(reminder)} for reminder in appointment.reminders}}
 
 
 def _reminder_to_item(reminder: Reminder) -> dict[str, Any]:

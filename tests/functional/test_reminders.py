@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +19,7 @@ from world import KilledError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appointments.model import Appointment, Reminder
     from world import World
 
     LogLines = Callable[[], list[dict[str, Any]]]
@@ -305,16 +306,41 @@ def test_the_audit_trail_of_a_reminder(world: World, booked: dict[str, Any]) -> 
     }
 
 
-def test_two_reminders_of_one_appointment_settle_in_any_order(world: World, booked: dict[str, Any]) -> None:
+def held_by_a_sender(world: World, offset: str) -> tuple[Appointment, Reminder]:
+    """An appointment as its sender has it in hands, and that reminder after it was sent."""
+    appointment = appointment_from_item(world.items("AppointmentsTable")[0])
+    reminder = appointment.reminder(offset)
+    assert reminder
+    held = world.table.claim_reminder(
+        appointment.appointment_id, reminder, claim=offset, lease=LEASE, now=reminder.due_at
+    )
+    mine = held.reminder(offset)
+    assert mine
+    return held, replace(mine, state=ReminderState.SENT)
+
+
+@pytest.mark.usefixtures("booked")
+@pytest.mark.parametrize("order", [("24h", "1h"), ("1h", "24h")])
+def test_two_reminders_of_one_appointment_settle_in_any_order(world: World, order: tuple[str, str]) -> None:
     """Each writes the next due time; the second must not undo the first's."""
-    id_ = booked["appointmentId"]
-    reminders = appointment_from_item(world.items("AppointmentsTable")[0]).reminders
-    held = [world.table.claim_reminder(id_, r, claim=r.offset, lease=LEASE, now=world.now) for r in reminders]
-    for appointment, reminder in zip(held, reminders, strict=True):
-        mine = appointment.reminder(reminder.offset)
-        assert mine
-        world.table.settle_reminder(appointment, replace(mine, state=ReminderState.SENT))
+    held = {offset: held_by_a_sender(world, offset) for offset in ("24h", "1h")}
+    for offset in order:
+        world.table.settle_reminder(*held[offset])
     assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+
+
+def test_a_reminder_added_while_another_is_sent_is_not_lost(world: World, booked: dict[str, Any]) -> None:
+    """The new one is due later, so the next due time stays what the sender has read."""
+    world.fire(booked, "24h")
+    held = held_by_a_sender(world, "1h")
+    world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": ["24h", "1h", "15m"]})
+    world.table.settle_reminder(*held)
+    (item,) = world.items("AppointmentsTable")
+    assert item["nextReminderAt"]["S"] == "2030-01-15T08:45:00Z"
+    world.now = datetime(2030, 1, 15, 8, 50, tzinfo=UTC)
+    world.inbox()
+    world.sweep()
+    assert [message["MessageAttributes"]["reminderType"]["Value"] for message in world.inbox()] == ["15m"]
 
 
 def test_cleaning_up_is_repeated_when_it_failed(world: World, booked: dict[str, Any]) -> None:
