@@ -59,11 +59,6 @@ def event(reminders: list[str] | None, resources: int = 0) -> dict[str, Any]:
 class Nothing:
     """A client whose calls do nothing."""
 
-    class exceptions:  # noqa: N801 - as a client has it
-        """None of them is ever raised."""
-
-        TransactionCanceledException = TransactionInProgressException = LimitExceededException = KeyError
-
     def transact_write_items(self, **_: Any) -> dict[str, Any]:
         return {}
 

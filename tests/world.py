@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 
 import contract
@@ -69,7 +68,8 @@ class World:
         left, code = self._refused.get(model.name, (0, ""))
         if left:
             self._refused[model.name] = (left - 1, code)
-            raise ClientError({"Error": {"Code": code, "Message": "made to fail"}}, model.name)
+            refusal = self.dynamodb.exceptions.from_code(code)  # a ClientError, where DynamoDB has none of that name
+            raise refusal({"Error": {"Code": code, "Message": "made to fail"}}, model.name)
 
     def _refuse_on_a_full_bus(self, name: str) -> None:
         """As EventBridge does: a new rule needs room, a changed one does not."""

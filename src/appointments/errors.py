@@ -100,7 +100,7 @@ class MethodNotAllowedError(SchedulerError):
 
 
 class CalendarBusyError(SchedulerError):
-    """So many bookings fought over the same quarter hours that this one was not decided in time.
+    """So many were at the same quarter hours that this was not decided in time, or the tables take no more calls now.
 
     Nothing was written; the caller may try again at once.
     """

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from botocore.exceptions import ClientError
+
 from appointments.errors import SchedulerError
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
 from appointments.times import to_utc_text
@@ -301,8 +303,10 @@ class ReminderTimers:
         removed = [outcome for outcome in outcomes if outcome.found]
         return removed + self._side_by_side(other, appointment, missing, remove, give_up_at)
 
-    def _found_the_bus_full(self, outcome: Outcome) -> bool:
-        return isinstance(outcome.error, self.rules().client.exceptions.LimitExceededException)
+    @staticmethod
+    def _found_the_bus_full(outcome: Outcome) -> bool:
+        error = outcome.error
+        return isinstance(error, ClientError) and error.response["Error"]["Code"] == "LimitExceededException"
 
     def _side_by_side(
         self,

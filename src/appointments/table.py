@@ -12,13 +12,19 @@ whole interval in epoch seconds, `<start>-<end>`, and a counter `q<n>` per quart
 from __future__ import annotations
 
 import json
+import random
+import uuid
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from time import sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from appointments.errors import SchedulerError
+from botocore.exceptions import ClientError
+
+from appointments.errors import CalendarBusyError, SchedulerError
 from appointments.memory import Memory, RememberedSettings, unconfigured
 from appointments.model import (
     DAY,
@@ -34,9 +40,8 @@ from appointments.model import (
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from appointments.calendars import CalendarSettings
@@ -58,12 +63,41 @@ TRANSACTION_ACTIONS = 100
 # Keys of due appointments read at a time: some 12 KB of index.
 DUE_PAGE = 100
 
+# Seconds at most before a call is repeated that another transaction holds up, or that was answered in part.
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+# DynamoDB's words for calls that come faster than it takes them.
+THROTTLES = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+
 BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 _ENTRY = "a#"
 _COUNTER = "q"
 _QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
+# Not the generator of `random`: processes that start from one snapshot would share its state, and so their pauses.
+_jitter = random.SystemRandom()
+
+
+def pause(most: float) -> None:
+    """Wait for up to so many seconds, each process for another time."""
+    sleep(_jitter.uniform(0, most))
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+@contextmanager
+def busy_where_crowded() -> Iterator[None]:
+    """Raise CalendarBusyError where DynamoDB took a call neither at once nor when it was repeated."""
+    try:
+        yield
+    except TransactionContentionError as exc:
+        raise CalendarBusyError from exc
+    except ClientError as exc:
+        if _code(exc) in THROTTLES:
+            raise CalendarBusyError from exc
+        raise
 
 
 class DaysChangedError(SchedulerError):
@@ -181,7 +215,7 @@ class SchedulerTable:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
         A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
-        call, or more where there are over 100 keys or DynamoDB hands keys back.
+        call, or more where there are over 100 keys. Raises CalendarBusyError.
         """
         reading = Reading({key: CalendarDay(key) for key in keys}, {})
         pending = [(self.calendars_table, _day_key_item(key)) for key in reading.days]
@@ -190,24 +224,35 @@ class SchedulerTable:
             pending += [(self.calendars_table, _settings_key(calendar_id)) for calendar_id in reading.settings]
         if appointment_id is not None:
             pending.insert(0, (self.appointments_table, {"appointmentId": {"S": appointment_id}}))
-        while pending:
-            batch, pending = pending[:BATCH_GET_KEYS], pending[BATCH_GET_KEYS:]
+        for table, item in self._read_items(pending):
+            if table == self.appointments_table:
+                reading.appointment = appointment_from_item(item)
+            elif item["day"]["S"] == SETTINGS:
+                reading.settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
+            else:
+                day = day_from_item(item)
+                reading.days[day.key] = day
+                self.memory.learn_day(day)
+        return reading
+
+    def _read_items(self, keys: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, Item]]:
+        """What lies under the keys, each with its table; what DynamoDB hands back unread is asked for again."""
+        pauses = iter(PAUSES)
+        while keys:
             request: dict[str, Any] = {}
-            for table, key in batch:
+            for table, key in keys[:BATCH_GET_KEYS]:
                 request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
             answer = self.client.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self.calendars_table, ()):
-                if item["day"]["S"] == SETTINGS:
-                    reading.settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
-                else:
-                    day = day_from_item(item)
-                    reading.days[day.key] = day
-                    self.memory.learn_day(day)
-            for item in answer["Responses"].get(self.appointments_table, ()):
-                reading.appointment = appointment_from_item(item)
+            yield from ((table, item) for table, items in answer["Responses"].items() for item in items)
             handed_back = answer.get("UnprocessedKeys", {})
-            pending = [(table, dict(key)) for table in handed_back for key in handed_back[table]["Keys"]] + pending
-        return reading
+            unread = [(table, dict(key)) for table, left in handed_back.items() for key in left["Keys"]]
+            if unread:
+                # Some is handed back of a large answer, and all where the table takes no more reads for now.
+                seconds = next(pauses, None)
+                if seconds is None:
+                    raise CalendarBusyError
+                pause(seconds)
+            keys = [*unread, *keys[BATCH_GET_KEYS:]]
 
     def recall(self, appointment: Appointment) -> Reading | None:
         """What stands in for a read before a booking: its days taken for untouched, settings as they are remembered.
@@ -312,16 +357,12 @@ class SchedulerTable:
     # --- calendars -----------------------------------------------------------------------------------
 
     def read_calendar_settings(self, calendar_ids: Iterable[str]) -> dict[str, CalendarSettings]:
-        """The settings of several calendars, strongly consistent, in one call."""
+        """The settings of several calendars, strongly consistent, in one call. Raises CalendarBusyError."""
         settings = dict.fromkeys(calendar_ids, unconfigured().settings)
-        keys = [_settings_key(calendar_id) for calendar_id in settings]
-        while keys:
-            request = {self.calendars_table: {"Keys": keys[:BATCH_GET_KEYS], "ConsistentRead": True}}
-            answer = self.client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]  # a dict is one
-            for item in answer["Responses"].get(self.calendars_table, ()):
-                settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
-            handed_back = answer.get("UnprocessedKeys", {}).get(self.calendars_table)
-            keys = keys[BATCH_GET_KEYS:] + [dict(key) for key in (handed_back or {"Keys": []})["Keys"]]
+        for _, item in self._read_items(
+            [(self.calendars_table, _settings_key(calendar_id)) for calendar_id in settings]
+        ):
+            settings[item["calendarId"]["S"]] = self._learn_settings(item).settings
         return settings
 
     def read_settings(self, calendar_id: str) -> StoredSettings:
@@ -337,7 +378,7 @@ class SchedulerTable:
     ) -> StoredSettings:
         """Replace a calendar's settings, only over `version` where one is given, and return the new ones.
 
-        Raises SettingsChangedError.
+        Raises SettingsChangedError, TransactionContentionError.
         """
         values: dict[str, Any] = {
             ":settings": {"S": json.dumps(body, ensure_ascii=False, separators=(",", ":"))},
@@ -351,7 +392,7 @@ class SchedulerTable:
             condition["ConditionExpression"] = "#version = :was"
             values[":was"] = {"N": str(version)}
         try:
-            answer = self.client.update_item(
+            answer = self._update(
                 TableName=self.calendars_table,
                 Key=_settings_key(calendar_id),
                 UpdateExpression="SET settings = :settings, updatedAt = :now ADD #version :one",
@@ -361,7 +402,9 @@ class SchedulerTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **condition,
             )
-        except self.client.exceptions.ConditionalCheckFailedException as exc:
+        except ClientError as exc:
+            if _code(exc) != "ConditionalCheckFailedException":
+                raise
             item: Any = exc.response.get("Item")
             raise SettingsChangedError(settings_from_item(item).version if item else 0) from exc
         self._learn_settings(answer["Attributes"])
@@ -446,11 +489,16 @@ class SchedulerTable:
         self._commit(entries)
 
     def revise(self, before: Appointment, after: Appointment) -> None:
-        """Change what does not touch any calendar: details, zone, reminders. Raises AppointmentChangedError."""
+        """Change what does not touch any calendar: details, zone, reminders.
+
+        Raises AppointmentChangedError, TransactionContentionError.
+        """
         update = self._change(before, after)["Update"]
         try:
-            self.client.update_item(**update)
-        except self.client.exceptions.ConditionalCheckFailedException as exc:
+            self._update(**update)
+        except ClientError as exc:
+            if _code(exc) != "ConditionalCheckFailedException":
+                raise
             item: Any = exc.response.get("Item")
             if item == appointment_to_item(after, self.retention):
                 return  # it was written, and only the answer got lost; a transaction has a token against that
@@ -558,19 +606,37 @@ class SchedulerTable:
         }
 
     def _commit(self, entries: list[Entry]) -> None:
+        # A call that got no answer is repeated by the SDK, and may find itself at work still. By its token DynamoDB
+        # knows it again, and answers how it went.
+        token = str(uuid.uuid4())
+        request: Any = {"TransactItems": entries, "ClientRequestToken": token}
         try:
-            self.client.transact_write_items(TransactItems=entries)  # type: ignore[arg-type]  # a dict is an action
-        except self.client.exceptions.TransactionCanceledException as exc:
+            self._when_free(lambda: self.client.transact_write_items(**request), "TransactionInProgressException")
+        except ClientError as exc:
+            if _code(exc) != "TransactionCanceledException":
+                raise
             self._raise_for_cancellation(exc, entries)
-        except self.client.exceptions.TransactionInProgressException as exc:
-            raise TransactionContentionError from exc
+
+    def _update(self, **request: Any) -> Any:
+        """One UpdateItem. Raises TransactionContentionError where a transaction holds the item all the while."""
+        return self._when_free(lambda: self.client.update_item(**request), "TransactionConflictException")
+
+    def _when_free(self, call: Callable[[], Any], refusal: str) -> Any:
+        for seconds in PAUSES:
+            try:
+                return call()
+            except ClientError as exc:
+                if _code(exc) != refusal:
+                    raise
+                pause(seconds)
+        raise TransactionContentionError
 
     def _raise_for_cancellation(self, exc: ClientError, entries: Sequence[Entry]) -> NoReturn:
         """Turn the reasons of a cancelled transaction, one per action and in their order, into one error."""
         reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment]
         changed: dict[DayKey, CalendarDay] = {}
         outdated: dict[str, RememberedSettings] = {}
-        for entry, reason in zip(entries, reasons, strict=True):
+        for entry, reason in zip(entries, reasons, strict=False):
             if reason.get("Code") != "ConditionalCheckFailed":
                 continue
             item = reason.get("Item")
@@ -590,7 +656,7 @@ class SchedulerTable:
         if changed:
             raise DaysChangedError(changed) from exc
         codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
-        if codes and codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
+        if codes <= {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
             raise TransactionContentionError(", ".join(sorted(codes))) from exc
         raise exc
 
@@ -719,7 +785,7 @@ class SchedulerTable:
         names = {"#r": "reminders", "#o": offset, "#s": "state", "#status": "status"}
         used = {name: value for name, value in names.items() if name in f"{update} {condition}"}
         try:
-            answer = self.client.update_item(
+            answer = self._update(
                 TableName=self.appointments_table,
                 Key={"appointmentId": {"S": appointment_id}},
                 UpdateExpression=update,
@@ -729,7 +795,9 @@ class SchedulerTable:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self.client.exceptions.ConditionalCheckFailedException as exc:
+        except ClientError as exc:
+            if _code(exc) != "ConditionalCheckFailedException":
+                raise
             item: Any = exc.response.get("Item")
             raise _ReminderChangedError(appointment_from_item(item) if item else None) from exc
         return appointment_from_item(answer["Attributes"])

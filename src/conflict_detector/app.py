@@ -28,7 +28,7 @@ from appointments.errors import (
 )
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.start import ON_LAMBDA, finish
-from appointments.table import SchedulerTable, SettingsChangedError
+from appointments.table import SchedulerTable, SettingsChangedError, busy_where_crowded
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
 from appointments.times import to_utc_text
 from conflict_detector import docs
@@ -142,7 +142,8 @@ class Api:
         if self.cors_origin and request.method == "OPTIONS":
             return preflight_response()  # asked without credentials, so it must be answered without
         try:
-            response = self._route(request, self.access.caller(request.claims))()
+            with busy_where_crowded():
+                response = self._route(request, self.access.caller(request.claims))()
         except SchedulerError as exc:
             _log_refusal(exc, request)
             response = problem_response(exc, request.id, request.base)
@@ -202,9 +203,7 @@ class Api:
             return appointment_response(booked)
         if booked is not wanted:
             _log_about(booked)
-        # Under a key it may have been booked long ago. Without one the id is new, and what is booked under it is of
-        # now, also where an answer of DynamoDB got lost and the booking was found already made.
-        if asked.idempotency_key is None or booked.created_at is now:
+        if booked.created_at is now:  # and not long ago, under the same idempotency key
             logger.append_keys(appointment_id=booked.appointment_id)
             logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
             self._arm(booked, now, request.id)

@@ -9,7 +9,6 @@ interval, a booking goes straight to the transaction, which proves it.
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,6 +35,7 @@ from appointments.table import (
     Reading,
     SettingsOutdatedError,
     TransactionContentionError,
+    pause,
 )
 from appointments.times import to_utc_text
 
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
-# Not the generator of `random`: processes that start from one snapshot would share its state, and so their pauses.
-_jitter = random.SystemRandom()
 # How far before and after an interval that was refused to look for alternatives.
 LOOK_AROUND = timedelta(days=7)
 
@@ -93,7 +91,7 @@ def decide(  # noqa: PLR0917 - all that a decision rests on
             calendars = _calendars(wanted, reading)
         except TransactionContentionError:
             attempt += 1
-            time.sleep(_jitter.uniform(0, min(0.02 * 2**attempt, 0.5)))
+            pause(min(0.02 * 2**attempt, 0.5))
         if time.monotonic() > give_up_at:
             raise CalendarBusyError
 
@@ -315,7 +313,7 @@ def _while_it_changes(
         except AppointmentChangedError as exc:
             before = exc.now
         except TransactionContentionError:
-            time.sleep(_jitter.uniform(0, 0.1))
+            pause(0.1)
         if time.monotonic() > give_up_at:
             raise CalendarBusyError
     raise AppointmentNotFoundError

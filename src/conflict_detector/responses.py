@@ -230,7 +230,7 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
             detail = f"Use one of {headers['Allow']}."
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            detail = "Nothing was booked. Send the same request again in a moment."
+            detail = "Nothing was written. Send the same request again in a moment."
         case BadRequestError():
             detail = str(error)
         case _:

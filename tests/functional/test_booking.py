@@ -242,26 +242,6 @@ def test_the_booking_stands_when_eventbridge_refuses(world: World, operation: st
     assert appointment["nextReminderAt"]["S"] == "2030-01-14T09:00:00Z"  # the due index still knows
 
 
-def test_a_booking_found_already_made_is_logged_and_reminded_of(world: World, events_of: LogLines) -> None:
-    """The SDK repeats a call that is not answered, and DynamoDB may still be at work on the first one."""
-    in_progress = world.dynamodb.exceptions.TransactionInProgressException({"Error": {}}, "TransactWriteItems")  # type: ignore[typeddict-item]
-    answers = iter([in_progress])
-
-    def answer(**_: Any) -> None:
-        if problem := next(answers, None):
-            raise problem
-
-    world.dynamodb.meta.events.register("after-call.dynamodb.TransactWriteItems", answer)
-    try:
-        status, body = world.book("9:00", "10:00")
-    finally:
-        world.dynamodb.meta.events.unregister("after-call.dynamodb.TransactWriteItems", answer)
-    assert (status, world.calls.count("TransactWriteItems")) == (201, 2)
-    assert [item["appointmentId"]["S"] for item in world.items("AppointmentsTable")] == [body["appointmentId"]]
-    assert [line["event_type"] for line in events_of()] == ["BOOKING_SUCCESS"] + 2 * ["REMINDER_SCHEDULED"]
-    assert len(world.rules()) == 2
-
-
 # --- what is refused ---------------------------------------------------------------------------------
 
 
