@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appointments.errors import ForbiddenError
 
@@ -67,12 +67,14 @@ class Access:
     auth: Auth
     client_id: str = ""
 
-    def caller(self, claims: Mapping[str, str]) -> Caller:
+    def caller(self, claims: Mapping[str, Any]) -> Caller:
         """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else."""
         if self.auth is not Auth.COGNITO:
             return Caller()
         if not (claims.get("sub") and claims.get("token_use") == "id" and claims.get("aud") == self.client_id):
             raise ForbiddenError
-        # API Gateway makes one text of the list, "[a b]" or "a,b".
-        groups = re.split(r"[\s,]+", claims.get("cognito:groups", "").strip("[]"))
+        # A list in the token; API Gateway makes one text of it, "[a b]" or "a,b".
+        groups = claims.get("cognito:groups", "")
+        if isinstance(groups, str):
+            groups = re.split(r"[\s,]+", groups.strip("[]"))
         return Caller() if SCHEDULERS in groups else Caller(claims["sub"])

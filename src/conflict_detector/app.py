@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -26,6 +27,7 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
+from appointments.model import Status
 from appointments.reminders import ReminderTimers, Rules, Schedules
 from appointments.start import ON_LAMBDA, finish
 from appointments.table import SchedulerTable, SettingsChangedError, busy_where_crowded
@@ -266,7 +268,9 @@ class Api:
 
         def allowed(before: Appointment) -> None:
             caller.act_for(before.user_id)
-            request.check_version(before)
+            # What is cancelled is as the caller wants it, whatever version they saw (RFC 9110, 13.1.1).
+            if before.status is not Status.CANCELLED:
+                request.check_version(before)
 
         before, after = cancel(appointment_id, allowed, self.table, self.clock())
         if after is not before:
@@ -347,24 +351,25 @@ class Request:
     path: list[str]
     query: Query
     headers: Mapping[str, str]
-    claims: Mapping[str, str]
+    claims: Mapping[str, Any]
     base: str
     raw_body: str | None
     is_base64: bool
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Request:
-        """From the payload format 1.0 of a REST API."""
+        """From the payload format 1.0 of a REST API; events written by hand may come without a context."""
+        context = event.get("requestContext") or {}
         query = event.get("multiValueQueryStringParameters") or {
             name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
         }
         return cls(
-            id=event["requestContext"]["requestId"],
+            id=context.get("requestId") or str(uuid.uuid4()),
             method=event["httpMethod"],
             path=[unquote(segment) for segment in event["path"].removeprefix("/").split("/")],
             query=query,
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-            claims=(event["requestContext"].get("authorizer") or {}).get("claims") or {},
+            claims=(context.get("authorizer") or {}).get("claims") or {},
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),

@@ -138,14 +138,13 @@ def book(
     try:
         if not (any_of or dry_run or faults) and (booked := _book_unread(wanted, remind, table, now)):
             return booked
-        repeatable = wanted.fingerprint is not None and not dry_run
         variants = [_assigned_to(wanted, calendar_id) for calendar_id in any_of] or [wanted]
         keys = {key for variant in variants for key in variant.day_keys()}
         if len(variants) > 1:
             # What makes up "that day" is for each calendar's zone to say, and lies within three UTC days.
             day = wanted.interval.start.date()
             keys |= {DayKey(calendar_id, day + n * DAY) for calendar_id in any_of for n in (-1, 0, 1)}
-        reading = table.read(keys, appointment_id=wanted.appointment_id if repeatable else None)
+        reading = table.read(keys, appointment_id=wanted.appointment_id if wanted.fingerprint else None)
         existing = reading.appointment
         if existing is None:
             variants = [remind(variant, reading) for variant in variants]

@@ -14,6 +14,7 @@ from appointments.errors import (
     BadRequestError,
     CalendarBusyError,
     ConflictError,
+    Fault,
     ForbiddenError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
-    from appointments.errors import Fault
     from appointments.model import Appointment, Interval, Reminder
     from appointments.table import Page, StoredSettings
     from conflict_detector.availability import Slot
@@ -68,7 +68,6 @@ DETAILS: Mapping[type[SchedulerError], str] = {
     AppointmentNotFoundError: "There is no appointment with this id.",
     RouteNotFoundError: "The API has no such path.",
     AppointmentCancelledError: "What is cancelled does not change any more. Book a new appointment instead.",
-    IdempotencyKeyReusedError: "Send a new key with a new request, and the same body with the same key.",
 }
 # What a page from another origin may send, and may read of an answer beside its body.
 CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
@@ -84,11 +83,11 @@ def base_url(event: Mapping[str, Any]) -> str:
 
     Empty where the event does not name its host, as on the local engine.
     """
-    context = event["requestContext"]
+    context = event.get("requestContext") or {}
     if not context.get("domainName"):
         return ""
     # The stage, or the base path of a custom domain, stands in this path and not in the event's.
-    prefix = context["path"].removesuffix(event["path"])
+    prefix = context.get("path", event["path"]).removesuffix(event["path"])
     return f"https://{context['domainName']}{prefix}"
 
 
@@ -228,6 +227,9 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
         case MethodNotAllowedError():
             headers["Allow"] = ", ".join(error.allowed)
             detail = f"Use one of {headers['Allow']}."
+        case IdempotencyKeyReusedError():
+            detail = "Send a new key with a new request, and the same body with the same key."
+            more["errors"] = [_fault_body(Fault("Idempotency-Key", "was used before, with another body"))]
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             detail = "Nothing was written. Send the same request again in a moment."

@@ -291,6 +291,13 @@ def test_a_body_in_base64_is_read(world: World) -> None:
     assert world.api.handle(api_event("POST", "/appointments", "/w==", isBase64Encoded=True))["statusCode"] == 400
 
 
+def test_an_event_without_a_context_is_answered(world: World) -> None:
+    event = {name: value for name, value in sample_event("booking").items() if name != "requestContext"}
+    assert world.api.handle(event)["statusCode"] == 201
+    refusal = world.api.handle(event | {"body": "{}"})
+    assert json.loads(refusal["body"])["requestId"]
+
+
 def test_a_bug_answers_500_with_an_id_and_no_internals(world: World, events_of: LogLines) -> None:
     with world.failing("TransactWriteItems", code="ResourceNotFoundException"):
         status, body = world.book("9:00", "10:00")

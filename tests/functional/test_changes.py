@@ -326,6 +326,13 @@ def test_another_version_changes_nothing(world: World, booked: dict[str, Any], h
     assert world.request("GET", path(booked))[2] == booked
 
 
+def test_what_is_cancelled_is_cancelled_whatever_version_was_seen(world: World, booked: dict[str, Any]) -> None:
+    """Who hears nothing of the first try sends the same again."""
+    first = delete(world, booked, **{"If-Match": '"1"'})
+    assert (first[0], first[1]["status"]) == (200, "cancelled")
+    assert delete(world, booked, **{"If-Match": '"1"'}) == first
+
+
 def test_a_change_in_between_is_noticed(world: World, booked: dict[str, Any]) -> None:
     """Read as version 1, and somebody else writes before we do: with If-Match 412, without it the later one wins."""
     original = world.table.client.update_item
@@ -384,6 +391,7 @@ def test_the_same_key_with_another_body(world: World) -> None:
     book_with_key(world, "key-1")
     status, _, refusal = book_with_key(world, "key-1", details={"title": "Other"})
     assert (status, refusal["type"]) == (422, "/docs#idempotency-key-reused")
+    assert [error["field"] for error in refusal["errors"]] == ["Idempotency-Key"]
 
 
 def test_a_key_belongs_to_its_user(world: World) -> None:
@@ -450,6 +458,15 @@ def test_a_dry_run_decides_and_writes_nothing(world: World, events_of: LogLines)
     assert (world.items("AppointmentsTable"), world.items("CalendarsTable")) == before
     assert events_of() == []
     assert "TransactWriteItems" not in world.calls[-3:]
+
+
+def test_a_dry_run_answers_what_its_key_stands_for(world: World) -> None:
+    _, _, booked = book_with_key(world, "key-1")
+    dry = {"headers": {"Idempotency-Key": "key-1"}, "queryStringParameters": {"dryRun": "true"}}
+    status, _, body = world.request("POST", "/appointments", BOOKING, **dry)
+    assert (status, body) == (200, booked)
+    status, _, refusal = world.request("POST", "/appointments", BOOKING | {"endTime": at("10:30")}, **dry)
+    assert (status, refusal["type"]) == (422, "/docs#idempotency-key-reused")
 
 
 def test_what_is_no_dry_run_is_counted(world: World, events_of: LogLines) -> None:

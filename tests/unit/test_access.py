@@ -18,14 +18,17 @@ def test_a_token_of_ours_is_its_person() -> None:
 
 
 @pytest.mark.parametrize(
-    "groups", ["schedulers", "[schedulers]", "[staff schedulers]", "staff,schedulers", "a, schedulers"]
+    "groups",
+    ["schedulers", "[schedulers]", "[staff schedulers]", "staff,schedulers", "a, schedulers", ["staff", "schedulers"]],
 )
-def test_schedulers_act_for_everyone(groups: str) -> None:
+def test_schedulers_act_for_everyone(groups: str | list[str]) -> None:
     assert COGNITO.caller(CLAIMS | {"cognito:groups": groups}) == Caller(None)
 
 
-@pytest.mark.parametrize("groups", ["", "[]", "staff", "[schedulers-in-training]", "[xschedulers staff]", "Schedulers"])
-def test_other_groups_mean_nothing(groups: str) -> None:
+@pytest.mark.parametrize(
+    "groups", ["", "[]", "staff", "[schedulers-in-training]", "[xschedulers staff]", "Schedulers", ["staff"]]
+)
+def test_other_groups_mean_nothing(groups: str | list[str]) -> None:
     assert COGNITO.caller(CLAIMS | {"cognito:groups": groups}) == Caller(ANNA)
 
 
