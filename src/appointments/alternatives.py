@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from appointments.model import QUARTER_HOUR, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from appointments.calendars import Calendar
 
@@ -29,7 +29,8 @@ def find_alternatives(
     length = wanted.end - wanted.start
     # Nobody wants to start at 09:07:31: what begins from now on, or as soon as notice allows, begins on a quarter hour.
     soonest = max([now, *(calendar.bookable(now)[0] for calendar in calendars)])
-    soonest = window.start - (window.start - soonest) // QUARTER_HOUR * QUARTER_HOUR
+    midnight = datetime.combine(window.start.date(), time(), UTC)
+    soonest = midnight - (midnight - soonest) // QUARTER_HOUR * QUARTER_HOUR
     within = Interval(max(window.start, soonest), window.end)
     if within.start >= within.end:
         return []

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from appointments.calendars import CalendarSettings
     from appointments.model import CalendarDay, DayKey
 
-# Calendars and days to remember, some 1 MB of each at most. When that is reached everything is forgotten: it happens
-# seldom, costs a call per calendar, and is the whole of the book-keeping.
-MOST = 2000
+# Calendars and days to remember: 14 KB of settings and 8 KB of a day at most. When that is reached everything is
+# forgotten: it happens seldom, costs a call per calendar, and is the whole of the book-keeping.
+MOST = 1000
 
 
 class RememberedSettings(NamedTuple):
-    """A calendar's settings, their version (0: never configured), and whether a condition on them is cheap."""
+    """A calendar's settings, their version (0: never configured), and whether a condition on them is cheap.
+
+    Where it is not, the settings are read each time, and what is remembered in their place is the default.
+    """
 
     settings: CalendarSettings
     version: int
@@ -55,7 +58,8 @@ class Memory:
         """Remember settings as they were just read."""
         if len(self.settings) >= MOST:
             self.settings.clear()
-        self.settings[calendar_id] = remembered
+        kept = remembered if remembered.cheap else remembered._replace(settings=unconfigured().settings)
+        self.settings[calendar_id] = kept
 
     def learn_day(self, day: CalendarDay) -> None:
         """Remember a day as it was just read.

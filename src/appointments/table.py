@@ -60,6 +60,8 @@ REMINDER_SHARDS = 8
 # DynamoDB's limits: keys in one BatchGetItem, actions in one TransactWriteItems.
 BATCH_GET_KEYS = 100
 TRANSACTION_ACTIONS = 100
+# Queries for one page of a list: those of another status are read and left out, 200 at a time.
+LIST_QUERIES = 25
 # Keys of due appointments read at a time: some 12 KB of index.
 DUE_PAGE = 100
 
@@ -261,10 +263,12 @@ class SchedulerTable:
         they would cost more than a read.
         """
         remembered = {calendar_id: self.memory.recall_settings(calendar_id) for calendar_id in appointment.calendar_ids}
+        if not all(one.cheap for one in remembered.values()):
+            return None
         reading = Reading({}, {calendar_id: one.settings for calendar_id, one in remembered.items()})
         reading.unread = {calendar_id: one.version for calendar_id, one in remembered.items()}
         keys = self.padded_day_keys(appointment, reading.settings)
-        if not all(one.cheap for one in remembered.values()) or 1 + len(keys) + len(remembered) > TRANSACTION_ACTIONS:
+        if 1 + len(keys) + len(remembered) > TRANSACTION_ACTIONS:
             return None
         for key in keys:
             deciding = _padded(appointment.interval, reading.settings[key.calendar_id].buffer)
@@ -292,7 +296,8 @@ class SchedulerTable:
     ) -> Page:
         """A person's appointments by start, those with `starts_from <= start < starts_before`.
 
-        Read from the index, which follows the table within moments and not at once.
+        Read from the index, which follows the table within moments and not at once. Where few are of the `status`,
+        a page may end before it is full.
         """
         # A sort key takes one condition, and BETWEEN includes both ends: in whole seconds, "before" is "up to
         # the second before".
@@ -324,16 +329,19 @@ class SchedulerTable:
                 "appointmentId": {"S": after.appointment_id},
             }
         found: list[Appointment] = []
-        while len(found) <= limit:
+        for _ in range(LIST_QUERIES):
             answer = self.client.query(**query)
             found += [appointment_from_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
+            read_up_to = answer.get("LastEvaluatedKey")
+            if read_up_to is None or len(found) > limit:
                 break
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        page = found[:limit]
-        if len(found) <= limit:
-            return Page(page, None)
-        return Page(page, Position(page[-1].interval.start, page[-1].appointment_id))
+            query["ExclusiveStartKey"] = read_up_to
+        page, next_position = found[:limit], None
+        if len(found) > limit:
+            next_position = Position(page[-1].interval.start, page[-1].appointment_id)
+        elif read_up_to is not None:
+            next_position = Position(from_utc_text(read_up_to["startTime"]["S"]), read_up_to["appointmentId"]["S"])
+        return Page(page, next_position)
 
     def given_in_local_time(self, time_zone: str, now: datetime) -> Iterator[Appointment]:
         """Every appointment to come that was given in the local time of a zone.

@@ -21,11 +21,15 @@ class InvalidTimeError(ValueError):
     """A text is no usable point in time. The message tells the caller what to send instead."""
 
 
-# A booking writes its three moments ten times.
-@lru_cache(maxsize=256)
 def to_utc_text(moment: datetime) -> str:
     """`2030-01-15T14:00:00Z`: sorts as text in the order of time, which the index relies on."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+    return _utc_text(moment.astimezone(UTC))
+
+
+# A booking writes its three moments ten times. In UTC, where what is equal is the same: elsewhere an hour is repeated.
+@lru_cache(maxsize=256)
+def _utc_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def to_wall_text(moment: datetime, zone: ZoneInfo) -> str:

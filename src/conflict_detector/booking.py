@@ -325,8 +325,12 @@ def _alternatives(
     wanted = variants[0].interval
     calendar_ids = {calendar_id for variant in variants for calendar_id in variant.calendar_ids}
 
+    # What a buffer reaches to beyond the days that are read is not known, so nothing is offered as near to their ends.
+    gap = max(reading.settings[calendar_id].buffer for calendar_id in calendar_ids)
+
     def find(first: date, last: date) -> list[Interval]:
-        window = _midnight_to_midnight(first, last)
+        start, end = _midnight_to_midnight(first, last)
+        window = Interval(start + gap, end - gap)
         found = (find_alternatives(wanted, _calendars(v, reading).values(), window, now) for v in variants)
         return nearest_first(wanted, [interval for many in found for interval in many])[:MOST]
 

@@ -518,6 +518,22 @@ def test_a_full_day_is_searched_beyond_with_one_further_read(world: World) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("buffer", [10, 60, 1440])
+def test_alternatives_can_be_booked_where_a_buffer_reaches_into_days_that_were_not_read(
+    world: World, buffer: int
+) -> None:
+    world.request("PUT", "/calendars/C", {"bufferMinutes": {"before": 0, "after": buffer}})
+    for day, times in ((-1, ("23:00", "23:59")), (0, ("21:00", "22:00")), (1, ("00:00", "01:00"))):
+        start, end = (f"2030-01-{15 + day}T{clock}:00Z" for clock in times)
+        status, _ = world.book(start, end)
+        assert status in (201, 409)
+    _, refusal = world.book("21:00", "22:00")
+    assert refusal["alternatives"]
+    for free in refusal["alternatives"]:
+        query = {"queryStringParameters": {"dryRun": "true"}}
+        assert world.request("POST", "/appointments", {"userId": "C"} | free, **query)[0] == 200
+
+
 def test_no_alternative_lies_in_the_past(world: World) -> None:
     world.now = datetime.fromisoformat(at("09:10"))
     world.book("9:30", "10:00")

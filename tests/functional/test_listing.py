@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments import table
+
 if TYPE_CHECKING:
     from world import World
 
@@ -70,6 +72,31 @@ def test_by_status_the_pages_are_full_all_the_same(world: World, week: list[str]
     _, rest = listed(world, userId="anna", status="scheduled", limit="2", cursor=body["nextCursor"])
     assert (ids(rest), "nextCursor" in rest) == (week[5:6], False)
     assert ids(listed(world, userId="anna", status="cancelled")[1]) == week[::2]
+
+
+def test_a_page_ends_before_it_is_full_where_few_are_of_its_status(
+    world: World, week: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one answer would read all that somebody ever cancelled."""
+    monkeypatch.setattr(table, "LIST_QUERIES", 2)
+    (item, *_) = (item for item in world.items("AppointmentsTable") if item["userId"]["S"] == "anna")
+    past = {"startTime": {"S": "2029-01-01T09:00:00Z"}, "status": {"S": "cancelled"}}
+    for n in range(450):
+        world.dynamodb.put_item(
+            TableName="AppointmentsTable",
+            Item=item | past | {"appointmentId": {"S": f"00000000-0000-4000-8000-{n:012}"}},
+        )
+    found: list[str] = []
+    pages, cursor = 0, dict[str, str]()
+    while True:
+        world.calls.clear()
+        _, body = listed(world, userId="anna", status="scheduled", **cursor)
+        assert len(world.calls) <= 2
+        found, pages = found + ids(body), pages + 1
+        if "nextCursor" not in body:
+            break
+        cursor = {"cursor": body["nextCursor"]}
+    assert (found, pages) == (week, 2)
 
 
 def test_a_page_goes_on_though_its_last_appointment_is_gone(world: World, week: list[str]) -> None:

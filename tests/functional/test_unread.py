@@ -95,6 +95,8 @@ def test_large_settings_are_read_rather_than_held_to_their_version(world: World)
     world.calls.clear()
     assert world.book("9:00", "10:00", reminders=[])[0] == 201
     assert world.calls == ["BatchGetItem", "TransactWriteItems"]
+    # They are not kept either, or a few hundred of such calendars would fill a function.
+    assert world.table.memory.settings["C"] == memory.unconfigured()._replace(version=1, cheap=False)
 
 
 def test_what_fits_no_transaction_together_with_its_settings_is_read(world: World) -> None:

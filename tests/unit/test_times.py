@@ -41,6 +41,13 @@ def test_a_time_means_one_instant(text: str, zone: str | None, utc: str) -> None
     assert moment.tzinfo is UTC
 
 
+def test_an_hour_that_is_repeated_is_written_as_two() -> None:
+    first = datetime(2030, 11, 3, 1, 30, tzinfo=NEW_YORK)
+    second = first.replace(fold=1)
+    assert first == second  # as Python sees it, within one zone
+    assert [to_utc_text(moment) for moment in (first, second)] == ["2030-11-03T05:30:00Z", "2030-11-03T06:30:00Z"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "soon", "2030-02-29T00:00:00Z", "2030-13-01T00:00:00Z", "2030-01-01", "20300101T000000Z", "2030-W01-1T00:00Z"]
