@@ -85,6 +85,7 @@ BAD_DAY: dict[Fault, float] = {
     Fault.DUPLICATED: 0.02,
     Fault.DIED_BEFORE: 0.005,
     Fault.DIED_AFTER: 0.005,
+    Fault.HELD: 0.02,
 }
 # What fails together when a service has a bad time.
 SERVICES = (

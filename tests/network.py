@@ -44,6 +44,7 @@ class Fault(StrEnum):
     DUPLICATED = "delivered twice"
     DIED_BEFORE = "caller died before it"
     DIED_AFTER = "caller died after it"
+    HELD = "held by a transaction"
     OUTAGE = "refused in an outage"
 
 
@@ -119,6 +120,8 @@ class Network:
         match fault:
             case Fault.THROTTLED | Fault.OUTAGE:
                 return refusal(request, 400, "ThrottlingException")
+            case Fault.HELD:
+                return refusal(request, 400, "TransactionConflictException")
             case Fault.FAILED:
                 return refusal(request, 500, "InternalFailure")
             case Fault.DELAYED:
@@ -155,8 +158,11 @@ class Network:
         for fault, rate in self.rates.items():
             drawn -= rate
             if drawn < 0:
-                # Nothing that we use delivers a publish twice, and nobody could notice if it did.
-                return (None if (fault, operation) == (Fault.DUPLICATED, "Publish") else fault), chance
+                # Nothing that we use delivers a publish twice, and nobody could notice if it did. A transaction says of
+                # itself what holds it up; of the calls that are none, those that write are refused.
+                none = (fault, operation) == (Fault.DUPLICATED, "Publish")
+                none |= fault is Fault.HELD and operation != "UpdateItem"
+                return (None if none else fault), chance
         return None, chance
 
     def _deliver(self, deliver: Callable[[Any], Any], request: Any, operation: str) -> Any:
