@@ -1,4 +1,4 @@
-"""The functional tests' world: both functions over one moto account."""
+"""The functional tests' world: all functions over one moto account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class KilledError(BaseException):
 
 
 class World:
-    """Both functions over one account, a clock that the test owns, and a record of every AWS call."""
+    """All functions over one account, a clock that the test owns, and a record of every AWS call."""
 
     def __init__(self, clients: dict[str, Any]) -> None:
         self.now = NOW

@@ -1,1 +1,1 @@
-"""What the two functions share: the model, the tables, the reminder rules and the logger."""
+"""What the functions share: the model, the tables, the reminder rules and the logger."""

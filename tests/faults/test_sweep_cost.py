@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Both functions over an engine of their own."""
+    """All functions over an engine of their own."""
     with Engine() as engine:
         retries = {"mode": "standard", "total_max_attempts": 3}
         names = ("dynamodb", "events", "scheduler", "sns", "sqs")
