@@ -1,6 +1,6 @@
 """The logger, and the names of the events that the metric filters in `template.yaml` count.
 
-One JSON line is one outcome. Lines carry ids and times, never `details`, contacts or tokens.
+One JSON line is one outcome. Lines carry ids, as callers gave them, and times, never `details` or tokens.
 """
 
 from __future__ import annotations
