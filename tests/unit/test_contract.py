@@ -125,6 +125,16 @@ def test_api_gateway_answers_with_problems_of_the_page_as_well() -> None:
     assert BY_API_GATEWAY <= answered <= PROBLEMS
 
 
+def test_a_function_that_fails_is_a_bug_and_no_silence() -> None:
+    """AWS answers crashed, throttled and forbidden invocations as INTEGRATION_FAILURE, which is no time-out."""
+    answers = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    assert {kind for kind, answer in answers.items() if answer["statusCode"] >= 500} == {
+        "DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT",
+    }  # fmt: skip
+    assert answers["INTEGRATION_FAILURE"] == answers["DEFAULT_5XX"]
+    assert f"docs#{responses.INTERNAL_ERROR.slug}" in json.dumps(answers["INTEGRATION_FAILURE"])
+
+
 def test_every_call_documents_the_problems_that_it_can_meet() -> None:
     for path, method, operation in operations():
         statuses = set(operation["responses"])
