@@ -150,7 +150,8 @@ class Api:
             _log_refusal(exc, request)
             response = problem_response(exc, request.id, request.base)
         except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
-            logger.exception("Request failed", event_type=EventType.BOOKING_ERROR)
+            # Of reads too: a bug is never normal, and takes a new version back (DeploymentPreference in the template).
+            logger.exception("Request failed", event_type=EventType.BOOKING_ERROR, method=request.method)
             response = internal_error_response(request.id, request.base)
         return response | {"body": ""} if request.method == "HEAD" else response
 
@@ -404,10 +405,16 @@ def _log_about(appointment: Appointment) -> None:
 
 
 def _log_refusal(error: SchedulerError, request: Request) -> None:
-    """One line per booking or change that was refused; what only reads, or only tries, is not counted."""
+    """One line per booking or change that was refused; what only reads, or only tries, is not counted.
+
+    One that was not decided in time is counted whatever it was to do: it failed, like one that met a bug.
+    """
     if isinstance(error, ForbiddenError):
         # Of no event_type: what strangers try says nothing about how bookings go.
         logger.warning("Access refused", method=request.method, caller=request.claims.get("sub"))
+        return
+    if isinstance(error, CalendarBusyError):
+        logger.warning("Request undecided in time", event_type=EventType.BOOKING_ERROR, method=request.method)
         return
     if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
@@ -419,8 +426,6 @@ def _log_refusal(error: SchedulerError, request: Request) -> None:
             logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=len(error.faults))
         case BadRequestError() | PayloadTooLargeError() | IdempotencyKeyReusedError():
             logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=1)
-        case CalendarBusyError():
-            logger.warning("Booking undecided in time", event_type=EventType.BOOKING_ERROR)
 
 
 # What nearly every request needs is made at the start, which has seven times the processor.

@@ -172,6 +172,31 @@ def test_the_loser_of_a_race_decides_again_on_the_newer_day_without_another_read
 def test_contention_without_end_is_503_and_writes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, events_of: LogLines
 ) -> None:
+    contend_without_end(world, monkeypatch)
+    status, headers, _ = world.request("POST", "/appointments", json.loads(sample_event("booking")["body"]))
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert world.items("AppointmentsTable") == world.items("CalendarsTable") == []
+    assert [line["event_type"] for line in events_of()] == ["BOOKING_ERROR"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_change_or_cancel_that_contends_without_end_is_503_and_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, events_of: LogLines, method: str
+) -> None:
+    _, booked = world.book("9:00", "10:00")
+    events_of()
+    contend_without_end(world, monkeypatch)
+    path = f"/appointments/{booked['appointmentId']}"
+    move = {"startTime": "2030-01-15T12:00:00Z", "endTime": "2030-01-15T13:00:00Z"}
+    status, headers, _ = world.request(method, path, move if method == "PATCH" else None)
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert world.request("GET", path)[2] == booked
+    (line,) = events_of()
+    assert (line["level"], line["event_type"], line["method"]) == ("WARNING", "BOOKING_ERROR", method)
+
+
+def contend_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on every transaction meets another one, and each look at the clock finds a second gone."""
     ticks = iter(range(100))
     monkeypatch.setattr("conflict_detector.booking.time.monotonic", lambda: next(ticks))
     monkeypatch.setattr("conflict_detector.booking.time.sleep", lambda _: None)
@@ -180,10 +205,6 @@ def test_contention_without_end_is_503_and_writes_nothing(
         "transact_write_items",
         lambda **request: raise_transaction_conflict(world.table.client, len(request["TransactItems"])),
     )
-    status, headers, _ = world.request("POST", "/appointments", json.loads(sample_event("booking")["body"]))
-    assert (status, headers["Retry-After"]) == (503, "1")
-    assert world.items("AppointmentsTable") == world.items("CalendarsTable") == []
-    assert [line["event_type"] for line in events_of()] == ["BOOKING_ERROR"]
 
 
 def raise_transaction_conflict(client: Any, actions: int) -> None:
@@ -306,6 +327,13 @@ def test_a_bug_answers_500_with_an_id_and_no_internals(world: World, events_of: 
     assert line["event_type"] == "BOOKING_ERROR"
     assert line["correlation_id"] == body["requestId"]
     assert "made to fail" not in json.dumps(body)
+
+
+def test_a_bug_in_a_read_is_counted_as_well_and_told_apart(world: World, events_of: LogLines) -> None:
+    with world.failing("GetItem", code="ResourceNotFoundException"):
+        assert world.request("GET", "/calendars/room")[0] == 500
+    (line,) = events_of()
+    assert (line["event_type"], line["method"]) == ("BOOKING_ERROR", "GET")
 
 
 def test_logs_hold_ids_and_no_details(world: World, events_of: LogLines) -> None:
