@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.table import AppointmentChangedError, appointment_from_item
-from support import api_event, inconsistencies
+from log_filters import values
+from support import api_event, inconsistencies, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,23 @@ def test_the_old_slot_is_free_and_the_new_one_taken(world: World, booked: dict[s
     assert patch(world, booked, {"startTime": "2030-01-17T23:30:00Z"})[0] == 200
     assert world.book("11:30", "12:30", user="dr-lee")[0] == 201
     assert world.book("2030-01-18T00:15:00Z", "2030-01-18T00:45:00Z", user="dr-lee")[0] == 409
+
+
+def test_moves_are_counted_whether_they_are_done_or_refused(
+    world: World, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    """The success rate rests on it, which takes refused moves for conflicts."""
+    world.book("14:00", "15:00", user="dr-lee")
+    events_of()
+    for hour in (8, 9, 10, 15):
+        assert patch(world, booked, {"startTime": at(f"{hour:02}:00"), "endTime": at(f"{hour + 1:02}:00")})[0] == 200
+    assert patch(world, booked, {"startTime": at("14:00"), "endTime": at("15:00")})[0] == 409
+    messages = [json.dumps(line) for line in events_of()]
+    filters = resources("AWS::Logs::MetricFilter")
+    counted = {
+        name: len(values(filters[f"{name}Metric"], messages)) for name in ("AppointmentRescheduled", "BookingConflict")
+    }
+    assert counted == {"AppointmentRescheduled": 4, "BookingConflict": 1}
 
 
 def test_a_move_onto_a_busy_slot_leaves_everything_as_it_was(world: World, booked: dict[str, Any]) -> None:

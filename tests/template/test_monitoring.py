@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import ROOT, STAGES, resources, stage_parameters, template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
@@ -39,6 +42,16 @@ def headings(text: str) -> set[str]:
     """The anchors of a Markdown file."""
     found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def dashboard_as_written() -> str:
+    (resource,) = resources("AWS::CloudWatch::Dashboard").values()
+    return resource["Properties"]["DashboardBody"]["Fn::Sub"]
+
+
+def dashboard() -> Any:
+    """Its body as JSON: numbers that are parameters are 0, and other references stay."""
+    return json.loads(re.sub(r"\$\{\w+\}(?=[,}\]])", "0", dashboard_as_written()))
 
 
 def text_of(value: Any) -> str:
@@ -94,20 +107,39 @@ def test_metric_math_returns_one_series_over_what_it_reads(name: str) -> None:
     assert len(parts) <= 10
 
 
-def test_the_success_rate_is_quiet_at_low_traffic() -> None:
-    """The expression itself, on made-up five minutes. CloudWatch's IF is Python's, turned around."""
-    written = text_of(ALARMS["BookingSuccessRateAlarm"]["Properties"]["Metrics"][0]["Expression"])
-    match = re.fullmatch(r"IF\((.+), (.+), (\d+)\)", written)
+def success_rate(**counts: int) -> float:
+    """The alarm's expression, on made-up five minutes by metric. CloudWatch's IF is Python's, turned around."""
+    expression, *read = ALARMS["BookingSuccessRateAlarm"]["Properties"]["Metrics"]
+    match = re.fullmatch(r"IF\((.+), (.+), (\d+)\)", text_of(expression["Expression"]))
     assert match
     condition, rate, otherwise = match.groups()
+    values = {part["Id"]: counts.get(part["MetricStat"]["Metric"]["MetricName"], 0) for part in read}
+    return eval(f"({rate}) if ({condition}) else {otherwise}", {"__builtins__": {}}, values)
 
-    def value(**counts: int) -> float:
-        return eval(f"({rate}) if ({condition}) else {otherwise}", {"__builtins__": {}}, counts)
 
-    assert value(success=0, conflict=5, rejected=5, error=9) == 100
-    assert value(success=0, conflict=5, rejected=5, error=10) == 0
-    assert value(success=89, conflict=11, rejected=0, error=0) == 89
-    assert value(success=0, conflict=0, rejected=0, error=0) == 100
+def success_rate_on_the_dashboard(**counts: int) -> float:
+    (series,) = [
+        w["properties"]["metrics"] for w in dashboard()["widgets"] if "success rate" in w["properties"]["title"]
+    ]
+    ((expression,), *read) = series
+    values = {options["id"]: counts.get(name, 0) for _, name, options in read}
+    return eval(expression["expression"], {"__builtins__": {}}, values)
+
+
+def test_the_success_rate_is_quiet_at_low_traffic() -> None:
+    assert success_rate(BookingConflict=5, BookingRejected=5, BookingError=9) == 100
+    assert success_rate(BookingConflict=5, BookingRejected=5, BookingError=10) == 0
+    assert success_rate() == 100
+
+
+@pytest.mark.parametrize("rate", [success_rate, success_rate_on_the_dashboard])
+def test_the_success_rate_is_that_of_booking_and_moving(rate: Callable[..., float]) -> None:
+    assert rate(BookingSuccess=89, BookingConflict=11) == 89
+    assert rate(AppointmentRescheduled=80, BookingConflict=20) == 80
+    assert (
+        rate(BookingSuccess=60, AppointmentRescheduled=15, BookingConflict=5, BookingRejected=10, BookingError=10) == 75
+    )
+    assert rate(BookingSuccess=50, AppointmentCancelled=50) == 100
 
 
 def test_the_alarms_that_are_asked_for_are_there() -> None:
@@ -133,16 +165,15 @@ def test_the_alarms_that_are_asked_for_are_there() -> None:
 
 
 def test_every_series_on_the_dashboard_exists() -> None:
-    (dashboard,) = resources("AWS::CloudWatch::Dashboard").values()
-    written = dashboard["Properties"]["DashboardBody"]["Fn::Sub"]
+    written = dashboard_as_written()
     for name in re.findall(r"\$\{([A-Za-z.:]+)\}", written):
         known = template()["Resources"].keys() | template()["Parameters"].keys()
         assert name.startswith("AWS::") or name.partition(".")[0] in known
-    body = json.loads(re.sub(r"\$\{\w+\}(?=[,}\]])", "0", written))
-    corners = [(widget["x"], widget["y"]) for widget in body["widgets"]]
+    widgets = dashboard()["widgets"]
+    corners = [(widget["x"], widget["y"]) for widget in widgets]
     assert len(set(corners)) == len(corners)
     shown = set()
-    for widget in body["widgets"]:
+    for widget in widgets:
         namespace = name = ""
         for series in widget["properties"]["metrics"]:
             texts = [part for part in series if isinstance(part, str)]
