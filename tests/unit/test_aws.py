@@ -1,15 +1,21 @@
-"""Our DynamoDB client reads the same as botocore's own parser does, without its walk through every attribute."""
+"""Our DynamoDB client reads the same as botocore's own parser does, without its walk through every attribute.
+
+And every client says who calls in the SDK's own words.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from typing import Any
 
 import boto3
+import botocore
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from appointments.aws import client, read_items_as_they_are
 from appointments.table import SchedulerTable
@@ -67,11 +73,16 @@ def test_a_refusal_is_still_one() -> None:
         ours.query(**ANSWERS["query"][0])
 
 
-def test_the_functions_client_reads_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore's parser is not asked about a single attribute."""
+@pytest.fixture
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+
+
+@pytest.mark.usefixtures("_account")
+def test_the_functions_client_reads_so() -> None:
+    """botocore's parser is not asked about a single attribute."""
     ours = client("dynamodb")
     body = {"Items": [{"calendarId": {"S": "c"}, "day": {"S": "2030-01-15"}, "q1": {"N": "1"}}]}
     content = json.dumps(body).encode()
@@ -87,3 +98,33 @@ def test_the_functions_client_reads_so(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     (day,) = SchedulerTable(ours, "A", "C").read_span("c", date(2030, 1, 15), date(2030, 1, 15))
     assert (day.counters, seen) == ({1: 1}, [b"{}"])
+
+
+@pytest.mark.usefixtures("_account")
+@pytest.mark.parametrize("execution_environment", ["AWS_Lambda_python3.13", None])
+def test_the_functions_client_says_who_calls_as_the_sdk_says_it(
+    monkeypatch: pytest.MonkeyPatch, execution_environment: str | None
+) -> None:
+    """CloudTrail keeps it: which SDK, of which version, and that it was Lambda."""
+    monkeypatch.delenv("AWS_EXECUTION_ENV", raising=False)
+    if execution_environment:
+        monkeypatch.setenv("AWS_EXECUTION_ENV", execution_environment)
+    ours = client("dynamodb")
+    sent: list[str] = []
+
+    class Raw:
+        def stream(self) -> list[bytes]:
+            return [b"{}"]
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request.headers["User-Agent"].decode())
+        return AWSResponse(request.url, 200, {}, Raw())
+
+    ours.meta.events.register("before-send.dynamodb", send)
+    ours.list_tables()
+    # Powertools adds itself to every session that is made after it was imported, which is another test's affair.
+    (said,) = (re.sub(r" PT/\S+ PTEnv/\S+$", "", text) for text in sent)
+    assert said == Session().user_agent()
+    name, _, rest = said.partition(" ")
+    assert name == f"Botocore/{botocore.__version__}"
+    assert ("exec-env/AWS_Lambda_python3.13" in rest.split()) == bool(execution_environment)
