@@ -76,7 +76,7 @@ def runtime() -> dict[str, str]:
     arm = platform.machine().lower() in ("arm64", "aarch64")
     return {
         "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
-        "Architecture": "arm64" if arm else "x86_64",
+        "Architectures": "arm64" if arm else "x86_64",
     }
 
 

@@ -18,7 +18,7 @@ def write_template(engine: Engine, stack: Stack, path: Path) -> None:
     does not declare: the real names, and where the engine listens, have to stand in it.
     """
     template = yaml_parse((BUILD / "template.yaml").read_text())
-    template["Parameters"]["Architecture"]["Default"] = runtime()["Architecture"]
+    template["Parameters"]["Architectures"]["Default"] = runtime()["Architectures"]
     awslambda = engine.client("lambda")
     names = engine.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
     for resource in names:
