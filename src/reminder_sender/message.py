@@ -7,6 +7,8 @@ SMS, and JSON for everything that is a machine (SQS, HTTPS, Lambda).
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from appointments.times import InvalidTimeError, load_zone, to_utc_text
@@ -16,8 +18,17 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment, Reminder
 
-# One SMS in the GSM alphabet holds 160 characters; 140 leaves room for what SNS or a carrier adds.
-SMS_CHARACTERS = 140
+# What SNS puts before each SMS of a topic, made from its DisplayName.
+SMS_PREFIX = "REMINDER> "
+# One SMS has 160 places for the alphabet of GSM 03.38, some of whose characters take two. With any other character in
+# it, it holds 70 units of UTF-16. What is longer is sent, and paid, as several.
+SMS_PLACES = 160
+SMS_UNITS = 70
+GSM_TWO_PLACES = frozenset("^{}\\[~]|€")
+GSM = GSM_TWO_PLACES | frozenset(
+    "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
 
 
 def subject(appointment: Appointment) -> str:
@@ -63,13 +74,23 @@ def email_text(appointment: Appointment) -> str:
 
 
 def sms_text(appointment: Appointment) -> str:
-    """One line, short enough for a single SMS."""
-    text = f"Reminder{_titled(appointment)}: {_when(appointment, appointment.interval.start)}"
-    location = _detail(appointment, "location")
-    if location:
-        text += f", {location}"
-    text = " ".join(text.split())
-    return text if len(text) <= SMS_CHARACTERS else text[: SMS_CHARACTERS - 1] + "…"
+    """One line that fits a single SMS. The time comes first, so that it is never what is cut off."""
+    title, location = _detail(appointment, "title"), _detail(appointment, "location")
+    parts = [_when(appointment, appointment.interval.start), f'"{title}"' if title else None, location]
+    return _one_sms(" ".join(", ".join(part for part in parts if part).split()))
+
+
+def _one_sms(text: str) -> str:
+    """The text as far as it fits a single SMS, together with what SNS puts before it."""
+    if GSM.issuperset(text):
+        room, sizes = SMS_PLACES, [2 if character in GSM_TWO_PLACES else 1 for character in text]
+    else:
+        room, sizes = SMS_UNITS, [2 if character > "\uffff" else 1 for character in text]
+    room -= len(SMS_PREFIX)
+    ends = list(accumulate(sizes))
+    if ends[-1] <= room:
+        return text
+    return text[: bisect_right(ends, room - len("..."))] + "..."
 
 
 def _titled(appointment: Appointment) -> str:

@@ -19,6 +19,7 @@ from appointments.table import DUE_INDEX, USER_INDEX
 from appointments.telemetry import EventType, log_arming
 from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse
+from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, sources, sources_behind, stage_parameters, template, transformed
@@ -259,6 +260,11 @@ def test_topics_and_queues_are_encrypted_with_a_key_of_our_own_and_on_their_way(
     assert guarded == resources(kind).keys()
     for resource in resources(kind).values():
         assert resource["Properties"]["KmsMasterKeyId"] == {"Ref": "MessagingKey"}
+
+
+def test_the_name_that_an_sms_begins_with_is_the_one_that_is_counted() -> None:
+    topic = resources("AWS::SNS::Topic")["NotificationTopic"]
+    assert topic["Properties"]["DisplayName"].upper() + "> " == SMS_PREFIX
 
 
 def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zoneinfo
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,11 +41,41 @@ def test_email_reads_in_the_persons_own_time() -> None:
 
 
 def test_sms_is_one_short_line() -> None:
-    assert message.sms_text(CHECKUP) == "Reminder “Check-up”: Tue 15 Jan 2030, 09:00 (America/New_York), Room 4"
+    assert message.sms_text(CHECKUP) == 'Tue 15 Jan 2030, 09:00 (America/New_York), "Check-up", Room 4'
 
 
-def test_without_details_and_zone() -> None:
-    assert message.sms_text(appointment()) == "Reminder: Tue 15 Jan 2030, 14:00 (UTC)"
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("two\n\tlines ", '"two lines "'),
+        # The name of the topic and the time take 40 of 160 places or 70 units, the quotes 2.
+        ("x" * 118, '"' + "x" * 118 + '"'),
+        ("x" * 119, '"' + "x" * 116 + "..."),
+        ("ü" * 118, '"' + "ü" * 118 + '"'),
+        ("ü" * 119, '"' + "ü" * 116 + "..."),
+        ("[" * 59, '"' + "[" * 59 + '"'),  # each takes two places
+        ("[" * 60, '"' + "[" * 58 + "..."),
+        ("Ж" * 28, '"' + "Ж" * 28 + '"'),
+        ("Ж" * 29, '"' + "Ж" * 26 + "..."),
+        ("🦷" * 14, '"' + "🦷" * 14 + '"'),  # each takes two units
+        ("🦷" * 15, '"' + "🦷" * 13 + "..."),
+        ("“" + "x" * 100, '"“' + "x" * 25 + "..."),
+    ],
+)
+def test_what_fits_one_sms(title: str, text: str) -> None:
+    assert message.sms_text(appointment(details={"title": title})) == f"Tue 15 Jan 2030, 14:00 (UTC), {text}"
+
+
+@pytest.mark.parametrize("title", ["x" * 200, "Ж" * 200, "🦷" * 200])
+def test_an_sms_always_has_the_whole_time(title: str) -> None:
+    longest_zone = max(zoneinfo.available_timezones(), key=len)
+    sms = message.sms_text(appointment(time_zone=longest_zone, details={"title": title}))
+    assert f"({longest_zone})" in sms
+
+
+def test_the_gsm_alphabet_is_complete() -> None:
+    """GSM 03.38: 128 places less the escape and two for line ends, and 10 behind the escape less the form feed."""
+    assert (len(message.GSM - message.GSM_TWO_PLACES), len(message.GSM_TWO_PLACES)) == (125, 9)
 
 
 def test_a_zone_that_was_abolished_since_does_not_lose_the_reminder() -> None:
@@ -73,7 +105,7 @@ def test_any_details_give_a_message_that_sns_takes(details: dict[str, Any]) -> N
     assert subject.isascii()
     assert subject.isprintable()
     assert len(subject) <= 100
-    sms = message.sms_text(booked)
-    assert len(sms) <= message.SMS_CHARACTERS
+    sms = message.SMS_PREFIX + message.sms_text(booked)
+    assert len(sms) <= 160 if message.GSM.issuperset(sms) else len(sms.encode("utf-16-le")) <= 2 * 70
     assert "\n" not in sms
     json.loads(message.body(booked, REMINDER))
