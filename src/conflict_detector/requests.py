@@ -188,9 +188,8 @@ def parse_booking(
     past = _past(start, now)
     interval = reader.interval(start, end)
     if interval and user_id:
-        # Each calendar adds the days that its buffers may reach into; of `anyOf`, one calendar is taken.
-        calendars = len({user_id, *resource_ids}) + bool(any_of)
-        reader.fits_one_transaction(calendars * (len(list(interval.days())) + 2))
+        calendars = len({user_id, *resource_ids}) + bool(any_of)  # of `anyOf`, one is taken
+        reader.fits_one_transaction(calendars * len(list(interval.days())), calendars)
     reader.faults += parameters.faults
     if reader.faults or interval is None or user_id is None:
         raise InvalidRequestError([*reader.faults, past] if past else reader.faults)
@@ -252,7 +251,7 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
         after = replace(after, wall=None if has_offset(str(body["startTime"])) else _wall_times(after.interval, zone))
     elif before.wall and moved:
         after = replace(after, wall=_wall_times(after.interval, zone))
-    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}) + 2 * len(after.calendar_ids))
+    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}), len(after.calendar_ids))
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if after.interval.start != before.interval.start or offsets != before.offsets:
@@ -422,12 +421,19 @@ class _Reader:
             return None
         return Interval(start, end)
 
-    def fits_one_transaction(self, calendar_days: int) -> None:
+    def fits_one_transaction(self, days: int, calendars: int) -> None:
+        """Hold a change of so many calendar days to what one transaction takes beside the appointment itself.
+
+        Each of the calendars may add the UTC day before and the one after: its buffers, which nobody has read yet,
+        reach that far and no further.
+        """
+        calendar_days = days + 2 * calendars
         if calendar_days >= TRANSACTION_ACTIONS:
             self.fault(
                 "resourceIds",
-                f"and the days make {calendar_days} calendar days to write; at most {TRANSACTION_ACTIONS - 1} "
-                f"fit into one transaction, so take fewer calendars or days",
+                f"and the days make {calendar_days} calendar days, with one before and one after on each calendar for "
+                f"its buffers; at most {TRANSACTION_ACTIONS - 1} fit into one transaction, so take fewer calendars or "
+                f"days",
             )
 
     def position(self, name: str, starts_from: datetime | None, starts_before: datetime | None) -> Position | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appointments.calendar_settings import parse_settings
 from appointments.errors import BadRequestError, InvalidRequestError
-from appointments.table import appointment_from_item, appointment_to_item
-from conflict_detector.requests import BookingRequest, parse_booking, parse_object
+from appointments.model import Appointment, DayKey
+from appointments.table import TRANSACTION_ACTIONS, SchedulerTable, appointment_from_item, appointment_to_item
+from appointments.times import to_utc_text
+from conflict_detector.requests import BookingRequest, parse_booking, parse_object, revise
 from conflict_detector.responses import appointment_response
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
@@ -195,10 +199,56 @@ def test_no_reminders_is_a_choice() -> None:
     assert parse(json.dumps(GOOD | {"reminders": []})).offsets == ()
 
 
-def test_more_calendar_days_than_a_transaction_holds() -> None:
-    month = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
-    assert "99" in faults(**month, resourceIds=["a", "b", "c"])["resourceIds"]
-    assert parse(json.dumps(GOOD | month | {"resourceIds": ["a", "b"]}))
+def spell(calendars: int, days: float, begin: datetime = datetime(2030, 1, 1, tzinfo=UTC)) -> dict[str, Any]:
+    """So many calendars for so many days, from a midnight on unless another `begin` is given."""
+    return {
+        "startTime": to_utc_text(begin),
+        "endTime": to_utc_text(begin + timedelta(days=days)),
+        "resourceIds": [f"room-{n}" for n in range(calendars - 1)],
+    }
+
+
+@pytest.mark.parametrize(("calendars", "most"), [(3, 31), (4, 22), (5, 17), (9, 9), (21, 2)])
+def test_calendars_by_two_more_than_their_days_are_99_at_most(calendars: int, most: int) -> None:
+    assert parse(json.dumps(GOOD | spell(calendars, most)))
+    # Of several calendars one is taken, and counts as one.
+    other = spell(calendars - 1, most) | {"anyOf": ["a", "b", "c"]}
+    assert parse(json.dumps(GOOD | other))
+
+
+@pytest.mark.parametrize(("calendars", "days", "counted"), [(4, 24, 104), (4, 23, 100), (6, 15, 102), (21, 3, 105)])
+def test_more_calendar_days_than_a_transaction_holds(calendars: int, days: int, counted: int) -> None:
+    message = (
+        f"and the days make {counted} calendar days, with one before and one after on each calendar for its buffers; "
+        "at most 99 fit into one transaction, so take fewer calendars or days"
+    )
+    assert faults(**spell(calendars, days)) == {"resourceIds": message}
+
+
+spells = st.builds(
+    spell,
+    st.integers(1, 21),
+    st.integers(1, 31 * 24).map(lambda hours: hours / 24),
+    st.integers(0, 60 * 24).map(lambda hours: datetime(2030, 1, 1, tzinfo=UTC) + timedelta(hours=hours)),
+)
+
+
+@given(spells, spells)
+def test_what_is_accepted_fits_one_transaction_whatever_the_buffers(
+    was: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    """Booked, and then moved: the days that are written or checked, and the appointment, are 100 actions at most."""
+    table = SchedulerTable(None, "", "")  # type: ignore[arg-type]  # asked for keys only
+    largest = parse_settings({"bufferMinutes": {"before": 1440}})
+
+    def deciding(appointment: Appointment) -> set[DayKey]:
+        return table.padded_day_keys(appointment, dict.fromkeys(appointment.calendar_ids, largest))
+
+    with suppress(InvalidRequestError):
+        booked = parse(json.dumps(GOOD | was)).appointment(NOW)
+        assert 1 + len(deciding(booked)) <= TRANSACTION_ACTIONS
+        moved = revise(wanted, booked, NOW)
+        assert 1 + len(deciding(moved) | set(booked.day_keys())) <= TRANSACTION_ACTIONS
 
 
 @pytest.mark.parametrize(
