@@ -216,13 +216,14 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     """What the body of `PATCH /appointments/{id}` makes of an appointment, one version later.
 
     `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
-    appointment's own zone. `details` replace the old ones as a whole.
+    appointment's own zone; where the time-zone data has lost that zone since, nothing else needs it. `details`
+    replace the old ones as a whole.
     Raises InvalidRequestError with every fault that the body has, and those that were found `beside` it.
     """
-    reader = _Reader(body, _CHANGE_FIELDS, faults=[*beside])
+    reader = _Reader(body, _CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
     if not body:
         reader.fault("", f"must change something; it takes {', '.join(_CHANGE_FIELDS)}")
-    zone = reader.zone() if "timeZone" in body else (load_zone(before.time_zone) if before.time_zone else None)
+    zone = reader.zone()
     start, end = before.interval
     if "startTime" in body:
         given = reader.time("startTime", zone)
@@ -249,7 +250,7 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     moved = (after.interval, after.time_zone) != (before.interval, before.time_zone)
     if "startTime" in body:
         after = replace(after, wall=None if has_offset(str(body["startTime"])) else _wall_times(after.interval, zone))
-    elif before.wall and moved:
+    elif before.wall and moved:  # without a zone, what the clock on the wall shows cannot be told any more
         after = replace(after, wall=_wall_times(after.interval, zone))
     reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}), len(after.calendar_ids))
     if reader.faults:
@@ -373,6 +374,8 @@ class _Reader:
     required: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
     kind: str = "field"
+    # The zone of what is changed. It is meant where the body names none, and the time-zone data may have lost it since.
+    kept_zone: str | None = None
 
     def __post_init__(self) -> None:
         known = ", ".join(self.fields) or "none"
@@ -401,13 +404,14 @@ class _Reader:
         return value
 
     def zone(self) -> ZoneInfo | None:
-        name = self.text("timeZone")
+        name = self.text("timeZone") if "timeZone" in self.body else self.kept_zone
         if name is None:
             return None
         try:
             return load_zone(name)
         except InvalidTimeError as exc:
-            self.fault("timeZone", str(exc))
+            if "timeZone" in self.body:
+                self.fault("timeZone", str(exc))
             return None
 
     def interval(self, start: datetime | None, end: datetime | None) -> Interval | None:
@@ -458,8 +462,8 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return None
-        # Where `timeZone` itself is at fault, a local time can still be checked for its form, but not placed.
-        unplaced = zone is None and "timeZone" in self.body and not has_offset(text)
+        # Where the zone itself is at fault, a local time can still be checked for its form, but not placed.
+        unplaced = zone is None and ("timeZone" in self.body or bool(self.kept_zone)) and not has_offset(text)
         try:
             moment = parse_time(text, load_zone("UTC") if unplaced else zone)
         except InvalidTimeError as exc:
@@ -468,6 +472,12 @@ class _Reader:
         if not FIRST_YEAR <= moment.year <= LAST_YEAR:
             self.fault(name, f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
             return None
+        if unplaced and "timeZone" not in self.body:
+            self.fault(
+                name,
+                f"is a local time of {self.kept_zone}, the appointment's own zone, which is not known any more: "
+                f"add an offset (Z or e.g. -05:00), or send `timeZone`",
+            )
         return None if unplaced else moment
 
     def identifiers(self, name: str) -> tuple[str, ...]:

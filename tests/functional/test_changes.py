@@ -127,6 +127,33 @@ def test_a_local_start_is_read_in_the_zone_that_is_kept(world: World) -> None:
     assert (moved["startTime"], moved["timeZone"]) == ("2030-07-15T13:00:00Z", "America/New_York")
 
 
+def test_a_zone_that_is_not_known_any_more_matters_only_to_a_local_time(world: World) -> None:
+    _, booked = world.book("2030-01-15T09:00", "2030-01-15T10:00", timeZone="America/New_York", resourceIds=["dr-lee"])
+    world.dynamodb.update_item(
+        TableName="AppointmentsTable",
+        Key={"appointmentId": {"S": booked["appointmentId"]}},
+        UpdateExpression="SET #zone = :lost",
+        ExpressionAttributeNames={"#zone": "timeZone"},
+        ExpressionAttributeValues={":lost": {"S": "America/Atlantis"}},
+    )
+    status, changed = patch(world, booked, {"details": {"title": "New"}, "resourceIds": ["dr-kim"], "reminders": []})
+    assert (status, changed["timeZone"]) == (200, "America/Atlantis")
+    assert (changed["startTime"], changed["details"]) == (booked["startTime"], {"title": "New"})
+    assert "wallStart" in world.items("AppointmentsTable")[0]
+
+    status, refusal = patch(world, booked, {"startTime": "2030-01-16T09:00", "endTime": "2030-02-30T10:00"})
+    assert status == 422
+    assert {fault["field"]: fault["message"] for fault in refusal["errors"]} == {
+        "startTime": "is a local time of America/Atlantis, the appointment's own zone, which is not known any more: "
+        "add an offset (Z or e.g. -05:00), or send `timeZone`",
+        "endTime": "is not a valid date and time: day is out of range for month",
+    }
+    assert patch(world, booked, {"endTime": "2030-01-15T11:00:00-05:00"})[0] == 200
+    assert "wallStart" not in world.items("AppointmentsTable")[0]
+    status, moved = patch(world, booked, {"startTime": "2030-01-16T09:00", "timeZone": "America/New_York"})
+    assert (status, moved["startTime"], moved["endTime"]) == (200, "2030-01-16T14:00:00Z", "2030-01-16T16:00:00Z")
+
+
 def test_details_change_without_touching_the_calendars(world: World, booked: dict[str, Any]) -> None:
     world.calls.clear()
     status, changed = patch(world, booked, {"details": {"title": "New"}})
