@@ -15,6 +15,7 @@ from appointments.times import InvalidTimeError, load_zone, parse_offset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIELDS = (
@@ -42,9 +43,14 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
+def check_settings(body: Mapping[str, Any]) -> None:
+    """Check settings that are sent, as a whole. Raises InvalidRequestError with every fault that they have."""
+    _SettingsReader(body).settings()
+
+
 def parse_settings(body: Mapping[str, Any]) -> CalendarSettings:
-    """Check settings as a whole. Raises InvalidRequestError with every fault that they have."""
-    return _SettingsReader(body).settings()
+    """What settings mean that were checked when they were stored; the time-zone data may have lost their zone since."""
+    return _SettingsReader(body, stored=True).settings()
 
 
 def parse_offsets(value: object, name: str, faults: list[Fault]) -> tuple[str, ...]:
@@ -71,6 +77,7 @@ def parse_offsets(value: object, name: str, faults: list[Fault]) -> tuple[str, .
 @dataclass(slots=True)
 class _SettingsReader:
     body: Mapping[str, Any]
+    stored: bool = False
     faults: list[Fault] = field(default_factory=list)
 
     def settings(self) -> CalendarSettings:
@@ -81,14 +88,7 @@ class _SettingsReader:
         longest = self.minutes("maxDurationMinutes", 1, 31 * DAY_MINUTES)
         if shortest and longest and shortest > longest:
             self.fault("maxDurationMinutes", "must not be less than minDurationMinutes")
-        zone = load_zone("UTC")
-        if "timeZone" in self.body:
-            try:
-                zone = load_zone(self.body["timeZone"]) if isinstance(self.body["timeZone"], str) else zone
-            except InvalidTimeError as exc:
-                self.fault("timeZone", str(exc))
-            if not isinstance(self.body["timeZone"], str):
-                self.fault("timeZone", "must be a string")
+        zone = self.zone()
         size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_BYTES:
             self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
@@ -97,7 +97,8 @@ class _SettingsReader:
         if "reminders" in self.body:
             reminders = parse_offsets(self.body["reminders"], "reminders", self.faults)
         settings = CalendarSettings(
-            zone=zone,
+            zone=zone or load_zone("UTC"),
+            zone_known=zone is not None,
             working_hours=self.working_hours(),
             overrides=self.overrides(),
             buffer=self.buffer(),
@@ -127,6 +128,19 @@ class _SettingsReader:
             return value
         self.fault(name, f"must be a whole number from {least} to {most}")
         return None
+
+    def zone(self) -> ZoneInfo | None:
+        """None where the time-zone data does not know it, which is a fault of those who send it and no others."""
+        name = self.body.get("timeZone", "UTC")
+        if not isinstance(name, str):
+            self.fault("timeZone", "must be a string")
+            return None
+        try:
+            return load_zone(name)
+        except InvalidTimeError as exc:
+            if not self.stored:
+                self.fault("timeZone", str(exc))
+            return None
 
     def buffer(self) -> timedelta:
         """The larger of the two: it has to lie between any two appointments, whichever came first."""

@@ -37,10 +37,13 @@ class CalendarSettings:
     """When and how a calendar may be booked. The default is always open, one appointment at a time.
 
     `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
-    belong to the date on which they begin. `buffer` must lie between two appointments.
+    belong to the date on which they begin. `buffer` must lie between two appointments. Without `zone_known` the
+    time-zone data has lost the zone and UTC stands in for it: when there are hours, nobody can tell which, so the
+    calendar is closed.
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    zone_known: bool = True
     working_hours: tuple[tuple[Hours, ...], ...] | None = None
     overrides: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
     buffer: timedelta = timedelta()
@@ -58,6 +61,8 @@ class CalendarSettings:
 
     def openings(self, window: Interval) -> list[Interval]:
         """The intervals in which the calendar is open and that touch `window`, by start; whole, not clipped."""
+        if not self.zone_known:
+            return []
         first = window.start.astimezone(self.zone).date() - DAY
         last = window.end.astimezone(self.zone).date()
         opened = [
@@ -150,7 +155,7 @@ class Calendar:
             if settings.max_duration and length > settings.max_duration:
                 yield "maxDurationMinutes", "endTime"
         if not (held and held.covers(wanted)) and not self.is_open(wanted):
-            yield "workingHours", "startTime"
+            yield "workingHours" if settings.zone_known else "timeZone", "startTime"
 
     def allows_length(self, length: timedelta) -> bool:
         """Whether an appointment may be as long as that here."""

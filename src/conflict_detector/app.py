@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from appointments.aws import client
-from appointments.calendar_settings import parse_settings
+from appointments.calendar_settings import check_settings
 from appointments.errors import (
     AppointmentNotFoundError,
     BadRequestError,
@@ -296,7 +296,7 @@ class Api:
         body = parse_object(request.body())
         # What a GET answers beside the settings may come back in a PUT.
         body = {name: value for name, value in body.items() if name not in ("calendarId", "version", "updatedAt")}
-        parse_settings(body)
+        check_settings(body)
         version = parse_version(request.headers)
         try:
             stored = self.table.write_settings(calendar_id, body, self.clock(), version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from appointments.calendars import MAX_DAY_ENTRIES
+from appointments.memory import Memory
 from reference import WEEKDAYS, ReferenceCalendar, steps
 
 if TYPE_CHECKING:
@@ -122,6 +124,37 @@ def test_the_largest_settings_are_stored_and_larger_ones_refused(world: World) -
     status, _, body = world.request("PUT", "/calendars/C", {"overrides": dict.fromkeys(days, many)})
     assert (status, [error["field"] for error in body["errors"]]) == (422, [""])
     assert world.request("GET", "/calendars/C")[2]["version"] == 1
+
+
+def test_a_calendar_whose_zone_is_not_known_any_more_is_named_and_the_request_not_blamed(world: World) -> None:
+    configure(world)
+    world.dynamodb.update_item(
+        TableName="CalendarsTable",
+        Key={"calendarId": {"S": "C"}, "day": {"S": "settings"}},
+        UpdateExpression="SET settings = :lost",
+        ExpressionAttributeValues={":lost": {"S": json.dumps(NINE_TO_FIVE | {"timeZone": "America/Atlantis"})}},
+    )
+    world.api = replace(world.api, table=replace(world.table, memory=Memory()))
+    status, _, stored = world.request("GET", "/calendars/C")
+    assert (status, stored["timeZone"]) == (200, "America/Atlantis")
+
+    local = {"startTime": "2030-01-15T10:00", "endTime": "2030-01-15T11:00", "timeZone": "America/New_York"}
+    for query in ({}, {"dryRun": "true"}):
+        body = {"userId": "anna", "resourceIds": ["C"]} | local
+        status, _, refusal = world.request("POST", "/appointments", body, queryStringParameters=query)
+        (fault,) = refusal["errors"]
+        assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "startTime", "timeZone", "C")
+        assert "nearest" not in fault
+    span = {"from_": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z", "durationMinutes": "60"}
+    assert available(world, calendarIds="C", **span) == []
+    status, booked = world.book("10:00", "11:00", user="anna", anyOf=["C", "other"])
+    assert (status, booked["assignedCalendarId"]) == (201, "other")
+
+    def put(settings: object, header: str = "*") -> int:
+        return world.request("PUT", "/calendars/C", settings, headers={"If-Match": header})[0]
+
+    assert [put(stored), put(NINE_TO_FIVE, '"7"'), put(NINE_TO_FIVE, '"1"')] == [422, 412, 200]
+    assert world.book("15:00", "16:00", user="anna", resourceIds=["C"])[0] == 201
 
 
 def test_a_stale_version_of_a_calendar_is_named(world: World) -> None:

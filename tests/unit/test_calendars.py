@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from appointments.calendar_settings import FIELDS, WEEKDAYS, parse_settings
+from appointments.calendar_settings import FIELDS, WEEKDAYS, check_settings, parse_settings
 from appointments.calendars import Calendar, CalendarSettings, full_intervals, intersect, merged, subtract
 from appointments.errors import InvalidRequestError
 from appointments.model import DAY, Interval
@@ -432,8 +432,25 @@ def test_the_default_is_always_open_for_one() -> None:
 )
 def test_settings_are_checked_as_a_whole(body: dict[str, Any], fields: set[str]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        parse_settings(body)
+        check_settings(body)
     assert {fault.field for fault in caught.value.faults} == fields
+
+
+LOST = "America/Atlantis"
+
+
+def test_hours_in_a_zone_that_is_not_known_any_more_hold_at_no_time() -> None:
+    calendar = Calendar("c", parse_settings(NINE_TO_FIVE | {"timeZone": LOST, "maxDurationMinutes": 60}), ())
+    wanted = span("2030-01-15T10:00", "2030-01-15T12:00")
+    found = [(violation.rule, violation.nearest) for violation in calendar.violations(wanted, NOW)]
+    assert found == [("maxDurationMinutes", None), ("timeZone", None)]
+    assert calendar.free(span("2030-01-01", "2030-01-31"), NOW) == []
+    assert calendar.violations(span("2030-01-15T10:00", "2030-01-15T11:00"), NOW, held=wanted) == []
+
+
+def test_without_hours_a_zone_does_not_matter() -> None:
+    lost = Calendar("c", parse_settings({"timeZone": LOST, "capacity": 2, "minNoticeMinutes": 60}), ())
+    assert lost.fits(span("2030-01-15T10:00", "2030-01-15T12:00"), NOW)
 
 
 anything = st.recursive(
@@ -458,13 +475,11 @@ settings_like = st.fixed_dictionaries(
 @settings(max_examples=300)
 def test_whatever_is_sent_is_refused_with_its_faults_or_holds_at_all_times(body: dict[str, Any], day: int) -> None:
     try:
-        rules = parse_settings(body)
+        check_settings(body)
     except InvalidRequestError as exc:
-        refusal = exc
-        rules = None
-    if rules is None:
-        assert all(fault.field and fault.message for fault in refusal.faults)
+        assert all(fault.field and fault.message for fault in exc.faults)  # noqa: PT017 - a refusal says why
         return
+    rules = parse_settings(body)
     wanted = Interval(utc("1970-01-01") + day * DAY, utc("1970-01-01") + (day + 0.5) * DAY)
     calendar = Calendar("c", rules, (wanted,))
     assert calendar.conflicts(wanted) or rules.capacity > 1
