@@ -267,14 +267,18 @@ class SchedulerTable:
             return None
         reading = Reading({}, {calendar_id: one.settings for calendar_id, one in remembered.items()})
         reading.unread = {calendar_id: one.version for calendar_id, one in remembered.items()}
-        keys = self.padded_day_keys(appointment, reading.settings)
-        if 1 + len(keys) + len(remembered) > TRANSACTION_ACTIONS:
+        if not self.fits(appointment, reading):
             return None
-        for key in keys:
+        for key in self.padded_day_keys(appointment, reading.settings):
             deciding = _padded(appointment.interval, reading.settings[key.calendar_id].buffer)
             if self.memory.is_touched(key, deciding.quarter_hours(key.day)):
                 return None
         return reading
+
+    def fits(self, appointment: Appointment, reading: Reading) -> bool:
+        """Whether one transaction holds all that `book` writes and checks, the settings that were not read included."""
+        days = self.padded_day_keys(appointment, reading.settings)
+        return 1 + len(days) + len(reading.unread) <= TRANSACTION_ACTIONS
 
     def _learn_settings(self, item: Item) -> RememberedSettings:
         """The settings in an item that was just read or written."""

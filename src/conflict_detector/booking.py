@@ -110,6 +110,8 @@ def _broken_rules(
     for calendar_id, calendar in calendars.items():
         for broken in calendar.violations(wanted.interval, now, held=held.get(calendar_id)):
             message = f"breaks {broken.rule} of calendar {calendar_id}"
+            if broken.rule == "timeZone":
+                message += ", which is not known any more: that calendar has to be configured anew"
             if broken.nearest:
                 start, end = map(to_utc_text, broken.nearest)
                 message += f"; the nearest time that its rules accept is {start} to {end}"
@@ -177,6 +179,8 @@ def _book_unread(
             decide(reminded, reading, now, partial(table.book, reminded, reading))
         except SettingsOutdatedError as exc:
             reading.correct(exc)
+            if not table.fits(reminded, reading):
+                return None
         except (InvalidRequestError, ConflictError):
             return None
         else:

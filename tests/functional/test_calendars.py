@@ -144,6 +144,9 @@ def test_a_calendar_whose_zone_is_not_known_any_more_is_named_and_the_request_no
         status, _, refusal = world.request("POST", "/appointments", body, queryStringParameters=query)
         (fault,) = refusal["errors"]
         assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "startTime", "timeZone", "C")
+        assert fault["message"] == (
+            "breaks timeZone of calendar C, which is not known any more: that calendar has to be configured anew"
+        )
         assert "nearest" not in fault
     span = {"from_": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z", "durationMinutes": "60"}
     assert available(world, calendarIds="C", **span) == []

@@ -109,6 +109,16 @@ def test_what_fits_no_transaction_together_with_its_settings_is_read(world: Worl
     assert (status, world.calls) == (201, ["BatchGetItem", "TransactWriteItems"])
 
 
+def test_what_fits_no_transaction_once_its_settings_are_known_is_read(world: World) -> None:
+    """21 calendars and 2 days, taken for calendars without buffers: the first try adds 2 days to each."""
+    calendars = ["C", *(f"room-{n}" for n in range(20))]
+    for calendar in calendars:
+        world.request("PUT", f"/calendars/{calendar}", {"bufferMinutes": {"before": 1440}})
+    with fresh(world):
+        status, _ = world.book("2030-01-15T23:50:00Z", "2030-01-16T00:10:00Z", resourceIds=calendars[1:], reminders=[])
+        assert (status, world.calls) == (201, ["TransactWriteItems", "BatchGetItem", "TransactWriteItems"])
+
+
 # --- exactness ---------------------------------------------------------------------------------------
 
 
