@@ -36,7 +36,10 @@ class Deletion:
     def remove_rules(self) -> int:
         """Remove the rules that aim at this stack's sender, whichever of its versions; how many there were."""
         function = self.stack.resource("ReminderSenderFunction")
-        arn = self.functions.get_function_configuration(FunctionName=function)["FunctionArn"]
+        try:
+            arn = self.functions.get_function_configuration(FunctionName=function)["FunctionArn"]
+        except self.functions.exceptions.ResourceNotFoundException:
+            return 0  # an earlier run has removed it, and the rules before it
         names = {name for target in (arn, f"{arn}:live") for name in Rules(self.events, target, "").aimed()}
         found = sorted(name for name in names if name.startswith(f"{RULE_PREFIX}-"))
         for name in found:

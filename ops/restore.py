@@ -73,6 +73,8 @@ class Restore:
         while requests:
             answer = self.dynamodb.batch_write_item(RequestItems={table: requests})
             requests = answer.get("UnprocessedItems", {}).get(table, [])
+            if requests:
+                time.sleep(1)  # the table takes no more for now
 
     def _items(self, table: str) -> Iterator[dict[str, Any]]:
         for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,27 +65,40 @@ class Stack:
         return dict(found["Environment"]["Variables"])
 
     def halt(self, *functions: str) -> dict[str, int | None]:
-        """Let no invocation of these functions begin any more; the concurrency that was reserved for each until now."""
+        """Let no invocation of these functions begin any more; the concurrency that was reserved for each until now.
+
+        One that a deletion has removed already is left out.
+        """
         client, reserved = self.client("lambda"), {}
         for name in map(self.resource, functions):
-            found = client.get_function_concurrency(FunctionName=name)
+            try:
+                found = client.get_function_concurrency(FunctionName=name)
+                client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+            except client.exceptions.ResourceNotFoundException:
+                continue
             reserved[name] = found.get("ReservedConcurrentExecutions")
-            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         return reserved
 
     @contextmanager
     def halted(self, *functions: str) -> Iterator[None]:
-        """Halt these functions for as long as the block runs."""
-        reserved = self.halt(*functions)
+        """Halt these functions for as long as the block runs.
+
+        Where it fails they stay halted: what it has left half done, nobody should book on. The next run lets them go.
+        """
         try:
+            reserved = self.halt(*functions)
             yield
-        finally:
-            client = self.client("lambda")
-            for name, number in reserved.items():
-                if number is None:
-                    client.delete_function_concurrency(FunctionName=name)
-                else:
-                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
+        except BaseException:
+            print(f"{self.name} stays halted; run this again to finish it and let it go on", file=sys.stderr)
+            raise
+        client = self.client("lambda")
+        for name, number in reserved.items():
+            if number:
+                client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
+                continue
+            client.delete_function_concurrency(FunctionName=name)
+            if number == 0:  # left by a run that failed, which alone knew what had been reserved
+                print(f"{name} goes on; its reserved concurrency comes back with the next deployment")
 
     @cached_property
     def _resources(self) -> dict[str, str]:

@@ -206,7 +206,8 @@ class Api:
             return appointment_response(booked)
         if booked is not wanted:
             _log_about(booked)
-        if booked.created_at is now:  # and not long ago, under the same idempotency key
+        # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
+        if asked.idempotency_key is None or booked.created_at is now:
             logger.append_keys(appointment_id=booked.appointment_id)
             logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
             self._arm(booked, now, request.id)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from appointments.model import Appointment, Reminder, ReminderState, Status
 from appointments.reminders import Backend, remove_rule, rule_name
-from appointments.table import ReminderClaimLostError
+from appointments.table import ReminderClaimLostError, TransactionContentionError
 from appointments.telemetry import EventType, logger
 from appointments.times import from_utc_text, to_utc_text
 from reminder_sender import message
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=40)
 # The longest pauses, in seconds, before a publish that failed for certain is tried again.
 PUBLISH_PAUSES = (0.1, 0.4)
+# And before the record of a sent one is tried again: left unrecorded, it would be sent a second time.
+RECORD_PAUSES = (0.25, 1.0, 3.0)
 # After these nothing went out: SNS answered so, or was never reached. After any other failure nobody can know.
 NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
 
@@ -144,12 +146,7 @@ class ReminderSender:
             self.table.settle_reminder(held, replace(mine, state=ReminderState.PENDING))
             raise
         sent_at = self.clock()
-        sent = replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id)
-        try:
-            self.table.settle_reminder(held, sent)
-            recorded = True
-        except ReminderClaimLostError:
-            recorded = False
+        recorded = self._record(held, replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id))
         logger.info(
             "Reminder sent",
             event_type=EventType.REMINDER_SENT,
@@ -161,6 +158,21 @@ class ReminderSender:
         if recovery:
             _log_recovery(recovery, mine)
         return recorded
+
+    def _record(self, held: Appointment, sent: Reminder) -> bool:
+        """Write that it was sent. False where the appointment was moved, or the reminder taken over, meanwhile."""
+        for pause in (*RECORD_PAUSES, None):
+            try:
+                self.table.settle_reminder(held, sent)
+            except ReminderClaimLostError:
+                return False
+            except (ClientError, BotoCoreError, TransactionContentionError):
+                if pause is None:
+                    raise
+                time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
+            else:
+                break
+        return True
 
     def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
         attributes = {

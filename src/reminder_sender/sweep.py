@@ -167,7 +167,7 @@ class Sweep:
             # EventBridge takes some 50 management calls a second, which one thread keeps below; Scheduler takes more.
             workers = self.workers if self.timers.backend is Backend.SCHEDULER else 1
             with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda due: self._arm(due, now, tally, seconds_left), unarmed))
+                list(pool.map(lambda due: self._arm(due, tally, seconds_left), unarmed))
         for name, minute in minutes.items():
             if seconds_left() < STOP:
                 tally.unfinished.append("dead rules")
@@ -178,7 +178,7 @@ class Sweep:
                 except Exception:  # noqa: BLE001 - reported at the end; the other rules may go
                     _fail(tally, name)
 
-    def _arm(self, due: Due, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
+    def _arm(self, due: Due, tally: Tally, seconds_left: Callable[[], float]) -> None:
         if seconds_left() < STOP:
             tally.unfinished.append(due.rule_name)
             return
@@ -187,7 +187,8 @@ class Sweep:
                 return
         except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
             _fail(tally, due.rule_name)
-        for outcome in self.timers.arm(due.appointment, now, reminders=[due.reminder], deadline=STOP):
+        # By now, and not as the sweep began: a rule for a minute that has begun would never fire.
+        for outcome in self.timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
             if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
                 tally.failed.append(due.rule_name)

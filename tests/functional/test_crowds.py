@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from appointments import table
 from appointments.errors import CalendarBusyError
 from appointments.memory import Memory
 from appointments.model import DayKey
+from appointments.table import SchedulerTable
 from world import NOW
 
 if TYPE_CHECKING:
@@ -75,6 +77,17 @@ def test_a_booking_whose_answer_comes_late_is_logged_and_reminded_of(
     assert len(world.items("AppointmentsTable")) == 1
     assert [line["event_type"] for line in events_of()] == ["BOOKING_SUCCESS", *2 * ["REMINDER_SCHEDULED"]]
     assert len(world.rules()) == 2
+
+
+def test_a_booking_that_hears_nothing_for_too_long_finds_itself(
+    world: World, events_of: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It then comes with another token, and is refused by what it wrote itself."""
+    monkeypatch.setattr(table, "PAUSES", (0,))
+    with answers_late(world) as tokens:
+        status, _ = world.book("9:00", "10:00", reminders=["1h"])
+    assert (status, len(set(tokens)), len(world.items("AppointmentsTable"))) == (201, 2, 1)
+    assert [line["event_type"] for line in events_of()] == ["BOOKING_SUCCESS", "REMINDER_SCHEDULED"]
 
 
 def test_a_move_whose_answer_comes_late_is_made_once(world: World, events_of: LogLines) -> None:
@@ -145,6 +158,26 @@ def test_a_reminder_whose_record_waits_for_a_transaction_is_sent_once(world: Wor
     finally:
         del world.sender.sns.publish
         held.__exit__(None, None, None)
+    assert len(world.inbox()) == 1
+    assert world.request("GET", f"/appointments/{booked['appointmentId']}")[2]["reminders"][0]["state"] == "sent"
+
+
+def test_a_reminder_is_recorded_though_the_table_takes_no_more_calls_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unrecorded, it would be sent a second time when its event is repeated."""
+    monkeypatch.setattr("reminder_sender.sender.RECORD_PAUSES", (0, 0, 0))
+    _, booked = world.book("9:00", "10:00", reminders=["1h"])
+    settle = SchedulerTable.settle_reminder
+    refused = iter(range(3))
+
+    def throttled(self: SchedulerTable, *more: Any) -> None:
+        if next(refused, None) is not None:
+            raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+        settle(self, *more)
+
+    monkeypatch.setattr(SchedulerTable, "settle_reminder", throttled)
+    world.fire(booked)
     assert len(world.inbox()) == 1
     assert world.request("GET", f"/appointments/{booked['appointmentId']}")[2]["reminders"][0]["state"] == "sent"
 

@@ -418,3 +418,23 @@ def test_the_sweep_is_made_from_the_templates_settings(monkeypatch: pytest.Monke
     sweep_app._sweep.cache_clear()
     assert isinstance(sweep_app._sweep(), Sweep)
     sweep_app._sweep.cache_clear()
+
+
+def test_a_sweep_that_takes_long_arms_by_the_time_that_it_has_become(world: World) -> None:
+    """Or the rule is for a minute that has begun, and never fires."""
+    with world.failing("PutRule"):
+        world.book("9:00", "10:00", user="late", reminders=["1h"])
+        world.book("9:04", "10:00", user="soon", reminders=["1h"])
+    world.now = DUE + timedelta(minutes=3)
+    publish = world.sns.publish
+
+    def slowly(**request: Any) -> Any:
+        world.now += timedelta(minutes=3)
+        return publish(**request)
+
+    world.sender.sns.publish = slowly  # type: ignore[method-assign]
+    try:
+        world.sweep()
+    finally:
+        world.sender.sns.publish = publish  # type: ignore[method-assign]
+    assert list(world.rules().values()) == ["cron(7 8 15 1 ? 2030)"]
