@@ -12,7 +12,6 @@ import io
 import itertools
 import json
 import random
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,9 +24,8 @@ from unittest.mock import patch
 
 import botocore.endpoint
 
-import conflict_detector.booking
+import appointments.table
 import reminder_sender.app
-import reminder_sender.sender
 import reminder_sender.sweep_app
 from appointments.reminders import Backend, parse_at, parse_cron
 from appointments.telemetry import logger
@@ -224,13 +222,13 @@ class Day:
     @contextmanager
     def _in_place(self) -> Iterator[None]:
         """The handlers work in this world, and pauses before repetitions pass on its clock."""
-        pause = SimpleNamespace(
-            sleep=lambda seconds: self._advance(timedelta(seconds=seconds)), monotonic=time.monotonic, time=time.time
-        )
+
+        def sleep(seconds: float) -> None:
+            self._advance(timedelta(seconds=seconds))
+
         with (
-            patch.object(botocore.endpoint, "time", pause),
-            patch.object(reminder_sender.sender, "time", pause),
-            patch.object(conflict_detector.booking, "time", pause),
+            patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=sleep)),
+            patch.object(appointments.table, "sleep", sleep),
             patch.object(reminder_sender.app, "_sender", lambda: self.world.sender),
             patch.object(reminder_sender.sweep_app, "_sweep", lambda: self.world.sweeper),
         ):

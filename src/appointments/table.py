@@ -267,9 +267,10 @@ class SchedulerTable:
             return None
         reading = Reading({}, {calendar_id: one.settings for calendar_id, one in remembered.items()})
         reading.unread = {calendar_id: one.version for calendar_id, one in remembered.items()}
-        if not self.fits(appointment, reading):
+        keys = self.padded_day_keys(appointment, reading.settings)
+        if not _fit(keys, reading):
             return None
-        for key in self.padded_day_keys(appointment, reading.settings):
+        for key in keys:
             deciding = _padded(appointment.interval, reading.settings[key.calendar_id].buffer)
             if self.memory.is_touched(key, deciding.quarter_hours(key.day)):
                 return None
@@ -277,8 +278,7 @@ class SchedulerTable:
 
     def fits(self, appointment: Appointment, reading: Reading) -> bool:
         """Whether one transaction holds all that `book` writes and checks, the settings that were not read included."""
-        days = self.padded_day_keys(appointment, reading.settings)
-        return 1 + len(days) + len(reading.unread) <= TRANSACTION_ACTIONS
+        return _fit(self.padded_day_keys(appointment, reading.settings), reading)
 
     def _learn_settings(self, item: Item) -> RememberedSettings:
         """The settings in an item that was just read or written."""
@@ -960,6 +960,10 @@ def _unchanged(day: CalendarDay, quarters: range) -> tuple[str, dict[str, Any]]:
         else:
             parts.append(f"attribute_not_exists({name})")
     return " AND ".join(parts), values
+
+
+def _fit(days: set[DayKey], reading: Reading) -> bool:
+    return 1 + len(days) + len(reading.unread) <= TRANSACTION_ACTIONS
 
 
 def _padded(interval: Interval, gap: timedelta) -> Interval:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 
 from appointments.model import Appointment, Reminder, ReminderState, Status
 from appointments.reminders import Backend, remove_rule, rule_name
-from appointments.table import ReminderClaimLostError, TransactionContentionError
+from appointments.table import ReminderClaimLostError, TransactionContentionError, pause
 from appointments.telemetry import EventType, logger
 from appointments.times import from_utc_text, to_utc_text
 from reminder_sender import message
@@ -161,15 +159,15 @@ class ReminderSender:
 
     def _record(self, held: Appointment, sent: Reminder) -> bool:
         """Write that it was sent. False where the appointment was moved, or the reminder taken over, meanwhile."""
-        for pause in (*RECORD_PAUSES, None):
+        for seconds in (*RECORD_PAUSES, None):
             try:
                 self.table.settle_reminder(held, sent)
             except ReminderClaimLostError:
                 return False
             except (ClientError, BotoCoreError, TransactionContentionError):
-                if pause is None:
+                if seconds is None:
                     raise
-                time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
+                pause(seconds)
             else:
                 break
         return True
@@ -190,11 +188,11 @@ class ReminderSender:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
-        for pause in PUBLISH_PAUSES:
+        for seconds in PUBLISH_PAUSES:
             try:
                 return publish()["MessageId"]
             except NOT_PUBLISHED:
-                time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter is no secret
+                pause(seconds)
         return publish()["MessageId"]
 
     def _clean(self, firing: Firing) -> None:

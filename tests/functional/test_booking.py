@@ -199,7 +199,7 @@ def contend_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every transaction meets another one, and each look at the clock finds a second gone."""
     ticks = iter(range(100))
     monkeypatch.setattr("conflict_detector.booking.time.monotonic", lambda: next(ticks))
-    monkeypatch.setattr("conflict_detector.booking.time.sleep", lambda _: None)
+    monkeypatch.setattr("appointments.table.sleep", lambda _: None)
     monkeypatch.setattr(
         world.table.client,
         "transact_write_items",
