@@ -38,11 +38,6 @@ def test_every_event_stands_there_with_its_metrics() -> None:
     assert documented == counted
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#]+)\)", README))
-def test_every_link_leads_somewhere(path: str) -> None:
-    assert (ROOT / path).exists()
-
-
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"(?m)(?:^|`)make (?:[A-Z]+=\S+ )?([a-z]+)", README))))
 def test_every_make_target_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
