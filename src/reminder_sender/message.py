@@ -7,6 +7,7 @@ SMS, and JSON for everything that is a machine (SQS, HTTPS, Lambda).
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,19 @@ GSM = GSM_TWO_PLACES | frozenset(
     "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+# The nearest that the alphabet has for what keyboards put into texts, where Unicode's own decompositions name none.
+GSM_NEAREST = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4\u0060\u02bc", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u2022\u00b7", "*")
+    | dict(zip("łŁđĐðÐ\u0131\u00d7", "lLdDdDix", strict=True))
+    | {"…": "...", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "ẞ": "SS", "½": " 1/2", "¼": " 1/4", "¾": " 3/4"}
+)
+# JSON allows these two, and neither SQS nor email does.
+_NO_CHARACTERS = re.compile("[\ufffe\uffff]")
+# What ends a line, steers a terminal, or is no character: none of it belongs into one line of text.
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 def subject(appointment: Appointment) -> str:
@@ -38,7 +52,8 @@ def subject(appointment: Appointment) -> str:
 
 def body(appointment: Appointment, reminder: Reminder) -> str:
     """The `Message` of a publish with `MessageStructure=json`."""
-    machine = json.dumps(machine_body(appointment, reminder), ensure_ascii=False)
+    # Within JSON such characters can only be part of a text, where an escape means the same.
+    machine = _NO_CHARACTERS.sub(_escaped, json.dumps(machine_body(appointment, reminder), ensure_ascii=False))
     messages = {"default": machine, "email": email_text(appointment), "sms": sms_text(appointment)}
     return json.dumps(messages, ensure_ascii=False)
 
@@ -75,9 +90,34 @@ def email_text(appointment: Appointment) -> str:
 
 def sms_text(appointment: Appointment) -> str:
     """One line that fits a single SMS. The time comes first, so that it is never what is cut off."""
-    title, location = _detail(appointment, "title"), _detail(appointment, "location")
-    parts = [_when(appointment, appointment.interval.start), f'"{title}"' if title else None, location]
-    return _one_sms(" ".join(", ".join(part for part in parts if part).split()))
+    said = [_detail(appointment, key) or "" for key in ("title", "location")]
+    # One character outside the alphabet of GSM more than halves the room, and the place would be cut off.
+    translated = [_gsm(text) for text in said]
+    title, location = said if None in translated else translated
+    parts = [_when(appointment, appointment.interval.start), title and f'"{title}"', location]
+    return _one_sms(", ".join(part for part in parts if part))
+
+
+def _gsm(text: str) -> str | None:
+    """The text in the alphabet of GSM; None where that would cost a letter, as of another script.
+
+    Typographic characters and accents become the nearest that there is; emojis and other symbols are left out.
+    """
+    if GSM.issuperset(text):
+        return text
+    import unicodedata  # noqa: PLC0415 - few texts need it
+
+    found: list[str] = []
+    for character in unicodedata.normalize("NFC", text).translate(GSM_NEAREST):
+        plain = character
+        if character not in GSM:
+            decomposed = unicodedata.normalize("NFKD", character)
+            plain = "".join(part for part in decomposed if not unicodedata.combining(part))
+        if GSM.issuperset(plain):
+            found.append(plain)
+        elif unicodedata.category(character)[0] in "LN":
+            return None
+    return " ".join("".join(found).split())
 
 
 def _one_sms(text: str) -> str:
@@ -99,9 +139,9 @@ def _titled(appointment: Appointment) -> str:
 
 
 def _detail(appointment: Appointment, key: str) -> str | None:
-    """`details` is the caller's own object: only a text is fit to be read out."""
+    """`details` is the caller's own object: only a text is fit to be read out, on one line of the message."""
     value = appointment.details.get(key)
-    return value if isinstance(value, str) and value.strip() else None
+    return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
 
 
 def _when(appointment: Appointment, moment: datetime) -> str:
@@ -111,4 +151,21 @@ def _when(appointment: Appointment, moment: datetime) -> str:
     except InvalidTimeError:
         zone = load_zone("UTC")
     local = moment.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} ({zone.key})"
+    place = zone.key
+    if place.startswith("Etc/"):
+        place = _offset(local)  # "Etc/GMT+5" is five hours behind
+    elif local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
+        place += f", {_offset(local)}"  # the clock shows this time twice
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} ({place})"
+
+
+def _offset(local: datetime) -> str:
+    """`UTC-5`, `UTC+5:30`, `UTC`."""
+    sign, hours, minutes = f"{local:%z}"[0], int(f"{local:%z}"[1:3]), f"{local:%z}"[3:5]
+    if not hours and minutes == "00":
+        return "UTC"
+    return f"UTC{sign}{hours}" + (f":{minutes}" if minutes != "00" else "")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
