@@ -16,10 +16,12 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import lambda_svc
+from ministack.core.responses import error_response_json
+from ministack.services import eventbridge, lambda_svc
 
 _resource_arn_as_shipped = iam_actions.extract_resource_arn
 _invoke_async_as_shipped = lambda_svc.invoke_async_with_retry
+_remove_targets_as_shipped = eventbridge._remove_targets  # noqa: SLF001 - there is no public way in
 _condition_key_as_shipped = iam_evaluator._resolve_condition_key  # noqa: SLF001 - there is no public way in
 
 
@@ -65,6 +67,14 @@ def invoke_async(func: dict[str, Any], event: dict[str, Any]) -> None:
     _invoke_async_as_shipped(func, event)
 
 
+def remove_targets(request: dict[str, Any]) -> Any:
+    """Remove a rule's targets. AWS refuses this for a rule that does not exist; the engine (1.5.33) does not."""
+    name = request.get("Rule", "")
+    if eventbridge._rule_key(name, request.get("EventBusName", "default")) not in eventbridge._rules:  # noqa: SLF001
+        return error_response_json("ResourceNotFoundException", f"Rule {name} does not exist.", 400)
+    return _remove_targets_as_shipped(request)
+
+
 def stop_with_parent() -> None:
     """Wait for the pipe from the parent to close, then ask this process to stop."""
     while os.read(0, 4096):
@@ -77,5 +87,6 @@ if __name__ == "__main__":
     iam_actions.extract_resource_arn = resource_arn
     iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
     lambda_svc.invoke_async_with_retry = invoke_async
+    eventbridge._remove_targets = remove_targets  # noqa: SLF001
     sys.argv = ["ministack"]
     main()
