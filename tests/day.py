@@ -217,6 +217,8 @@ class Day:
                 self.world.now, _, what, about = heapq.heappop(self._queue)
                 self.network.dead = False
                 getattr(self, f"_{what}")(about)
+                while self.world.invoked:
+                    self._fire(self.world.invoked.pop(0))
             self.network.dead = self.network.enabled = False
 
     @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.events.models import events_backends
 
 import contract
-from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
@@ -50,14 +50,36 @@ class World:
         self.timers = ReminderTimers(
             lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
+            lambda: Direct(self, SENDER_ARN),  # type: ignore[arg-type]  # of the client, only `invoke` is used
         )
         self.api = Api(self.table, self.timers, Access(Auth.NONE), clock=lambda: self.now)
-        self.sender = ReminderSender(self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now)
+        self.sender = ReminderSender(
+            self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now, self.sleep
+        )
         self.sweeper = Sweep(self.table, self.sender, self.timers, lambda: self.now)
         self.bus_holds = 300
+        # The events with which the sender was invoked directly, and which it has not got yet.
+        self.invoked: list[dict[str, Any]] = []
         self._refused: dict[str, tuple[int, str]] = {}
         # The operation at which to die, whether after it or before, and at which call of it.
         self._deadly: tuple[str, bool, int] | None = None
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def invoke(self, **request: Any) -> None:
+        """Lambda's `Invoke` of the sender, which moto would want Docker for."""
+        assert (request["FunctionName"], request["InvocationType"]) == (SENDER_ARN, "Event")
+        self.calls.append("Invoke")
+        left, code = self._refused.get("Invoke", (0, ""))
+        if left:
+            raise self.dynamodb.exceptions.from_code(code)({"Error": {"Code": code}}, "Invoke")
+        self.invoked.append(json.loads(request["Payload"]))
+
+    def deliver(self) -> None:
+        """Let Lambda run the sender for each direct invocation."""
+        while self.invoked:
+            self.sender.send(Firing.from_event(self.invoked.pop(0)))
 
     def before_call(self, model: Any, params: dict[str, Any], **_: Any) -> None:
         """Record a call, and refuse it where a test asked for that. Registered with botocore by the fixture."""

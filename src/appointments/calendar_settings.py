@@ -81,7 +81,8 @@ class _SettingsReader:
     faults: list[Fault] = field(default_factory=list)
 
     def settings(self) -> CalendarSettings:
-        for name in sorted(self.body.keys() - set(FIELDS)):
+        # Stored settings may have been written by a newer version, which knows more of them.
+        for name in [] if self.stored else sorted(self.body.keys() - set(FIELDS)):
             known = ", ".join(FIELDS)
             self.fault(name.encode("unicode_escape").decode()[:64], f"is no setting of a calendar; those are {known}")
         shortest = self.minutes("minDurationMinutes", 1, 31 * DAY_MINUTES)

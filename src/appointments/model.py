@@ -99,7 +99,8 @@ class ReminderState(StrEnum):
 class Reminder:
     """One message, due a fixed span before the start.
 
-    `offset` is that span as the caller wrote it, such as `24h`; it is unique within an appointment.
+    `offset` is that span as the caller wrote it, such as `24h`; it is unique within an appointment. `unknown` are
+    attributes that another version stored with it: this version does not read them, and keeps them in every write.
     """
 
     offset: str
@@ -110,6 +111,7 @@ class Reminder:
     lease_until: datetime | None = None
     sent_at: datetime | None = None
     message_id: str | None = None
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +167,10 @@ class Appointment:
     def reminder(self, offset: str) -> Reminder | None:
         return next((reminder for reminder in self.reminders if reminder.offset == offset), None)
 
+    def asks_for(self, reminder: Reminder) -> bool:
+        """Whether the reminder is still to be sent, should nobody have sent it yet."""
+        return self.status is Status.SCHEDULED and reminder.offset in self.offsets
+
     def with_reminder(self, changed: Reminder) -> Appointment:
         """A copy in which `changed` stands in place of the reminder of the same offset."""
         reminders = tuple(changed if old.offset == changed.offset else old for old in self.reminders)
@@ -181,7 +187,7 @@ def reminders_ahead(start: datetime, offsets: Iterable[str], now: datetime) -> t
 
     Those already due are left out: booked 30 minutes ahead, there is nothing to say a day before.
     """
-    reminders = (Reminder(offset, start - parse_offset(offset)) for offset in offsets)
+    reminders = (Reminder(offset, _due_at(start, offset)) for offset in offsets)
     return tuple(sorted((r for r in reminders if r.due_at > now), key=lambda r: r.due_at))
 
 
@@ -190,17 +196,24 @@ def reminders_after_change(
 ) -> tuple[Reminder, ...]:
     """The reminders of an appointment that is moved to `start`, or asked for other offsets.
 
-    One whose due time stays as it was keeps its state. One that is due at another time, or was given up before,
-    starts anew. One that falls away stays on record: as it ended, or `skipped` where it was still to come.
+    One that is still asked for and due when it was keeps its state, also where it is overdue. One that is due at
+    another time, or was given up before, starts anew. One that falls away stays on record: as it ended, or
+    `skipped` where it was still to come.
     """
-    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, offsets, now)}
+    asked = {offset: _due_at(start, offset) for offset in offsets}
+    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now)}
     for old in before.reminders:
-        new = reminders.get(old.offset)
-        if new is None:
-            reminders[old.offset] = _given_up(old)
-        elif new.due_at == old.due_at and old.state is not ReminderState.SKIPPED:
+        if old.state is not ReminderState.SKIPPED and asked.get(old.offset) == old.due_at:
             reminders[old.offset] = old
+        elif new := reminders.get(old.offset):
+            reminders[old.offset] = replace(new, unknown=old.unknown)
+        else:
+            reminders[old.offset] = _given_up(old)
     return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
+
+
+def _due_at(start: datetime, offset: str) -> datetime:
+    return start - parse_offset(offset)
 
 
 def _given_up(reminder: Reminder) -> Reminder:
@@ -219,10 +232,11 @@ def cancelled(appointment: Appointment, now: datetime) -> Appointment:
     )
 
 
-def firing_minute(reminder: Reminder, now: datetime, lead: timedelta) -> datetime:
-    """The minute in which the rule of a reminder should fire: its own, or the next that `lead` allows.
+def firing_minute(reminder: Reminder) -> datetime:
+    """The minute at which the timer of a reminder should fire: the first that begins when it is due, or after.
 
-    Rules fire on whole minutes and never for a minute that has begun, so one that is due within `lead`
-    of now is put off by a minute rather than lost.
+    Timers know whole minutes only. A reminder that is due between two of them comes up to a minute late rather than
+    early.
     """
-    return max(floor_to_minute(reminder.due_at), floor_to_minute(now + lead) + timedelta(minutes=1))
+    minute = floor_to_minute(reminder.due_at)
+    return minute if minute == reminder.due_at else minute + timedelta(minutes=1)

@@ -2,7 +2,8 @@
 
 The ordinary timer is a rule on the default bus, which holds 300 of them. A reminder that finds the bus full
 gets a one-time schedule of EventBridge Scheduler instead: it holds millions, and each deletes itself once it
-has fired. Both bear the same name and send the same input to the same function.
+has fired. Both bear the same name and send the same input to the same function. A reminder that is due before a new
+timer would be live gets none: the function is invoked at once, with that input, and waits until it is due.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 RULE_PREFIX = "appointment-reminder"
 TARGET_ID = "reminder-sender"
-# EventBridge needs a moment before a new rule is live; one for a minute nearer than this would not fire.
+# EventBridge needs a moment before a new rule is live. Whatever is due sooner is given to the sender at once.
 LEAD = timedelta(seconds=15)
 # How long a bus that was found full is taken to be full: rules go one by one, and asking costs a call.
 FULL_FOR = timedelta(minutes=5)
@@ -49,6 +52,11 @@ class Backend(StrEnum):
 
     RULES = "rules"
     SCHEDULER = "scheduler"
+
+
+# In the place of a backend: the sender itself, which keeps the time of what is due within LEAD.
+DIRECT: Final = "direct"
+Way = Backend | Literal["direct"]
 
 
 def rule_name(appointment_id: str, offset: str) -> str:
@@ -106,20 +114,25 @@ class Outcome(NamedTuple):
 
     reminder: Reminder
     rule_name: str
-    backend: Backend
+    backend: Way
     error: BaseException | None
     # Whether there was anything to remove; of no meaning for a timer that was made.
     found: bool = True
 
 
+class Job(NamedTuple):
+    """A call for one reminder's timer."""
+
+    reminder: Reminder
+    way: Way
+    run: Callable[[], object]
+
+
 class Keeper(Protocol):
-    """One of the two services."""
+    """What keeps the time of a reminder."""
 
     def put(self, timer: Timer) -> object:
         """Make the timer, or change the one of the same name."""
-
-    def remove(self, name: str) -> bool:
-        """Remove the timer. Returns False where there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +244,29 @@ class Schedules:
         return parse_at(found["ScheduleExpression"])
 
 
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """The sender, invoked now. Lambda repeats what fails and hands it to the dead-letter queue, as for a timer."""
+
+    client: LambdaClient
+    sender_arn: str
+
+    def put(self, timer: Timer) -> None:
+        self.client.invoke(
+            FunctionName=self.sender_arn, InvocationType="Event", Payload=json.dumps(timer.event).encode()
+        )
+
+
 @dataclass(slots=True)
 class ReminderTimers:
     """Makes and removes the timers of an appointment's reminders.
 
-    `rules` and `schedules` make their clients when first called: hardly ever are both needed.
+    `rules`, `schedules` and `direct` make their clients when first called: hardly ever is more than one needed.
     """
 
     rules: Callable[[], Rules]
     schedules: Callable[[], Schedules]
+    direct: Callable[[], Direct]
     backend: Backend = Backend.RULES
     full_until: datetime | None = None
     # Its threads start with the first reminders and stay: a thread for each would cost more CPU than the booking.
@@ -264,68 +291,63 @@ class ReminderTimers:
         reported in the answer, for the log.
         """
         asked = appointment.reminders if reminders is None else reminders
-        wanted = [reminder for reminder in asked if reminder.state is ReminderState.PENDING]
-
-        def put(keeper: Keeper, reminder: Reminder) -> object:
-            return keeper.put(_timer(appointment, reminder, now, correlation_id))
-
         give_up_at = time.monotonic() + deadline
         if self.full_until and now >= self.full_until:
             self.full_until = None
         # A rule that is moved has its place on the bus already, full or not, and would keep it for the old time.
         full = self.full_until is not None and appointment.version == 1
-        if full or self.backend is Backend.SCHEDULER:
-            return self._side_by_side(Backend.SCHEDULER, appointment, wanted, put, give_up_at)
-        outcomes = self._side_by_side(Backend.RULES, appointment, wanted, put, give_up_at)
-        refused = [outcome.reminder for outcome in outcomes if self._found_the_bus_full(outcome)]
+        backend = Backend.SCHEDULER if full else self.backend
+
+        def put(reminder: Reminder, way: Way) -> Job:
+            keeper: Keeper = self._service(way) if isinstance(way, Backend) else self.direct()
+            return Job(reminder, way, partial(keeper.put, _timer(appointment, reminder, correlation_id)))
+
+        jobs = [
+            put(reminder, DIRECT if reminder.due_at < now + LEAD else backend)
+            for reminder in asked
+            if reminder.state is ReminderState.PENDING
+        ]
+        outcomes = self._side_by_side(appointment, jobs, give_up_at)
+        refused = [outcome for outcome in outcomes if _found_the_bus_full(outcome)]
         if not refused:
             return outcomes
         self.full_until = now + FULL_FOR
-        armed = [outcome for outcome in outcomes if outcome.reminder not in refused]
-        return armed + self._side_by_side(Backend.SCHEDULER, appointment, refused, put, give_up_at)
+        armed = [outcome for outcome in outcomes if outcome not in refused]
+        jobs = [put(outcome.reminder, Backend.SCHEDULER) for outcome in refused]
+        return armed + self._side_by_side(appointment, jobs, give_up_at)
 
     def disarm(
         self, appointment: Appointment, reminders: Iterable[Reminder], *, deadline: float = 3.0
     ) -> list[Outcome]:
         """Remove the timers of reminders that are not wanted any more; as `arm`, it never raises.
 
-        Nothing tells which of the services keeps one, so the other is asked where the likely one has none.
+        The answer tells of timers that were removed or could not be. Nothing tells which of the services keeps one.
+        A rule is looked for in any case, since it would take one of the bus's places until its time comes.
         """
-
-        def remove(keeper: Keeper, reminder: Reminder) -> object:
-            return keeper.remove(rule_name(appointment.appointment_id, reminder.offset))
-
         give_up_at = time.monotonic() + deadline
-        likely = self.backend
-        other = Backend.RULES if likely is Backend.SCHEDULER else Backend.SCHEDULER
-        outcomes = self._side_by_side(likely, appointment, list(reminders), remove, give_up_at)
-        missing = [outcome.reminder for outcome in outcomes if not outcome.found]
-        removed = [outcome for outcome in outcomes if outcome.found]
-        return removed + self._side_by_side(other, appointment, missing, remove, give_up_at)
 
-    @staticmethod
-    def _found_the_bus_full(outcome: Outcome) -> bool:
-        error = outcome.error
-        return isinstance(error, ClientError) and error.response["Error"]["Code"] == "LimitExceededException"
+        def removed(wanted: Iterable[Reminder], backend: Backend) -> list[Outcome]:
+            name, remove = partial(rule_name, appointment.appointment_id), self._service(backend).remove
+            jobs = [Job(reminder, backend, partial(remove, name(reminder.offset))) for reminder in wanted]
+            return self._side_by_side(appointment, jobs, give_up_at)
 
-    def _side_by_side(
-        self,
-        backend: Backend,
-        appointment: Appointment,
-        reminders: list[Reminder],
-        act: Callable[[Keeper, Reminder], object],
-        give_up_at: float,
-    ) -> list[Outcome]:
-        if not reminders:
-            return []
-        keeper: Keeper = self.rules() if backend is Backend.RULES else self.schedules()
-        futures = [self.pool.submit(act, keeper, reminder) for reminder in reminders]
+        rules = removed(reminders, Backend.RULES)
+        left = [rule.reminder for rule in rules if not rule.found or self.backend is Backend.SCHEDULER]
+        schedules = removed(left, Backend.SCHEDULER) if left else []
+        return [outcome for outcome in (*rules, *schedules) if outcome.found]
+
+    def _service(self, backend: Backend) -> Rules | Schedules:
+        return self.rules() if backend is Backend.RULES else self.schedules()
+
+    def _side_by_side(self, appointment: Appointment, jobs: list[Job], give_up_at: float) -> list[Outcome]:
+        futures = [self.pool.submit(job.run) for job in jobs]
         done, late = wait(futures, timeout=max(0.0, give_up_at - time.monotonic()))
         for future in late:
             future.cancel()
         outcomes = []
-        for reminder, future in zip(reminders, futures, strict=True):
-            outcome = Outcome(reminder, rule_name(appointment.appointment_id, reminder.offset), backend, None)
+        for job, future in zip(jobs, futures, strict=True):
+            name = rule_name(appointment.appointment_id, job.reminder.offset)
+            outcome = Outcome(job.reminder, name, job.way, None)
             if future not in done:
                 outcome = outcome._replace(error=TimeoutError("not done in time"))
             elif error := future.exception():
@@ -336,7 +358,12 @@ class ReminderTimers:
         return outcomes
 
 
-def _timer(appointment: Appointment, reminder: Reminder, now: datetime, correlation_id: str | None) -> Timer:
+def _found_the_bus_full(outcome: Outcome) -> bool:
+    error = outcome.error
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "LimitExceededException"
+
+
+def _timer(appointment: Appointment, reminder: Reminder, correlation_id: str | None) -> Timer:
     id_ = appointment.appointment_id
     # `dueAt` lets the sender tell a stale firing from a true one.
     event = {"appointmentId": id_, "reminder": reminder.offset, "dueAt": to_utc_text(reminder.due_at)}
@@ -344,7 +371,7 @@ def _timer(appointment: Appointment, reminder: Reminder, now: datetime, correlat
         event["correlationId"] = correlation_id
     return Timer(
         rule_name(id_, reminder.offset),
-        firing_minute(reminder, now, LEAD),
+        firing_minute(reminder),
         event,
         f"Reminder {reminder.offset} before appointment {id_}",
     )

@@ -151,6 +151,10 @@ class ReminderClaimLostError(SchedulerError):
     """The reminder is not, or no longer, in the state that the write asked for: nothing was written."""
 
 
+class ReminderNotRecordedError(SchedulerError):
+    """The record of a reminder was refused although its claim is still held: nothing was written."""
+
+
 @dataclass(slots=True)
 class Reading:
     """What one consistent read found: days, their calendars' settings, and the appointment if asked for.
@@ -512,9 +516,14 @@ class SchedulerTable:
             if _code(exc) != "ConditionalCheckFailedException":
                 raise
             item: Any = exc.response.get("Item")
-            if item == appointment_to_item(after, self.retention):
-                return  # it was written, and only the answer got lost; a transaction has a token against that
+            if item and self._is_written(item, before, after):
+                return  # only the answer got lost; a transaction has a token against that
             raise AppointmentChangedError(appointment_from_item(item) if item else None) from exc
+
+    def _is_written(self, item: Item, before: Appointment, after: Appointment) -> bool:
+        """Whether the stored item is `after`, whatever another version keeps in it besides."""
+        new, old = (appointment_to_item(appointment, self.retention) for appointment in (after, before))
+        return new.items() <= item.items() and (old.keys() - new.keys()).isdisjoint(item)
 
     def _change(self, before: Appointment, after: Appointment) -> Entry:
         """Write `after` over `before`, on condition that nobody, no sender either, has changed it meanwhile."""
@@ -732,22 +741,28 @@ class SchedulerTable:
         """Write the outcome of a claimed reminder: sent, missed, or pending again after a failure.
 
         `appointment` is what `claim_reminder` returned. Raises ReminderClaimLostError when the claim was
-        taken over, or the appointment moved, in the meantime.
+        taken over, or the appointment moved, in the meantime, ReminderNotRecordedError where neither is so.
         """
         held = appointment.reminder(settled.offset)
         if held is None or held.claim is None or held.claim != settled.claim:
             raise ReminderClaimLostError(appointment.appointment_id)
         condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
-        self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+        try:
+            self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+        except _ReminderChangedError as exc:
+            now = exc.now.reminder(settled.offset) if exc.now else None
+            if now and (now.state, now.claim) == (held.state, held.claim):
+                raise ReminderNotRecordedError(appointment.appointment_id) from exc
+            raise
 
     def skip_reminder(self, appointment: Appointment, reminder: Reminder) -> None:
-        """Close the open reminder of a cancelled appointment, if both are as they were read.
+        """Close an open reminder that is not asked for any more, if it and the appointment are as they were read.
 
-        Cancelling leaves a reminder that is being sent to its sender; this is for one whose sender died.
+        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died.
         Raises ReminderClaimLostError where somebody else was faster.
         """
-        condition = "#status = :cancelled AND #r.#o.#s = :was"
-        values: dict[str, Any] = {":cancelled": {"S": Status.CANCELLED}}
+        condition = "#version = :version AND #r.#o.#s = :was"
+        values: dict[str, Any] = {":version": {"N": str(appointment.version)}}
         if reminder.claim:
             condition += " AND #r.#o.claim = :claim"
             values[":claim"] = {"S": reminder.claim}
@@ -777,11 +792,14 @@ class SchedulerTable:
                 self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, {**values, **more})
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
-                if now and (now.state, now.claim) == (settled.state, settled.claim):
-                    return  # it was written, and only the answer got lost
-                if exc.now is None or now != was or exc.now.reminders == appointment.reminders:
+                if exc.now is None or now is None:
                     raise
-                appointment = exc.now  # only the others changed
+                if (now.state, now.claim) == (settled.state, settled.claim):
+                    return  # it was written, and only the answer got lost
+                if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
+                    raise
+                # Only other reminders changed, or what another version keeps with this one.
+                appointment, settled = exc.now, replace(settled, unknown=now.unknown)
             else:
                 return
 
@@ -794,7 +812,7 @@ class SchedulerTable:
         values: Mapping[str, Any],
     ) -> Appointment:
         # DynamoDB refuses a placeholder that no expression uses.
-        names = {"#r": "reminders", "#o": offset, "#s": "state", "#status": "status"}
+        names = {"#r": "reminders", "#o": offset, "#s": "state", "#status": "status", "#version": "version"}
         used = {name: value for name, value in names.items() if name in f"{update} {condition}"}
         try:
             answer = self._update(
@@ -900,8 +918,12 @@ def _reminders_to_item(appointment: Appointment) -> dict[str, Any]:
     return {"M": {reminder.offset: {"M": _reminder_to_item(reminder)} for reminder in appointment.reminders}}
 
 
+_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId"}
+
+
 def _reminder_to_item(reminder: Reminder) -> dict[str, Any]:
     item: dict[str, Any] = {
+        **reminder.unknown,
         "dueAt": {"S": to_utc_text(reminder.due_at)},
         "state": {"S": reminder.state},
         "attempts": {"N": str(reminder.attempts)},
@@ -930,6 +952,7 @@ def _reminder_from_item(offset: str, item: Item) -> Reminder:
         lease_until=moment("leaseUntil"),
         sent_at=moment("sentAt"),
         message_id=item["messageId"]["S"] if "messageId" in item else None,
+        unknown={name: value for name, value in item.items() if name not in _REMINDER_ATTRIBUTES},
     )
 
 

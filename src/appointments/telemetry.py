@@ -51,7 +51,7 @@ def log_arming(outcome: Outcome, backend: Backend, **more: str) -> None:
             exc_info=outcome.error,
             extra=keys,
         )
-    elif outcome.backend is backend:
+    elif outcome.backend in (backend, "direct"):
         logger.info("Reminder scheduled", event_type=EventType.REMINDER_SCHEDULED, extra=keys)
     else:
         logger.info(

@@ -28,7 +28,7 @@ from appointments.errors import (
     SchedulerError,
 )
 from appointments.model import Status
-from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.start import ON_LAMBDA, finish
 from appointments.table import SchedulerTable, SettingsChangedError, busy_where_crowded
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
@@ -112,6 +112,7 @@ def api_of(settings: Settings) -> Api:
                     settings.scheduler_role_arn,
                 )
             ),
+            cache(lambda: Direct(client("lambda", read_timeout=1.5, attempts=2), settings.reminder_sender_arn)),
             settings.reminder_backend,
         ),
         access=settings.access,

@@ -6,12 +6,13 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from appointments.model import Appointment, Reminder, ReminderState, Status
-from appointments.reminders import Backend, remove_rule, rule_name
+from appointments.reminders import LEAD, Backend, remove_rule, rule_name
 from appointments.table import ReminderClaimLostError, TransactionContentionError, pause
 from appointments.telemetry import EventType, logger
 from appointments.times import from_utc_text, to_utc_text
@@ -73,13 +74,17 @@ class ReminderSender:
     events: Callable[[], EventBridgeClient]
     topic_arn: str
     clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = sleep
 
     def send(self, firing: Firing) -> None:
         """Send the reminder if it is still wanted and nobody has sent it; then remove its timer.
 
         Whatever AWS call fails raises, so that Lambda repeats the event and at last hands it to the
-        dead-letter queue; every step is safe to repeat.
+        dead-letter queue; every step is safe to repeat. A reminder that is due within LEAD is waited for.
         """
+        ahead = firing.due_at - self.clock()
+        if timedelta() < ahead <= LEAD:
+            self.sleep(ahead / timedelta(seconds=1))
         self._send(firing, self.table.get_appointment(firing.appointment_id), recovery=None)
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
@@ -216,7 +221,10 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | No
         return "no longer asked for"
     if reminder.due_at != firing.due_at:
         return _MOVED
-    return None if reminder.is_open else f"already {reminder.state}"
+    if not reminder.is_open:
+        return f"already {reminder.state}"
+    # It was in a sender's hands when it was given up; should that one have died, the sweep closes it.
+    return None if appointment.asks_for(reminder) else "no longer asked for"
 
 
 def _log_recovery(reason: str, reminder: Reminder) -> None:

@@ -13,11 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import SchedulerError
-from appointments.model import Appointment, Reminder, ReminderState, Status
+from appointments.model import Appointment, Reminder, ReminderState, Status, firing_minute
 from appointments.reminders import Backend, rule_name
 from appointments.table import REMINDER_SHARDS, ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
-from appointments.times import floor_to_minute
 from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Sweep:
                 continue
             logger.thread_safe_append_keys(reminder=reminder.offset)
             try:
-                if appointment.status is Status.CANCELLED:
+                if not appointment.asks_for(reminder):
                     self._skip(appointment, reminder)
                 elif reminder.due_at <= now - GRACE:
                     tally.overdue.append(appointment_id)
@@ -145,7 +144,8 @@ class Sweep:
             self.table.skip_reminder(appointment, reminder)
         except ReminderClaimLostError:
             return  # its sender came back to life
-        logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="cancelled")
+        reason = "cancelled" if appointment.status is Status.CANCELLED else "no longer asked for"
+        logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 
     def _tend_rules(self, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
         """Give timers to those due soon that have none, and remove rules that will never fire again.
@@ -202,8 +202,8 @@ class Sweep:
 
 
 def _fires_in_time(minute: datetime | None, reminder: Reminder) -> bool:
-    """Whether a timer for that minute is one for this reminder as it is due now, or put off by LEAD."""
-    return minute is not None and timedelta() <= minute - floor_to_minute(reminder.due_at) <= timedelta(minutes=1)
+    """Whether a timer for that minute is one for this reminder as it is due now."""
+    return minute == firing_minute(reminder)
 
 
 def _is_held(reminder: Reminder, now: datetime) -> bool:

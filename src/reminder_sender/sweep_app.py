@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.start import finish
 from appointments.table import SchedulerTable
 from appointments.telemetry import EventType, logger
@@ -55,6 +55,7 @@ def _sweep() -> Sweep:
                     settings.scheduler_role_arn,
                 )
             ),
+            cache(lambda: Direct(client("lambda"), settings.reminder_sender_arn)),
             settings.reminder_backend,
         ),
         clock=clock,

@@ -210,6 +210,15 @@ def test_it_is_sent_once_at_its_minute_and_its_rule_goes(stack: Deployed, minute
     assert stack.rule(body) is None
 
 
+def test_what_is_due_before_a_rule_would_be_live_is_sent_without_one(stack: Deployed) -> None:
+    body = stack.book(datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6))
+    assert stack.rule(body) is None
+    (message,) = stack.until_received(body, 30)
+    reminder = stack.reminder(body)
+    assert (message["dueAt"], reminder["state"]) == (reminder["dueAt"], "sent")
+    assert reminder["sentAt"] >= reminder["dueAt"]
+
+
 def test_37_cancelled_sends_nothing_and_leaves_no_rule(stack: Deployed, minute: Minute) -> None:
     body = minute.booked["cancelled"]
     assert stack.rule(body) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -313,6 +313,29 @@ def test_other_offsets(world: World, booked: dict[str, Any]) -> None:
     }
     id_ = booked["appointmentId"]
     assert set(world.rules()) == {f"appointment-reminder-1h-{id_}", f"appointment-reminder-15m-{id_}"}
+
+
+def test_46_an_overdue_reminder_survives_a_change_that_adds_another(world: World) -> None:
+    """Its timer is late, or its event was lost; it is still asked for, and due when it was."""
+    booked = world.book("10:00", "11:00", reminders=["1h"])[1]
+    world.now = datetime(2030, 1, 15, 9, 0, 30, tzinfo=UTC)
+    status, changed = patch(world, booked, {"reminders": ["1h", "30m"]})
+    assert status == 200
+    assert {reminder["offset"]: reminder["state"] for reminder in changed["reminders"]} == {
+        "1h": "pending",
+        "30m": "pending",
+    }
+    world.deliver()
+    assert [message["MessageAttributes"]["reminderType"]["Value"] for message in world.inbox()] == ["1h"]
+
+
+def test_46_an_overdue_reminder_whose_time_changes_falls_away(world: World) -> None:
+    booked = world.book("10:00", "11:00", reminders=["1h"])[1]
+    world.now = datetime(2030, 1, 15, 9, 0, 30, tzinfo=UTC)
+    _, changed = patch(world, booked, {"startTime": "2030-01-15T09:45:00Z"})
+    assert [reminder["state"] for reminder in changed["reminders"]] == ["skipped"]
+    world.sweep()
+    assert (world.inbox(), world.rules()) == ([], {})
 
 
 def test_an_offset_that_was_dropped_and_is_asked_for_again_is_sent(world: World, booked: dict[str, Any]) -> None:

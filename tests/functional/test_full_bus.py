@@ -6,6 +6,8 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from appointments.reminders import FULL_FOR, Backend
 from log_filters import values
 from support import api_event, resources
@@ -127,6 +129,29 @@ def test_scheduler_alone_asks_no_bus(world: World) -> None:
     body = book(world, 0)
     world.request("PATCH", f"/appointments/{body['appointmentId']}", {"startTime": "2030-01-16T09:00:00Z"})
     assert [schedule["ScheduleExpression"] for schedule in world.schedules()] == ["at(2030-01-16T08:00:00)"]
+    assert not [call for call in world.calls if "Rule" in call or "Targets" in call]
     world.request("DELETE", f"/appointments/{body['appointmentId']}")
     assert world.schedules() == []
-    assert not [call for call in world.calls if "Rule" in call or "Targets" in call]
+    # Whether a rule is left of the time before the stack was told to use Scheduler, only the bus can tell.
+    assert [call for call in world.calls if "Rule" in call or "Targets" in call] == ["RemoveTargets"]
+
+
+def test_a_rule_beside_a_schedule_of_the_same_reminder_goes_with_it(world: World, events_of: LogLines) -> None:
+    body = book(world, 0)
+    world.timers.backend = Backend.SCHEDULER
+    world.request("PATCH", f"/appointments/{body['appointmentId']}", {"startTime": "2030-01-16T09:00:00Z"})
+    assert (len(world.rules()), len(world.schedules())) == (1, 1)
+    events_of()
+    world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    assert (world.rules(), world.schedules()) == ({}, [])
+    removed = [line["backend"] for line in events_of() if line.get("event_type") == "RULE_CLEANED"]
+    assert removed == ["rules", "scheduler"]
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_what_was_not_there_is_not_reported_as_removed(world: World, events_of: LogLines, backend: Backend) -> None:
+    world.timers.backend = backend
+    with world.failing("PutRule"), world.failing("CreateSchedule"):
+        body = book(world, 0)
+    world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    assert "RULE_CLEANED" not in names(events_of())

@@ -11,7 +11,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from appointments.model import ReminderState, Status
-from appointments.table import ReminderClaimLostError, appointment_from_item, appointment_to_item
+from appointments.reminders import LEAD, Backend
+from appointments.table import (
+    ReminderClaimLostError,
+    ReminderNotRecordedError,
+    appointment_from_item,
+    appointment_to_item,
+)
 from reminder_sender.sender import LEASE, PUBLISH_PAUSES, Firing
 from support import sample_event
 from world import KilledError
@@ -341,6 +347,193 @@ def test_a_reminder_added_while_another_is_sent_is_not_lost(world: World, booked
     world.inbox()
     world.sweep()
     assert [message["MessageAttributes"]["reminderType"]["Value"] for message in world.inbox()] == ["15m"]
+
+
+# --- due at once ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_what_is_due_before_a_timer_would_be_live_is_given_to_the_sender_which_waits(
+    world: World, events_of: LogLines, backend: Backend
+) -> None:
+    world.timers.backend = backend
+    due = datetime(2030, 1, 15, 8, tzinfo=UTC)
+    world.now = due - timedelta(seconds=2)
+    _, body = world.book("9:00", "10:00", reminders=["1h", "30m"])
+    assert (len(world.rules()), len(world.schedules())) == ((1, 0) if backend is Backend.RULES else (0, 1))
+    scheduled = {line["reminder"]: line for line in events_of() if line.get("event_type") == "REMINDER_SCHEDULED"}
+    assert (scheduled["1h"]["backend"], scheduled["30m"]["backend"]) == ("direct", backend)
+    world.deliver()
+    assert (world.now, len(world.inbox()), state(world, body)) == (due, 1, "sent")
+    assert state(world, body, "30m") == "pending"
+
+
+@pytest.mark.parametrize(("ahead", "direct"), [(LEAD - timedelta(seconds=1), True), (LEAD, False)])
+def test_a_timer_is_made_where_it_will_be_live_in_time(world: World, ahead: timedelta, *, direct: bool) -> None:
+    world.now = datetime(2030, 1, 15, 8, tzinfo=UTC) - ahead
+    _, body = world.book("9:00", "10:00", reminders=["1h"])
+    assert (len(world.invoked), len(world.rules())) == ((1, 0) if direct else (0, 1))
+    assert [event["appointmentId"] for event in world.invoked] == [body["appointmentId"]] * direct
+
+
+def test_a_reminder_cancelled_while_its_sender_waits_is_not_sent(world: World) -> None:
+    world.now = datetime(2030, 1, 15, 7, 59, 58, tzinfo=UTC)
+    _, body = world.book("9:00", "10:00", reminders=["1h"])
+
+    def cancel(seconds: float) -> None:
+        world.now += timedelta(seconds=seconds)
+        world.request("DELETE", f"/appointments/{body['appointmentId']}")
+
+    replace(world.sender, sleep=cancel).send(Firing.from_event(world.invoked.pop()))
+    assert (world.inbox(), state(world, body)) == ([], "skipped")
+
+
+def test_a_sender_that_cannot_be_invoked_is_logged_and_the_sweep_sends(world: World, events_of: LogLines) -> None:
+    world.now = datetime(2030, 1, 15, 7, 59, 58, tzinfo=UTC)
+    with world.failing("Invoke"):
+        status, body = world.book("9:00", "10:00", reminders=["1h"])
+    assert (status, names(events_of())) == (201, ["BOOKING_SUCCESS", "REMINDER_SCHEDULE_ERROR"])
+    world.now += timedelta(minutes=3)
+    world.sweep()
+    assert (len(world.inbox()), state(world, body)) == (1, "sent")
+
+
+def test_a_timer_that_fires_early_by_more_than_a_sender_can_wait_is_not_waited_for(world: World) -> None:
+    """As a rule of an older version does, which fires in the minute that the reminder is due in."""
+    _, body = world.book("2030-01-15T09:00:40Z", "2030-01-15T10:00:00Z", reminders=["1h"])
+    world.now = datetime(2030, 1, 15, 8, 0, 10, tzinfo=UTC)
+    world.sender.send(Firing(body["appointmentId"], "1h", datetime(2030, 1, 15, 8, 0, 40, tzinfo=UTC)))
+    assert (len(world.inbox()), world.now.second) == (1, 10)
+
+
+def test_a_reminder_due_between_two_minutes_comes_after_it_is_due(world: World, events_of: LogLines) -> None:
+    _, body = world.book("2030-01-15T09:00:09Z", "2030-01-15T10:00:00Z", reminders=["1h"])
+    (expression,) = world.rules().values()
+    assert expression == "cron(1 8 15 1 ? 2030)"
+    world.now = datetime(2030, 1, 15, 8, 1, tzinfo=UTC)
+    world.fire(body)
+    (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_SENT"]
+    assert line["lateness_ms"] == 51_000
+
+
+# --- items of the next version -------------------------------------------------------------------------
+
+NEXT = {"M": {"email#anna": {"M": {"state": {"S": "bounced"}, "tries": {"L": [{"N": "1"}, {"NULL": True}]}}}}}
+
+
+def as_the_next_version_stores_it(world: World) -> None:
+    """Give every stored item, and every reminder in one, an attribute that this version does not know."""
+    for item in world.items("AppointmentsTable"):
+        for reminder in item["reminders"]["M"].values():
+            reminder["M"]["nextVersion"] = NEXT
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item | {"nextVersion": NEXT})
+    for item in world.items("CalendarsTable"):
+        if item["day"]["S"] == "settings":
+            settings = json.loads(item["settings"]["S"]) | {"nextVersion": {"anything": [1]}}
+            item["settings"] = {"S": json.dumps(settings)}
+        world.dynamodb.put_item(TableName="CalendarsTable", Item=item | {"nextVersion": NEXT})
+
+
+def assert_carried_through(world: World) -> None:
+    items = [*world.items("AppointmentsTable"), *world.items("CalendarsTable")]
+    reminders = [value["M"] for item in items for value in item.get("reminders", {"M": {}})["M"].values()]
+    assert all(each["nextVersion"] == NEXT for each in (*items, *reminders))
+    assert reminders
+
+
+@pytest.fixture
+def of_the_next_version(world: World) -> dict[str, Any]:
+    world.request("PUT", "/calendars/anna", {"capacity": 2})
+    _, body = world.book("9:00", "10:00", user="anna")
+    as_the_next_version_stores_it(world)
+    return body
+
+
+def test_a_reminder_of_the_next_version_is_sent_once_and_recorded(
+    world: World, of_the_next_version: dict[str, Any], events_of: LogLines
+) -> None:
+    for offset in ("24h", "1h"):
+        world.fire(of_the_next_version, offset)
+        assert_carried_through(world)
+    assert [line["recorded"] for line in events_of() if line.get("event_type") == "REMINDER_SENT"] == [True, True]
+    for _ in range(3):
+        world.now += timedelta(minutes=5)
+        world.sweep()
+    assert len(world.inbox()) == 2
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"startTime": "2030-01-15T11:00:00Z"},
+        {"startTime": "2030-01-15T09:30:00Z", "resourceIds": ["room"]},
+        {"reminders": ["1h"]},
+        {"reminders": ["24h", "1h", "15m"]},
+        {"details": {"title": "New"}},
+    ],
+)
+def test_an_appointment_of_the_next_version_can_be_changed(
+    world: World, of_the_next_version: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    world.calls.clear()
+    assert world.request("PATCH", f"/appointments/{of_the_next_version['appointmentId']}", changes)[0] == 200
+    assert world.calls.count("UpdateItem") + world.calls.count("TransactWriteItems") == 1
+    (item,) = world.items("AppointmentsTable")
+    stored = item["reminders"]["M"]
+    assert item["nextVersion"] == NEXT
+    assert all(stored[offset]["M"]["nextVersion"] == NEXT for offset in ("24h", "1h"))
+    assert [day["nextVersion"] for day in world.items("CalendarsTable") if "nextVersion" in day] == [NEXT, NEXT]
+
+
+def test_an_appointment_of_the_next_version_can_be_cancelled(world: World, of_the_next_version: dict[str, Any]) -> None:
+    assert world.request("DELETE", f"/appointments/{of_the_next_version['appointmentId']}")[0] == 200
+    assert_carried_through(world)
+
+
+def test_settings_of_the_next_version_are_obeyed_and_can_be_replaced(
+    world: World, of_the_next_version: dict[str, Any]
+) -> None:
+    assert world.book("9:00", "10:00", user="anna")[0] == 201
+    assert world.book("9:00", "10:00", user="anna")[0] == 409
+    assert world.request("PUT", "/calendars/anna", {"capacity": 3})[0] == 200
+    (settings,) = [item for item in world.items("CalendarsTable") if item["day"]["S"] == "settings"]
+    assert settings["nextVersion"] == NEXT
+    assert world.book("9:00", "10:00", user="anna")[0] == 201
+
+
+def test_a_change_of_an_item_of_the_next_version_whose_answer_was_lost_is_no_conflict_with_itself(
+    world: World, of_the_next_version: dict[str, Any]
+) -> None:
+    before = world.table.get_appointment(of_the_next_version["appointmentId"])
+    assert before
+    after = replace(before, details={"title": "New"}, version=before.version + 1)
+    for _ in range(2):  # as the SDK does
+        world.table.revise(before, after)
+
+
+def test_a_record_without_reason_to_be_refused_is_an_error_and_not_a_reminder_moved(
+    world: World, booked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim that is held and a record that is refused: to go on as if it were recorded would send it for ever."""
+    monkeypatch.setattr("appointments.table._reminders_to_item", lambda _: {"M": {}})
+    with pytest.raises(ReminderNotRecordedError):
+        world.fire(booked)
+    assert state(world, booked) == "sending"
+
+
+def test_what_another_version_notes_while_a_reminder_is_sent_is_kept(world: World, booked: dict[str, Any]) -> None:
+    original = world.sns.publish
+
+    def note(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        as_the_next_version_stores_it(world)
+        return original(**kwargs)
+
+    world.sns.publish = note
+    world.fire(booked)
+    assert state(world, booked) == "sent"
+    assert_carried_through(world)
 
 
 def test_cleaning_up_is_repeated_when_it_failed(world: World, booked: dict[str, Any]) -> None:

@@ -136,6 +136,43 @@ def test_the_reminder_of_a_dead_sender_is_skipped_where_the_appointment_was_canc
     assert names(events_of()) == ["REMINDER_SKIPPED"]
 
 
+@pytest.mark.parametrize("published", [False, True])
+def test_the_reminder_of_a_dead_sender_is_skipped_where_it_is_no_longer_asked_for(
+    world: World, booked: dict[str, Any], events_of: LogLines, *, published: bool
+) -> None:
+    world.now = DUE
+    world.dying("Publish", after=published)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    status, _, changed = world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": []})
+    assert (status, changed["reminders"][0]["state"]) == (200, "sending")
+    world.now += LEASE
+    world.fire(booked)  # Lambda repeats the event
+    events_of()
+    world.now = DUE + GRACE
+    world.sweep()
+    assert (len(world.inbox()), state(world, booked)) == (published, "skipped")
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+    (line,) = [line for line in events_of() if line.get("event_type")]
+    assert (line["event_type"], line["reason"]) == ("REMINDER_SKIPPED", "no longer asked for")
+
+
+def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: World, booked: dict[str, Any]) -> None:
+    world.now = DUE
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    path = f"/appointments/{booked['appointmentId']}"
+    world.request("PATCH", path, {"reminders": []})
+    seen = stored(world, booked)
+    world.request("PATCH", path, {"reminders": ["1h"]})
+    with pytest.raises(ReminderClaimLostError):
+        world.table.skip_reminder(seen, seen.reminders[0])
+    world.now = DUE + GRACE
+    world.sweep()
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
 def test_an_open_reminder_of_a_cancelled_appointment_is_skipped(world: World, booked: dict[str, Any]) -> None:
     rewrite(world, booked, status=Status.CANCELLED)
     world.now = DUE + GRACE
@@ -437,4 +474,6 @@ def test_a_sweep_that_takes_long_arms_by_the_time_that_it_has_become(world: Worl
         world.sweep()
     finally:
         world.sender.sns.publish = publish  # type: ignore[method-assign]
-    assert list(world.rules().values()) == ["cron(7 8 15 1 ? 2030)"]
+    assert world.rules() == {}
+    world.deliver()
+    assert len(world.inbox()) == 2

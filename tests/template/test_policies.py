@@ -114,7 +114,7 @@ def operations() -> dict[str, str]:
     }
 
 
-OPERATIONS = operations()
+OPERATIONS = operations() | {"invoke": "lambda:InvokeFunction"}  # IAM has a name of its own for this one
 
 
 def functions_of(path: str) -> dict[str, list[ast.AST]]:
