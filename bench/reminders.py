@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
-from appointments.reminders import ReminderTimers, Rules, Schedules
+from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.table import SchedulerTable
 from appointments.telemetry import logger
 from bench.measure import Row, table
@@ -71,6 +71,7 @@ def measure() -> None:
         timers = ReminderTimers(
             lambda: Rules(events, queue_arn, queue_arn),
             lambda: Schedules(engine.client("scheduler"), queue_arn, queue_arn, "none", "none"),
+            lambda: Direct(engine.client("lambda"), "none"),  # hardly any is due at once
         )
         sender = ReminderSender(scheduler, sns, lambda: events, topic, lambda: datetime.now(UTC))
         arming(scheduler, timers)
