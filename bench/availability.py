@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.model import QUARTER_HOUR
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from bench.dynamodb_local import dynamodb_client
 from bench.measure import Row, plot, table
 from bench.units import read_units, size
@@ -54,10 +54,10 @@ def main() -> None:
     with Engine() as engine:
         client = dynamodb_client(engine.url)
         create_tables(client)
-        scheduler = SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
-        rows = [measure(scheduler, *case) for case in CASES]
+        storage = Storage.of(client, "AppointmentsTable", "CalendarsTable")
+        rows = [measure(storage, *case) for case in CASES]
         print(table(rows))
-        curve = [measure(scheduler, *case) for case in CURVE]
+        curve = [measure(storage, *case) for case in CURVE]
     figure = plot("One calendar, 300 appointments a day, 4 to 62 days", "appointments read", "CPU ms")
     figure.axes[0].plot([row["appointments"] for row in curve], [float(row["CPU ms"]) for row in curve], marker="o")
     figure.axes[0].set_xlim(left=0)
@@ -65,16 +65,16 @@ def main() -> None:
     figure.save("availability")
 
 
-def measure(scheduler: SchedulerTable, calendars: int, days: int, per_day: int) -> Row:
+def measure(storage: Storage, calendars: int, days: int, per_day: int) -> Row:
     """One case."""
-    client = scheduler.client
+    client = storage.database.client
     names = [f"{uuid.uuid4()}" for _ in range(calendars)]
     units = calendars  # of settings, which nobody wrote
     for name in names:
         items = list(calendar_days(name, days, per_day))
         units += read_units(sum(size(item) for item in items))
         for item in items:
-            client.put_item(TableName=scheduler.calendars_table, Item=item)
+            client.put_item(TableName=storage.days.table, Item=item)
     query = {
         "calendarIds": ",".join(names),
         "from": FIRST.isoformat(),
@@ -94,7 +94,7 @@ def measure(scheduler: SchedulerTable, calendars: int, days: int, per_day: int) 
     for _ in range(ROUNDS):
         calls.clear()
         began, began_cpu = time.perf_counter(), time.process_time()
-        availability_response(available(asked, scheduler, now), asked.zone)
+        availability_response(available(asked, storage, now), asked.zone)
         wall.append((time.perf_counter() - began) * 1000)
         cpu.append((time.process_time() - began_cpu) * 1000)
     client.meta.events.unregister("before-call", note)

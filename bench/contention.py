@@ -24,7 +24,8 @@ import psycopg
 
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
-from appointments.table import SchedulerTable, appointment_to_item
+from appointments.storage.appointments import appointment_to_item
+from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from bench.dynamodb_local import dynamodb_client, dynamodb_local
 from bench.measure import Figure, Row, count_overlaps, table
@@ -103,14 +104,14 @@ class Dynamo:
     def __post_init__(self) -> None:
         create_tables(self.client)
         self.client.meta.events.register("before-send.dynamodb", self._count)
-        self.table = SchedulerTable(self.client, "AppointmentsTable", "CalendarsTable")
+        self.storage = Storage.of(self.client, "AppointmentsTable", "CalendarsTable")
 
     def _count(self, **_: Any) -> None:
         self.calls += 1
 
     def book(self, attempt: Attempt) -> bool:
         try:
-            book(attempt.appointment(), self.table, NOW)
+            book(attempt.appointment(), self.storage, NOW)
         except ConflictError:
             return False
         return True

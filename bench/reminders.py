@@ -16,7 +16,7 @@ from typing import Any
 
 from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
 from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from appointments.telemetry import logger
 from bench.measure import Row, table
 from conflict_detector.booking import book
@@ -30,7 +30,7 @@ AT_ONCE = 200
 AHEAD = timedelta(seconds=25)
 
 
-def booked(scheduler: SchedulerTable, start: datetime, offsets: tuple[str, ...]) -> Appointment:
+def booked(scheduler: Storage, start: datetime, offsets: tuple[str, ...]) -> Appointment:
     """An appointment of somebody new."""
     now = datetime.now(UTC)
     interval = Interval(start, start + timedelta(minutes=30))
@@ -39,9 +39,9 @@ def booked(scheduler: SchedulerTable, start: datetime, offsets: tuple[str, ...])
     return book(wanted, scheduler, now)
 
 
-def booked_now(scheduler: SchedulerTable, appointment_id: str) -> Appointment:
+def booked_now(scheduler: Storage, appointment_id: str) -> Appointment:
     """An appointment as it is stored now."""
-    found = scheduler.get_appointment(appointment_id)
+    found = scheduler.appointments.get(appointment_id)
     if found is None:
         raise RuntimeError(f"{appointment_id} is gone")
     return found
@@ -66,7 +66,7 @@ def measure() -> None:
         topic = sns.create_topic(Name="reminders")["TopicArn"]
         queue = sqs.create_queue(QueueName="fired")["QueueUrl"]
         queue_arn = f"arn:aws:sqs:{REGION}:000000000000:fired"
-        scheduler = SchedulerTable(dynamodb, "AppointmentsTable", "CalendarsTable")
+        scheduler = Storage.of(dynamodb, "AppointmentsTable", "CalendarsTable")
         # The rules' target is a queue here, which tells when they fired; the sender then runs on what it holds.
         timers = ReminderTimers(
             lambda: Rules(events, queue_arn, queue_arn),
@@ -79,7 +79,7 @@ def measure() -> None:
         lateness(scheduler, timers, sender, sqs, queue)
 
 
-def arming(scheduler: SchedulerTable, timers: ReminderTimers) -> None:
+def arming(scheduler: Storage, timers: ReminderTimers) -> None:
     """Two rules a booking, as the conflict detector makes them."""
     far = datetime.now(UTC) + timedelta(days=30)
     rates = []
@@ -95,7 +95,7 @@ def arming(scheduler: SchedulerTable, timers: ReminderTimers) -> None:
     print(f"Rules armed: {statistics.median(rates):.0f} a second from one process, two at a time.\n")
 
 
-def calls_of_one(scheduler: SchedulerTable, timers: ReminderTimers, sender: ReminderSender, clients: list[Any]) -> None:
+def calls_of_one(scheduler: Storage, timers: ReminderTimers, sender: ReminderSender, clients: list[Any]) -> None:
     """What sending one reminder asks of AWS."""
     one = booked(scheduler, datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2), ("1h",))
     timers.arm(one, datetime.now(UTC))
@@ -112,7 +112,7 @@ def calls_of_one(scheduler: SchedulerTable, timers: ReminderTimers, sender: Remi
     print(f"The sender's calls for one reminder: {', '.join(calls)}.\n")
 
 
-def lateness(scheduler: SchedulerTable, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
+def lateness(scheduler: Storage, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
     """Arm them all for one minute, and see when each is sent."""
     due = (datetime.now(UTC) + AHEAD + timedelta(minutes=1)).replace(second=0, microsecond=0)
     for _ in range(AT_ONCE):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.reminders import parse_rule_name
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from ops.stack import NoStackError, Stack
 from reminder_sender.sender import Firing
@@ -47,7 +47,7 @@ class Redrive:
 
     sqs: Any
     functions: Any
-    table: SchedulerTable
+    storage: Storage
     sender_function: str
     # Long enough for SQS to ask all of its servers.
     wait_seconds: int = 1
@@ -103,7 +103,7 @@ class Redrive:
         # rule and not the due time, which the appointment still knows.
         rule = message.get("MessageAttributes", {}).get("RULE_ARN", {}).get("StringValue") or event["resources"][0]
         appointment_id, offset = parse_rule_name(rule.rpartition("/")[2])
-        appointment = self.table.get_appointment(appointment_id)
+        appointment = self.storage.appointments.get(appointment_id)
         reminder = appointment.reminder(offset) if appointment else None
         if reminder is None or reminder.due_at > now:
             return None  # given up, or moved into the future, where a timer of its own waits
@@ -117,10 +117,10 @@ def main() -> int:
     try:
         stack = Stack.find(parser.parse_args().stack)
         variables = stack.environment("ConflictDetectorFunction")
-        table = SchedulerTable(stack.client("dynamodb"), variables["APPOINTMENTS_TABLE"], variables["CALENDARS_TABLE"])
+        storage = Storage.of(stack.client("dynamodb"), variables["APPOINTMENTS_TABLE"], variables["CALENDARS_TABLE"])
         # As timers name it: by the alias, which has the retries and the queue for what fails again.
         sender = variables["REMINDER_SENDER_ARN"]
-        redrive = Redrive(stack.client("sqs"), stack.client("lambda"), table, sender)
+        redrive = Redrive(stack.client("sqs"), stack.client("lambda"), storage, sender)
         left = 0
         for queue in QUEUES:
             done = redrive.queue(stack.resource(queue), datetime.now(UTC))

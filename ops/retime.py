@@ -62,7 +62,7 @@ class Report:
 def retime(api: Api, zone_name: str) -> Report:
     """Place every coming appointment of a zone that was given in local time anew."""
     zone, report, moves = load_zone(zone_name), Report(), []
-    for appointment in api.table.given_in_local_time(zone_name, api.clock()):
+    for appointment in api.storage.appointments.given_in_local_time(zone_name, api.clock()):
         try:
             placed = _placed(appointment, zone)
         except InvalidTimeError as exc:  # a clock change now skips or repeats it

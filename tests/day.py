@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 import botocore.endpoint
 
-import appointments.table
+import appointments.storage.dynamodb
 import reminder_sender.app
 import reminder_sender.sweep_app
 from appointments.reminders import Backend, parse_at, parse_cron
@@ -230,7 +230,7 @@ class Day:
 
         with (
             patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=sleep)),
-            patch.object(appointments.table, "sleep", sleep),
+            patch.object(appointments.storage.dynamodb, "sleep", sleep),
             patch.object(reminder_sender.app, "_sender", lambda: self.world.sender),
             patch.object(reminder_sender.sweep_app, "_sweep", lambda: self.world.sweeper),
         ):

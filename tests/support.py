@@ -7,6 +7,7 @@ import shlex
 import threading
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from appointments.memory import Memory
+    from appointments.storage.store import Storage
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("default", "local", "dev", "prod")
@@ -72,6 +76,11 @@ def create_tables(client: DynamoDBClient) -> None:
             BillingMode="PAY_PER_REQUEST",
             **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
         )
+
+
+def with_memory(storage: Storage, memory: Memory) -> Storage:
+    """The same tables, as another process of a function with its own memory sees them."""
+    return replace(storage, memory=memory, settings=replace(storage.settings, memory=memory))
 
 
 def sample_event(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from moto.events.models import events_backends
 
 import contract
 from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
 from reminder_sender.sender import Firing, ReminderSender
@@ -45,18 +45,18 @@ class World:
         self.inbox_url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
         inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox_url, AttributeNames=["QueueArn"])["Attributes"]
         self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
-        self.table = SchedulerTable(self.dynamodb, "AppointmentsTable", "CalendarsTable")
+        self.storage = Storage.of(self.dynamodb, "AppointmentsTable", "CalendarsTable")
         self.scheduler.create_schedule_group(Name=SCHEDULE_GROUP)
         self.timers = ReminderTimers(
             lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
             lambda: Direct(self, SENDER_ARN),  # type: ignore[arg-type]  # of the client, only `invoke` is used
         )
-        self.api = Api(self.table, self.timers, Access(Auth.NONE), clock=lambda: self.now)
+        self.api = Api(self.storage, self.timers, Access(Auth.NONE), clock=lambda: self.now)
         self.sender = ReminderSender(
-            self.table, self.sns, lambda: self.events, self.topic_arn, lambda: self.now, self.sleep
+            self.storage, self.sns, lambda: self.events, self.topic_arn, lambda: self.now, self.sleep
         )
-        self.sweeper = Sweep(self.table, self.sender, self.timers, lambda: self.now)
+        self.sweeper = Sweep(self.storage, self.sender, self.timers, lambda: self.now)
         self.bus_holds = 300
         # The events with which the sender was invoked directly, and which it has not got yet.
         self.invoked: list[dict[str, Any]] = []

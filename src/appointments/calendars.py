@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 from appointments.model import DAY, CalendarDay, Conflict, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from appointments.model import Taken
 
 MINUTE = timedelta(minutes=1)
 # How far around an interval to look for a time that the working hours accept: most calendars open within days.
@@ -112,20 +114,27 @@ class Calendar:
         taken = next(_overlapping(self.blocked, wanted), None)
         return taken is None and not self.violations(wanted, now, suggest=False)
 
-    def conflicts(self, wanted: Interval) -> list[Conflict]:
-        """Where other appointments leave no room for `wanted`, in order of time, exact to the second."""
-        return [Conflict(self.calendar_id, blocked) for blocked in _overlapping(self.blocked, wanted)]
+    def conflicts(self, wanted: Interval, places: int = 1) -> list[Conflict]:
+        """Where other appointments leave fewer than `places` for `wanted`, in order of time, exact to the second."""
+        if places > self.settings.capacity:
+            return [Conflict(self.calendar_id, wanted)]
+        blocked = self.blocked if places == 1 else self._blocked(places)
+        return [Conflict(self.calendar_id, interval) for interval in _overlapping(blocked, wanted)]
 
     @cached_property
     def blocked(self) -> list[Interval]:
-        """Where no further appointment can lie, buffers included; in order, and none overlaps another.
+        """Where no further appointment can lie, buffers included; in order, and none overlaps another."""
+        return self._blocked(1)
 
-        An appointment holds one of `capacity` places from its start until its end and the buffer after that. All
-        places are held somewhere within [start, end + buffer) of a new one where it overlaps what this answers.
+    def _blocked(self, places: int) -> list[Interval]:
+        """Where fewer than `places` are left.
+
+        An appointment takes its places from its start until its end and the buffer after that. Too few are left
+        somewhere within [start, end + buffer) of a new one where it overlaps what this answers.
         """
         gap = self.settings.buffer
-        held = (Interval(start, end + gap) for start, end in self.busy) if gap else self.busy
-        full = full_intervals(held, self.settings.capacity)
+        taken = (Interval(start, end + gap) for start, end in self.busy) if gap else self.busy
+        full = full_intervals(taken, self.settings.capacity - places + 1)
         if not gap and not self.crowded:
             return list(full)
         return list(merged([*(Interval(start - gap, end) for start, end in full), *self.crowded]))
@@ -225,27 +234,53 @@ class Calendar:
 def assemble(
     settings: Mapping[str, CalendarSettings], days: Iterable[CalendarDay], ignore: str | None = None
 ) -> dict[str, Calendar]:
-    """The calendars that were read. `ignore` is the id of an appointment that does not count.
-
-    An appointment counts once, though it has an entry in each of its days.
-    """
-    entries: dict[str, dict[str, Interval]] = {calendar_id: {} for calendar_id in settings}
-    crowded: dict[str, list[Interval]] = {}
+    """The calendars that were read. `ignore` is the id of an appointment that does not count."""
+    read: dict[str, list[CalendarDay]] = {calendar_id: [] for calendar_id in settings}
     for day in days:
-        calendar_id = day.key.calendar_id
-        entries.setdefault(calendar_id, {}).update(day.entries)
-        if len(day.entries) - (ignore in day.entries) >= MAX_DAY_ENTRIES:
-            midnight = datetime.combine(day.key.day, time(), UTC)
-            crowded.setdefault(calendar_id, []).append(Interval(midnight, midnight + DAY))
+        read.setdefault(day.key.calendar_id, []).append(day)
     return {
         calendar_id: Calendar(
             calendar_id,
             settings.get(calendar_id, CalendarSettings()),
-            tuple(interval for id_, interval in found.items() if id_ != ignore),
-            tuple(crowded.get(calendar_id, ())),
+            busy_on(found, ignore),
+            tuple(whole_day(day.key.day) for day in found if is_crowded(day, ignore)),
         )
-        for calendar_id, found in entries.items()
+        for calendar_id, found in read.items()
     }
+
+
+def busy_on(days: Sequence[CalendarDay], ignore: str | None) -> tuple[Interval, ...]:
+    """What lies on one calendar, an interval once per place that it takes.
+
+    An appointment has an entry in each of its days and counts once. The days may have been read at different
+    moments, and so one that was moved meanwhile may stand in them with different intervals: then it counts with all
+    of them. One of these is the interval that the commit's conditions prove, and which one cannot be told.
+    """
+    entries: dict[str, tuple[Taken, ...]] = {}
+    for day in days:
+        moved = {
+            id_: tuple(dict.fromkeys((*entries[id_], *day.entries[id_])))
+            for id_ in entries.keys() & day.entries.keys()
+            if entries[id_] != day.entries[id_]
+        }
+        entries.update(day.entries)
+        entries.update(moved)
+    if ignore:
+        entries.pop(ignore, None)
+    taken = [one for entry in entries.values() for one in entry]
+    more = [one.interval for one in taken if one.places > 1 for _ in range(one.places - 1)]
+    return (*(one.interval for one in taken), *more)
+
+
+def is_crowded(day: CalendarDay, ignore: str | None = None) -> bool:
+    """Whether the day holds as many appointments as an item can."""
+    return len(day.entries) - (ignore in day.entries) >= MAX_DAY_ENTRIES
+
+
+def whole_day(day: date) -> Interval:
+    """A UTC day from midnight to midnight."""
+    midnight = datetime.combine(day, time(), UTC)
+    return Interval(midnight, midnight + DAY)
 
 
 # --- intervals ---------------------------------------------------------------------------------------

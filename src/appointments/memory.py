@@ -18,47 +18,55 @@ if TYPE_CHECKING:
 
 # Calendars and days to remember: 14 KB of settings and 8 KB of a day at most. When that is reached everything is
 # forgotten: it happens seldom, costs a call per calendar, and is the whole of the book-keeping.
-MOST = 1000
+MAX_REMEMBERED = 1000
 
 
-class RememberedSettings(NamedTuple):
-    """A calendar's settings, their version (0: never configured), and whether a condition on them is cheap.
+class KnownSettings(NamedTuple):
+    """A calendar's settings as they were read or remembered.
 
-    Where it is not, the settings are read each time, and what is remembered in their place is the default.
+    `version` counts them (0: never configured), and a restored table counts anew. `revision` never repeats; None where
+    they were written before there were revisions. Large settings are not `small`: they are read each time, and the
+    default is remembered in their place.
     """
 
     settings: CalendarSettings
     version: int
-    cheap: bool = True
+    revision: str | None = None
+    small: bool = True
+
+    @property
+    def token(self) -> tuple[int, str | None]:
+        """Equal for the same settings only."""
+        return self.version, self.revision
 
 
 # The two imports below are made when something is decided: whoever sends reminders has the table without.
 
 
 @cache
-def unconfigured() -> RememberedSettings:
+def unconfigured() -> KnownSettings:
     """Those of a calendar that nobody configured."""
     from appointments.calendars import CalendarSettings  # noqa: PLC0415
 
-    return RememberedSettings(CalendarSettings(), 0)
+    return KnownSettings(CalendarSettings(), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Settings by calendar, and the quarter hours of each day that are known to have been touched."""
 
-    settings: dict[str, RememberedSettings] = field(default_factory=dict)
+    settings: dict[str, KnownSettings] = field(default_factory=dict)
     touched: dict[DayKey, set[int]] = field(default_factory=dict)
 
-    def recall_settings(self, calendar_id: str) -> RememberedSettings:
+    def recall_settings(self, calendar_id: str) -> KnownSettings:
         """A calendar that nothing is known of is taken for one that nobody configured: most of them are people."""
         return self.settings.get(calendar_id) or unconfigured()
 
-    def learn_settings(self, calendar_id: str, remembered: RememberedSettings) -> None:
+    def learn_settings(self, calendar_id: str, remembered: KnownSettings) -> None:
         """Remember settings as they were just read."""
-        if len(self.settings) >= MOST:
+        if len(self.settings) >= MAX_REMEMBERED:
             self.settings.clear()
-        kept = remembered if remembered.cheap else remembered._replace(settings=unconfigured().settings)
+        kept = remembered if remembered.small else remembered._replace(settings=unconfigured().settings)
         self.settings[calendar_id] = kept
 
     def learn_day(self, day: CalendarDay) -> None:
@@ -69,14 +77,14 @@ class Memory:
         """
         from appointments.calendars import MAX_DAY_ENTRIES  # noqa: PLC0415
 
-        if len(self.touched) >= MOST:
+        if len(self.touched) >= MAX_REMEMBERED:
             self.touched.clear()
         crowded = len(day.entries) >= MAX_DAY_ENTRIES
         self.touched[day.key] = set(range(96) if crowded else day.counters)
 
     def touch(self, key: DayKey, quarters: Iterable[int]) -> None:
         """Remember that quarter hours were just touched."""
-        if len(self.touched) >= MOST:
+        if len(self.touched) >= MAX_REMEMBERED:
             self.touched.clear()
         self.touched.setdefault(key, set()).update(quarters)
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.statuses import Status
 from appointments.times import floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
@@ -63,26 +64,26 @@ class DayKey(NamedTuple):
     day: date
 
 
+class Taken(NamedTuple):
+    """Time that an appointment takes on one calendar, whole, and how many places it takes there."""
+
+    interval: Interval
+    places: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class CalendarDay:
     """One calendar on one UTC day, as it was read.
 
-    `entries` maps the id of each live appointment that touches the day to its whole interval.
-    `counters` maps a quarter hour (0 to 95) to how often appointments have come or gone on it; one
-    never touched is absent. A booking commits only if the counters of its own quarter hours are still
-    the ones read here, so whoever decided on old entries starts again, and nobody else has to.
+    `entries` maps the id of each live appointment that touches the day to what it takes on the calendar.
+    `counters` maps a quarter hour (0 to 95) to how often appointments took time on it; one never touched is
+    absent. Counters only rise and a removed entry returns only with a higher counter, so two equal readings of
+    a day mean that it did not change between them.
     """
 
     key: DayKey
-    entries: Mapping[str, Interval] = field(default_factory=dict)
+    entries: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
     counters: Mapping[int, int] = field(default_factory=dict)
-
-
-class Status(StrEnum):
-    """`scheduled` occupies its calendars; `cancelled` does not."""
-
-    SCHEDULED = "scheduled"
-    CANCELLED = "cancelled"
 
 
 class ReminderState(StrEnum):
@@ -126,6 +127,13 @@ class WallTimes(NamedTuple):
     end: str
 
 
+class Step(NamedTuple):
+    """A part of an appointment, with an interval and calendars of its own beside the person's."""
+
+    interval: Interval
+    resource_ids: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """An interval on one or more calendars.
@@ -153,23 +161,22 @@ class Appointment:
     assigned_calendar_id: str | None = None
     # Digest of the request that an idempotency key stands for; None where none was sent.
     fingerprint: str | None = None
+    # How many places of capacity it takes on each of its calendars.
+    places: int = 1
+    # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
+    steps: tuple[Step, ...] = ()
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
         """Every calendar that the appointment occupies, each once: the person's, then the resources'."""
         return tuple(dict.fromkeys((self.user_id, *self.resource_ids)))
 
-    def day_keys(self) -> list[DayKey]:
-        """The calendar days that carry an entry of this appointment."""
-        days = list(self.interval.days())
-        return [DayKey(calendar_id, day) for calendar_id in self.calendar_ids for day in days]
-
     def reminder(self, offset: str) -> Reminder | None:
         return next((reminder for reminder in self.reminders if reminder.offset == offset), None)
 
     def asks_for(self, reminder: Reminder) -> bool:
         """Whether the reminder is still to be sent, should nobody have sent it yet."""
-        return self.status is Status.SCHEDULED and reminder.offset in self.offsets
+        return self.status.reminds and reminder.offset in self.offsets
 
     def with_reminder(self, changed: Reminder) -> Appointment:
         """A copy in which `changed` stands in place of the reminder of the same offset."""

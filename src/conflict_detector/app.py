@@ -27,10 +27,12 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
-from appointments.model import Status
+from appointments.statuses import Status
 from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.start import ON_LAMBDA, finish
-from appointments.table import SchedulerTable, SettingsChangedError, busy_where_crowded
+from appointments.storage.calendar_settings import SettingsChangedError
+from appointments.storage.dynamodb import busy_where_crowded
+from appointments.storage.store import Storage
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
 from appointments.times import to_utc_text
 from conflict_detector import docs
@@ -92,7 +94,7 @@ def _api() -> Api:
 def api_of(settings: Settings) -> Api:
     """The API over the resources that the settings name."""
     return Api(
-        table=SchedulerTable(
+        storage=Storage.of(
             client("dynamodb"), settings.appointments_table, settings.calendars_table, settings.retention
         ),
         timers=ReminderTimers(
@@ -128,7 +130,7 @@ def _utc_now() -> datetime:
 class Api:
     """The routes, over collaborators that a test can bring along."""
 
-    table: SchedulerTable
+    storage: Storage
     timers: ReminderTimers
     access: Access
     cors_origin: str = ""
@@ -196,7 +198,7 @@ class Api:
         _log_about(wanted)
         booked = book(
             wanted,
-            self.table,
+            self.storage,
             now,
             any_of=asked.any_of,
             own_reminders=asked.offsets is not None,
@@ -217,7 +219,7 @@ class Api:
     def get(self, request: Request, caller: Caller, appointment_id: str) -> Response:
         """`GET /appointments/{id}`: 200."""
         parse_no_parameters(request.query)
-        appointment = self.table.get_appointment(parse_appointment_id(appointment_id))
+        appointment = self.storage.appointments.get(parse_appointment_id(appointment_id))
         if appointment is None:
             raise AppointmentNotFoundError
         caller.act_for(appointment.user_id)
@@ -227,7 +229,7 @@ class Api:
         """`GET /appointments`: 200."""
         asked = parse_list(request.query)
         caller.act_for(asked.user_id)
-        page = self.table.list_appointments(
+        page = self.storage.appointments.page(
             asked.user_id,
             starts_from=asked.starts_from,
             starts_before=asked.starts_before,
@@ -252,7 +254,7 @@ class Api:
             request.check_version(before)
             return after
 
-        before, after = change(appointment_id, lambda before: caller.act_for(before.user_id), revised, self.table, now)
+        before, after = change(appointment_id, lambda before: caller.act_for(before.user_id), revised, self.storage, now)
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
         if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
@@ -275,7 +277,7 @@ class Api:
             if before.status is not Status.CANCELLED:
                 request.check_version(before)
 
-        before, after = cancel(appointment_id, allowed, self.table, self.clock())
+        before, after = cancel(appointment_id, allowed, self.storage, self.clock())
         if after is not before:
             logger.append_keys(appointment_id=appointment_id)
             _log_about(after)
@@ -288,7 +290,7 @@ class Api:
         parse_no_parameters(request.query)
         calendar_id = parse_calendar_id(calendar_id)
         caller.occupy([calendar_id])
-        return settings_response(calendar_id, self.table.read_settings(calendar_id))
+        return settings_response(calendar_id, self.storage.settings.get(calendar_id))
 
     def put_calendar(self, request: Request, caller: Caller, calendar_id: str) -> Response:
         """`PUT /calendars/{id}`: 200. What is booked already is not touched."""
@@ -301,7 +303,7 @@ class Api:
         check_settings(body)
         version = parse_version(request.headers)
         try:
-            stored = self.table.write_settings(calendar_id, body, self.clock(), version)
+            stored = self.storage.settings.put(calendar_id, body, self.clock(), version)
         except SettingsChangedError as exc:
             raise PreconditionFailedError(exc.version) from exc
         logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
@@ -311,7 +313,7 @@ class Api:
         """`GET /availability`: 200."""
         asked = parse_availability(request.query)
         caller.occupy(asked.calendar_ids)
-        return availability_response(available(asked, self.table, self.clock()), asked.zone)
+        return availability_response(available(asked, self.storage, self.clock()), asked.zone)
 
     def _arm(self, appointment: Appointment, now: datetime, correlation_id: str) -> None:
         """Make the timers of the reminders that are to come.

@@ -15,7 +15,7 @@ from appointments.model import DAY, Interval
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from appointments.table import SchedulerTable
+    from appointments.storage.store import Storage
     from conflict_detector.requests import AvailabilityRequest
 
 # A function's answer is limited to 6 MB. A slot is some 170 bytes beside its calendars, with local times.
@@ -30,18 +30,18 @@ class Slot(NamedTuple):
     calendar_ids: tuple[str, ...]
 
 
-def available(asked: AvailabilityRequest, table: SchedulerTable, now: datetime) -> list[Slot]:
+def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Slot]:
     """The slots within the span that are free on all calendars, or on at least one of them.
 
     Reads the settings in one call, and each calendar's days in one query. Raises InvalidRequestError where the
     answer would be too large.
     """
-    settings = table.read_calendar_settings(asked.calendar_ids)
+    settings = storage.settings.get_many(asked.calendar_ids)
     calendars = []
     for calendar_id in asked.calendar_ids:
         gap = settings[calendar_id].buffer
         first, last = (asked.within.start - gap).date(), (asked.within.end + gap).date()
-        days = table.read_span(calendar_id, first, last)
+        days = storage.days.span(calendar_id, first, last)
         calendars.append(assemble({calendar_id: settings[calendar_id]}, days)[calendar_id])
     found: list[Slot] = []
     size = 0

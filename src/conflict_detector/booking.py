@@ -1,22 +1,20 @@
 """The use cases: book, change and cancel an appointment, or say exactly why not.
 
-The decision rests on calendar days, not on an index: read the days that the interval touches, strongly
-consistent; look for conflicts in memory, exact to the second; write everything in one transaction that
-holds only while the quarter hours of this interval are as they were read. Whoever loses a race gets the
-newer days back from the failed transaction and decides again on those. Where nothing is known to lie in the
-interval, a booking goes straight to the transaction, which proves it.
+All three propose a change and have it settled: read what it rests on, decide, commit, and where somebody else was
+faster, again. `appointments.decision` decides; `appointments.storage` commits.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from appointments.alternatives import MOST, find_alternatives, nearest_first
-from appointments.calendars import Calendar, assemble
+from appointments.calendars import assemble
+from appointments.claims import carrying_days
+from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_item
 from appointments.errors import (
     AppointmentCancelledError,
     AppointmentNotFoundError,
@@ -26,101 +24,167 @@ from appointments.errors import (
     IdempotencyKeyReusedError,
     InvalidRequestError,
 )
-from appointments.model import DAY, Appointment, Conflict, DayKey, Interval, Status, cancelled, reminders_ahead
-from appointments.table import (
-    BATCH_GET_KEYS,
-    AppointmentChangedError,
-    AppointmentExistsError,
-    DaysChangedError,
-    Reading,
-    SettingsOutdatedError,
-    TransactionContentionError,
-    pause,
-)
-from appointments.times import to_utc_text
+from appointments.model import DAY, Appointment, DayKey, Interval, cancelled, reminders_ahead
+from appointments.statuses import Status
+from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError
+from appointments.storage.dynamodb import BATCH_GET_KEYS, TRANSACTION_ACTIONS, ContentionError, pause
+from appointments.storage.store import ChangeTooLargeError, ReadingOutdatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from appointments.table import SchedulerTable
+    from appointments.storage.store import Storage
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
 # How far before and after an interval that was refused to look for alternatives.
-LOOK_AROUND = timedelta(days=7)
+LOOK_FOR_ALTERNATIVES = timedelta(days=7)
 
 
-def decide(  # noqa: PLR0917 - all that a decision rests on
-    wanted: Appointment,
+class Proposal(Protocol):
+    """What a use case wants, put as changes of one appointment of which any will do."""
+
+    # The appointment to read beside the calendar days, where one may be there already.
+    lookup: str | None
+
+    def candidates(self, reading: Reading) -> Sequence[Change]:
+        """The changes, made from what was read. Raises what only the use case can object to."""
+
+    def more_days(self) -> Iterable[DayKey]:
+        """Calendar days to read beside those of the claims."""
+
+
+def settle(
+    proposal: Proposal,
     reading: Reading,
+    storage: Storage,
     now: datetime,
-    commit: Callable[[], None],
-    before: Appointment | None = None,
+    *,
     faults: Sequence[Fault] = (),
-) -> None:
-    """Commit `wanted` if it fits on what was read; this is the booking decision.
+    dry_run: bool = False,
+) -> Change:
+    """Decide on a proposal and commit it, again while others change what it rests on. The one retry loop.
 
-    `before` is the appointment that `wanted` changes: where it stays within the time that it has on a calendar,
-    nothing new is taken there, and nothing is asked. `faults` that are known already are named with the others.
-
-    Raises InvalidRequestError where a calendar's own rules forbid it, ConflictError where other appointments
-    leave no room, CalendarBusyError where that could not be found out in time because too many others were
-    booking the very same quarter hours, and what else `commit` raises.
+    A decision that is not committed, a refusal or a dry run, has no condition to prove it. It stands where it rests on
+    one calendar day; else everything is read again until two readings agree. Raises InvalidRequestError,
+    ConflictError with alternatives, CalendarBusyError after 5 s, AppointmentExistsError, and what the proposal raises.
     """
-    held = dict.fromkeys(before.calendar_ids, before.interval) if before else {}
-    calendars = _calendars(wanted, reading)
-    if faults := [*faults, *_broken_rules(wanted, calendars, now, held)]:
-        raise InvalidRequestError(faults)
-    deciding = [
-        calendar_id
-        for calendar_id in wanted.calendar_ids
-        if calendar_id not in held or not held[calendar_id].covers(wanted.interval)
-    ]
     give_up_at = time.monotonic() + DECIDE_WITHIN
-    attempt = 0
+    contended = 0
+    evidence_before: object = None
     while True:
-        conflicts = [
-            conflict for calendar_id in deciding for conflict in calendars[calendar_id].conflicts(wanted.interval)
-        ]
-        if conflicts:
-            raise ConflictError(conflicts)
+        candidates = proposal.candidates(reading)
+        if reading.lacks(candidates):
+            reading = _read(proposal, candidates, reading, storage)
+            candidates = proposal.candidates(reading)
+        decision = decide(candidates, reading, now, faults)
         try:
-            return commit()
-        except DaysChangedError as exc:
-            reading.days.update(exc.days)
-            calendars = _calendars(wanted, reading)
-        except TransactionContentionError:
-            attempt += 1
-            pause(min(0.02 * 2**attempt, 0.5))
+            if isinstance(decision, Accepted) and not dry_run:
+                storage.commit(decision.change, reading)
+                return decision.change
+            seen = evidence(candidates, reading)
+            if not reading.assumed and (rests_on_one_item(decision, reading) or seen == evidence_before):
+                return _answer(decision, candidates, reading, storage, now)
+            evidence_before = seen
+            reading = _read(proposal, candidates, reading, storage)
+        except ReadingOutdatedError as exc:
+            reading.replace(exc.newer)
+        except AppointmentChangedError as exc:
+            reading.appointment = exc.now
+        except ContentionError:
+            contended += 1
+            pause(min(0.02 * 2**contended, 0.5))
+        except ChangeTooLargeError as exc:
+            raise InvalidRequestError([_too_large(exc.actions)]) from exc
         if time.monotonic() > give_up_at:
             raise CalendarBusyError
 
 
-def _calendars(wanted: Appointment, reading: Reading) -> dict[str, Calendar]:
-    """The calendars that `wanted` would occupy, as they were read, without `wanted` itself."""
-    settings = {calendar_id: reading.settings[calendar_id] for calendar_id in wanted.calendar_ids}
-    days = [day for day in reading.days.values() if day.key.calendar_id in settings]
-    return assemble(settings, days, ignore=wanted.appointment_id)
+def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, storage: Storage) -> Reading:
+    """Read what the candidates rest on; where their buffers are known, also the days that only those reach into."""
+    claims = [claim for change in candidates for claim in change.taken]
+    keys = {*carrying_days(claims), *proposal.more_days()}
+    if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
+        keys |= before.deciding_days(claims)
+    return storage.read(keys, appointment_id=proposal.lookup)
 
 
-def _broken_rules(
-    wanted: Appointment, calendars: Mapping[str, Calendar], now: datetime, held: Mapping[str, Interval]
-) -> Iterator[Fault]:
-    """A fault for each rule of each calendar that `wanted` breaks."""
-    for calendar_id, calendar in calendars.items():
-        for broken in calendar.violations(wanted.interval, now, held=held.get(calendar_id)):
-            message = f"breaks {broken.rule} of calendar {calendar_id}"
-            if broken.rule == "timeZone":
-                message += ", which is not known any more: that calendar has to be configured anew"
-            if broken.nearest:
-                start, end = map(to_utc_text, broken.nearest)
-                message += f"; the nearest time that its rules accept is {start} to {end}"
-            yield Fault(broken.field, message, calendar_id, broken.rule, broken.nearest)
+def _answer(
+    decision: Accepted | Refused, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+) -> Change:
+    """What a decision says that is not committed."""
+    if isinstance(decision, Accepted):
+        return decision.change
+    if not decision.conflicts:
+        raise InvalidRequestError(decision.faults)
+    raise ConflictError(decision.conflicts, _alternatives(candidates, reading, storage, now), decision.faults)
+
+
+def _too_large(actions: int) -> Fault:
+    return Fault(
+        "resourceIds",
+        f"and the days, with what the buffers of the calendars reach into, make {actions} items to check or to write; "
+        f"at most {TRANSACTION_ACTIONS} fit into one transaction, so take fewer calendars or days",
+    )
+
+
+@dataclass(slots=True)
+class _Booking:
+    """A new appointment on its calendars, and with `any_of` on one of those."""
+
+    wanted: Appointment
+    any_of: Sequence[str]
+    own_reminders: bool
+    now: datetime
+    lookup: str | None
+
+    def candidates(self, reading: Reading) -> Sequence[Change]:
+        if reading.appointment is not None:
+            raise AppointmentExistsError(reading.appointment)
+        wanted = self._with_reminders(reading)
+        if not self.any_of:
+            return [Change.of(None, wanted)]
+        return [
+            Change.of(None, replace(wanted, resource_ids=(*wanted.resource_ids, id_), assigned_calendar_id=id_))
+            for id_ in self.any_of
+        ]
+
+    def more_days(self) -> Iterable[DayKey]:
+        """How much is booked "that day" is for each calendar's zone to say, and lies within three UTC days."""
+        if len(self.any_of) < 2:
+            return ()
+        day = self.wanted.interval.start.date()
+        return [DayKey(calendar_id, day + n * DAY) for calendar_id in self.any_of for n in (-1, 0, 1)]
+
+    def _with_reminders(self, reading: Reading) -> Appointment:
+        """Those that its user's calendar has by default, where it brings none of its own."""
+        known = reading.settings.get(self.wanted.user_id)
+        offsets = known.settings.reminders if known else None
+        if self.own_reminders or offsets is None:
+            return self.wanted
+        reminders = reminders_ahead(self.wanted.interval.start, offsets, self.now)
+        return replace(self.wanted, offsets=offsets, reminders=reminders)
+
+
+@dataclass(slots=True)
+class _Revision:
+    """An appointment as `revise` makes it of the current one."""
+
+    lookup: str
+    revise: Callable[[Appointment], Appointment]
+
+    def candidates(self, reading: Reading) -> Sequence[Change]:
+        if reading.appointment is None:
+            raise AppointmentNotFoundError
+        return [Change.of(reading.appointment, self.revise(reading.appointment))]
+
+    def more_days(self) -> Iterable[DayKey]:
+        return ()
 
 
 def book(
     wanted: Appointment,
-    table: SchedulerTable,
+    storage: Storage,
     now: datetime,
     *,
     any_of: Sequence[str] = (),
@@ -136,125 +200,25 @@ def book(
     it is now. `faults` are what is wrong with it already, unless it is such a repetition. Raises
     InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError, CalendarBusyError.
     """
-    remind = partial(_remind, now=now, own_reminders=own_reminders)
+    lookup = wanted.appointment_id if wanted.fingerprint else None
+    proposal = _Booking(wanted, any_of, own_reminders, now, lookup)
+    reading = None
+    if not (any_of or dry_run or faults):
+        # Most bookings meet nobody: the transaction is tried before any read, and proves what it takes for granted.
+        reading = storage.recall(Change.of(None, wanted))
     try:
-        if not (any_of or dry_run or faults) and (booked := _book_unread(wanted, remind, table, now)):
-            return booked
-        variants = [_assigned_to(wanted, calendar_id) for calendar_id in any_of] or [wanted]
-        keys = {key for variant in variants for key in variant.day_keys()}
-        if len(variants) > 1:
-            # What makes up "that day" is for each calendar's zone to say, and lies within three UTC days.
-            day = wanted.interval.start.date()
-            keys |= {DayKey(calendar_id, day + n * DAY) for calendar_id in any_of for n in (-1, 0, 1)}
-        reading = table.read(keys, appointment_id=wanted.appointment_id if wanted.fingerprint else None)
-        existing = reading.appointment
-        if existing is None:
-            variants = [remind(variant, reading) for variant in variants]
-            return _book_one_of(variants, reading, table, now, dry_run=dry_run, faults=faults)
+        return settle(proposal, reading or Reading(), storage, now, faults=faults, dry_run=dry_run).after
     except AppointmentExistsError as exc:
-        existing = exc.existing
-    if existing.fingerprint != wanted.fingerprint:
-        raise IdempotencyKeyReusedError
-    return existing
-
-
-def _book_unread(
-    wanted: Appointment,
-    remind: Callable[[Appointment, Reading], Appointment],
-    table: SchedulerTable,
-    now: datetime,
-) -> Appointment | None:
-    """Write `wanted` without a read, where nothing that is remembered speaks against it; None where it did not work.
-
-    The transaction is the proof. It holds only if the quarter hours that count were never touched, or are as a
-    failed try brought them back, and if the settings that `wanted` obeys are those in force. What is remembered
-    never refuses anything: where it would, nothing is written, and the caller reads and decides.
-    """
-    reading = table.recall(wanted)
-    if reading is None:
-        return None
-    for _ in range(2):  # what is remembered of settings, if anything, may be outdated; the failure brings them back
-        reminded = remind(wanted, reading)
-        try:
-            decide(reminded, reading, now, partial(table.book, reminded, reading))
-        except SettingsOutdatedError as exc:
-            reading.correct(exc)
-            if not table.fits(reminded, reading):
-                return None
-        except (InvalidRequestError, ConflictError):
-            return None
-        else:
-            return reminded
-    return None
-
-
-def _write(appointment: Appointment, reading: Reading, table: SchedulerTable | None) -> None:
-    if table:
-        table.book(appointment, reading)
-
-
-def _assigned_to(wanted: Appointment, calendar_id: str) -> Appointment:
-    return replace(wanted, resource_ids=(*wanted.resource_ids, calendar_id), assigned_calendar_id=calendar_id)
-
-
-def _remind(wanted: Appointment, reading: Reading, *, now: datetime, own_reminders: bool) -> Appointment:
-    """Give `wanted` the reminders that its user's calendar has by default, where it brings none of its own."""
-    offsets = reading.settings[wanted.user_id].reminders
-    if own_reminders or offsets is None:
-        return wanted
-    return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, now))
-
-
-def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
-    """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
-    calendar = _calendars(wanted, reading)[wanted.resource_ids[-1]]
-    zone = calendar.settings.zone
-    day = wanted.interval.start.astimezone(zone).date()
-    midnights = (datetime.combine(date_, datetime.min.time(), zone).astimezone(UTC) for date_ in (day, day + DAY))
-    whole_day = Interval(*midnights)
-    return sum(busy.overlaps(whole_day) for busy in calendar.busy)
-
-
-def _book_one_of(
-    variants: Sequence[Appointment],
-    reading: Reading,
-    table: SchedulerTable,
-    now: datetime,
-    *,
-    dry_run: bool,
-    faults: Sequence[Fault],
-) -> Appointment:
-    """Book the first variant that fits. They differ in the calendar assigned, and go by how much that one holds."""
-    if len(variants) > 1:
-        variants = sorted(variants, key=partial(_booked_that_day, reading=reading))
-    if dry_run:
-        # Nothing will be written, so no condition will speak for neighbouring days: they are read instead.
-        around = {key for v in variants for key in table.padded_day_keys(v, reading.settings)} - reading.days.keys()
-        reading.days.update(table.read(around, settings=False).days if around else {})
-    broken: list[Fault] = []
-    conflicts: list[Conflict] = []
-    for variant in variants:
-        write = partial(_write, variant, reading, None if dry_run else table)
-        try:
-            decide(variant, reading, now, write, faults=faults)
-        except InvalidRequestError as exc:
-            broken += exc.faults
-        except ConflictError as exc:
-            conflicts += exc.conflicts
-        else:
-            return variant
-    broken = list(dict.fromkeys(broken))
-    if conflicts:
-        free = _alternatives(variants, reading, table, now)
-        raise ConflictError(list(dict.fromkeys(conflicts)), free, broken)
-    raise InvalidRequestError(broken)
+        if exc.existing.fingerprint != wanted.fingerprint:
+            raise IdempotencyKeyReusedError from exc
+        return exc.existing
 
 
 def change(
     appointment_id: str,
     check: Callable[[Appointment], None],
     revise: Callable[[Appointment], Appointment],
-    table: SchedulerTable,
+    storage: Storage,
     now: datetime,
 ) -> tuple[Appointment, Appointment]:
     """Replace an appointment by what `revise` makes of it, and return it as it was and as it is now.
@@ -266,85 +230,76 @@ def change(
     those two raise.
     """
 
-    def write(before: Appointment) -> Appointment:
+    def revised(before: Appointment) -> Appointment:
         check(before)
-        if before.status is Status.CANCELLED:
+        if not before.status.becomes:
             raise AppointmentCancelledError
-        after = revise(before)
-        if (before.interval, before.calendar_ids) == (after.interval, after.calendar_ids):
-            table.revise(before, after)
-            return after
-        reading = table.read(after.day_keys())
-        try:
-            decide(after, reading, now, lambda: table.move(before, after, reading), before)
-        except ConflictError as exc:
-            raise ConflictError(exc.conflicts, _alternatives([after], reading, table, now)) from None
-        return after
+        return revise(before)
 
-    return _while_it_changes(appointment_id, table, write)
+    current = Reading(appointment=storage.appointments.get(appointment_id))
+    done = settle(_Revision(appointment_id, revised), current, storage, now)
+    assert done.before is not None  # noqa: S101 - a revision is of an appointment that was read
+    return done.before, done.after
 
 
 def cancel(
-    appointment_id: str, check: Callable[[Appointment], None], table: SchedulerTable, now: datetime
+    appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime
 ) -> tuple[Appointment, Appointment]:
-    """Cancel an appointment, and return it as it was and as it is now; twice is as good as once.
+    """Cancel an appointment, and return it as it was and as it is now; idempotent.
 
     `check` sees the current appointment before and may raise.
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
-    def write(before: Appointment) -> Appointment:
+    def revised(before: Appointment) -> Appointment:
         check(before)
-        if before.status is Status.CANCELLED:
-            return before
-        after = cancelled(before, now)
-        table.cancel(before, after)
-        return after
+        if not before.status.may_become(Status.CANCELLED):
+            raise _AlreadyOverError(before)
+        return cancelled(before, now)
 
-    return _while_it_changes(appointment_id, table, write)
-
-
-def _while_it_changes(
-    appointment_id: str, table: SchedulerTable, write: Callable[[Appointment], Appointment]
-) -> tuple[Appointment, Appointment]:
-    """Read an appointment and write it anew; where somebody else was faster, again on what they made of it."""
-    give_up_at = time.monotonic() + DECIDE_WITHIN
-    before = table.get_appointment(appointment_id)
-    while before is not None:
-        try:
-            return before, write(before)
-        except AppointmentChangedError as exc:
-            before = exc.now
-        except TransactionContentionError:
-            pause(0.1)
-        if time.monotonic() > give_up_at:
-            raise CalendarBusyError
-    raise AppointmentNotFoundError
+    current = Reading(appointment=storage.appointments.get(appointment_id))
+    try:
+        done = settle(_Revision(appointment_id, revised), current, storage, now)
+    except _AlreadyOverError as exc:
+        return exc.appointment, exc.appointment
+    assert done.before is not None  # noqa: S101 - a revision is of an appointment that was read
+    return done.before, done.after
 
 
-def _alternatives(
-    variants: Sequence[Appointment], reading: Reading, table: SchedulerTable, now: datetime
-) -> list[Interval]:
+class _AlreadyOverError(Exception):
+    """Nothing is left to cancel."""
+
+    def __init__(self, appointment: Appointment) -> None:
+        super().__init__()
+        self.appointment = appointment
+
+
+def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
     """Free intervals for what was refused: from the days already read, else with one further read."""
-    wanted = variants[0].interval
-    calendar_ids = {calendar_id for variant in variants for calendar_id in variant.calendar_ids}
-
+    wanted = candidates[0].after
+    if wanted.steps or wanted.places != 1:
+        return []
+    groups = [change.after.calendar_ids for change in candidates]
+    calendar_ids = {calendar_id for group in groups for calendar_id in group}
     # What a buffer reaches to beyond the days that are read is not known, so nothing is offered as near to their ends.
-    gap = max(reading.settings[calendar_id].buffer for calendar_id in calendar_ids)
+    gap = max(map(reading.buffer_of, calendar_ids))
 
     def find(first: date, last: date) -> list[Interval]:
         start, end = _midnight_to_midnight(first, last)
         window = Interval(start + gap, end - gap)
-        found = (find_alternatives(wanted, _calendars(v, reading).values(), window, now) for v in variants)
-        return nearest_first(wanted, [interval for many in found for interval in many])[:MOST]
+        settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
+        days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
+        calendars = assemble(settings, days, ignore=wanted.appointment_id)
+        found = (find_alternatives(wanted.interval, [calendars[id_] for id_ in group], window, now) for group in groups)
+        return nearest_first(wanted.interval, [interval for many in found for interval in many])[:MOST]
 
-    days = list(wanted.days())
+    days = list(wanted.interval.days())
     found = find(days[0], days[-1])
-    around = min(LOOK_AROUND // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
+    around = min(LOOK_FOR_ALTERNATIVES // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
     if len(found) < MOST and around:
         days = [days[0] + n * DAY for n in range(-around, len(days) + around)]
         keys = {DayKey(calendar_id, day) for calendar_id in calendar_ids for day in days}
-        reading.days.update(table.read(keys - reading.days.keys(), settings=False).days)
+        reading.days.update(storage.read(keys - reading.days.keys(), settings=False).days)
         found = find(days[0], days[-1])
     return found
 

@@ -12,18 +12,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from appointments.calendar_settings import parse_offsets
+from appointments.claims import carrying_days, claims_of
 from appointments.errors import AppointmentNotFoundError, BadRequestError, Fault, InvalidRequestError
 from appointments.model import (
     DEFAULT_REMINDERS,
     MAX_DURATION,
     Appointment,
     Interval,
-    Status,
     WallTimes,
     reminders_after_change,
     reminders_ahead,
 )
-from appointments.table import BEGIN_OF_TIME, END_OF_TIME, TRANSACTION_ACTIONS
+from appointments.statuses import Status
+from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME
+from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import InvalidTimeError, has_offset, load_zone, parse_time, to_utc_text, to_wall_text
 from conflict_detector.cursors import decode_cursor
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from appointments.table import Position
+    from appointments.storage.appointments import Position
 
     # Query parameters by name, each with every value that was sent for it.
     Query = Mapping[str, Sequence[str]]
@@ -252,7 +254,7 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
         after = replace(after, wall=None if has_offset(str(body["startTime"])) else _wall_times(after.interval, zone))
     elif before.wall and moved:  # without a zone, what the clock on the wall shows cannot be told any more
         after = replace(after, wall=_wall_times(after.interval, zone))
-    reader.fits_one_transaction(len({*before.day_keys(), *after.day_keys()}), len(after.calendar_ids))
+    reader.fits_one_transaction(len(carrying_days((*claims_of(before), *claims_of(after)))), len(after.calendar_ids))
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if after.interval.start != before.interval.start or offsets != before.offsets:

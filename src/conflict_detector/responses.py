@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from appointments.model import Appointment, Interval, Reminder
-    from appointments.table import Page, StoredSettings
+    from appointments.storage.appointments import Page
+    from appointments.storage.calendar_settings import StoredSettings
     from conflict_detector.availability import Slot
 
 Response = dict[str, Any]

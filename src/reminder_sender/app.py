@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
 from appointments.start import ON_LAMBDA, finish
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from appointments.telemetry import EventType, logger
 from reminder_sender.sender import Firing, ReminderSender
 from reminder_sender.settings import Settings
@@ -38,7 +38,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _sender() -> ReminderSender:
     settings = Settings.from_env(os.environ)
     return ReminderSender(
-        table=SchedulerTable(client("dynamodb"), settings.appointments_table, settings.calendars_table),
+        storage=Storage.of(client("dynamodb"), settings.appointments_table, settings.calendars_table),
         sns=client("sns", attempts=1),
         events=cache(lambda: client("events")),
         topic_arn=settings.notification_topic_arn,

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from appointments.model import Appointment, Reminder, ReminderState, Status
+from appointments.model import Appointment, Reminder, ReminderState
+from appointments.statuses import Status
 from appointments.reminders import LEAD, Backend, remove_rule, rule_name
-from appointments.table import ReminderClaimLostError, TransactionContentionError, pause
+from appointments.storage.dynamodb import ContentionError, pause
+from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
 from appointments.times import from_utc_text, to_utc_text
 from reminder_sender import message
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
-    from appointments.table import SchedulerTable
+    from appointments.storage.store import Storage
 
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
 # after which Lambda repeats a failed event, so that the repeat finds the lease run out.
@@ -69,7 +71,7 @@ class ReminderSender:
     be a second message that nobody knows of.
     """
 
-    table: SchedulerTable
+    storage: Storage
     sns: SNSClient
     events: Callable[[], EventBridgeClient]
     topic_arn: str
@@ -85,7 +87,7 @@ class ReminderSender:
         ahead = firing.due_at - self.clock()
         if timedelta() < ahead <= LEAD:
             self.sleep(ahead / timedelta(seconds=1))
-        self._send(firing, self.table.get_appointment(firing.appointment_id), recovery=None)
+        self._send(firing, self.storage.appointments.get(firing.appointment_id), recovery=None)
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
         """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""
@@ -109,7 +111,7 @@ class ReminderSender:
         if mine.lease_until is None or now >= mine.lease_until:
             raise ReminderClaimLostError("the lease ran out before anything was sent")
         if now >= held.interval.start:
-            self.table.settle_reminder(held, replace(mine, state=ReminderState.MISSED))
+            self.storage.reminders.settle(held, replace(mine, state=ReminderState.MISSED))
             logger.warning(
                 "Reminder missed: the appointment has begun",
                 event_type=EventType.REMINDER_MISSED,
@@ -129,7 +131,7 @@ class ReminderSender:
         """Take the reminder under a lease, or return None where another sender holds it."""
         now = self.clock()
         try:
-            return self.table.claim_reminder(
+            return self.storage.reminders.claim(
                 firing.appointment_id, reminder, claim=str(uuid.uuid4()), lease=LEASE, now=now
             )
         except ReminderClaimLostError:
@@ -146,7 +148,7 @@ class ReminderSender:
             message_id = self._to_topic(held, mine)
         except NOT_PUBLISHED:
             # The next attempt need not wait for the lease.
-            self.table.settle_reminder(held, replace(mine, state=ReminderState.PENDING))
+            self.storage.reminders.settle(held, replace(mine, state=ReminderState.PENDING))
             raise
         sent_at = self.clock()
         recorded = self._record(held, replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id))
@@ -166,10 +168,10 @@ class ReminderSender:
         """Write that it was sent. False where the appointment was moved, or the reminder taken over, meanwhile."""
         for seconds in (*RECORD_PAUSES, None):
             try:
-                self.table.settle_reminder(held, sent)
+                self.storage.reminders.settle(held, sent)
             except ReminderClaimLostError:
                 return False
-            except (ClientError, BotoCoreError, TransactionContentionError):
+            except (ClientError, BotoCoreError, ContentionError):
                 if seconds is None:
                     raise
                 pause(seconds)

@@ -13,9 +13,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import SchedulerError
-from appointments.model import Appointment, Reminder, ReminderState, Status, firing_minute
+from appointments.model import Appointment, Reminder, ReminderState, firing_minute
+from appointments.statuses import Status
 from appointments.reminders import Backend, rule_name
-from appointments.table import REMINDER_SHARDS, ReminderClaimLostError
+from appointments.storage.appointments import REMINDER_SHARDS
+from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
 from reminder_sender.sender import Firing
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.reminders import ReminderTimers
-    from appointments.table import SchedulerTable
+    from appointments.storage.store import Storage
     from reminder_sender.sender import ReminderSender
 
 # A timer fires within the minute, and its sender needs a moment; before this the sweep keeps out of the way.
@@ -70,7 +72,7 @@ class Tally:
 class Sweep:
     """Sweeps over collaborators that a test can bring along; `workers` shards are worked on at once."""
 
-    table: SchedulerTable
+    storage: Storage
     sender: ReminderSender
     timers: ReminderTimers
     clock: Callable[[], datetime]
@@ -101,7 +103,7 @@ class Sweep:
     def _sweep_shard(self, shard: int, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
         """Work through one partition of the due index, the longest overdue first."""
         try:
-            for appointment_id in self.table.due_appointments(shard, now + ARM_AHEAD):
+            for appointment_id in self.storage.reminders.due(shard, now + ARM_AHEAD):
                 if seconds_left() < STOP_SENDING:
                     tally.unfinished.append(f"shard {shard}")
                     return
@@ -116,7 +118,7 @@ class Sweep:
             _fail(tally, f"shard {shard}")
 
     def _sweep_appointment(self, appointment_id: str, now: datetime, tally: Tally) -> None:
-        appointment = self.table.get_appointment(appointment_id)
+        appointment = self.storage.appointments.get(appointment_id)
         if appointment is None:
             return  # gone since the index was written
         errors: list[Exception] = []
@@ -141,7 +143,7 @@ class Sweep:
 
     def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
         try:
-            self.table.skip_reminder(appointment, reminder)
+            self.storage.reminders.skip(appointment, reminder)
         except ReminderClaimLostError:
             return  # its sender came back to life
         reason = "cancelled" if appointment.status is Status.CANCELLED else "no longer asked for"

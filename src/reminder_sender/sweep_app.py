@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from appointments.aws import client
 from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.start import finish
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from appointments.telemetry import EventType, logger
 from reminder_sender.sender import ReminderSender
 from reminder_sender.sweep import Sweep, SweepIncompleteError
@@ -35,15 +35,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 @cache
 def _sweep() -> Sweep:
     settings = Settings.from_env(os.environ)
-    table = SchedulerTable(client("dynamodb"), settings.appointments_table, settings.calendars_table)
+    storage = Storage.of(client("dynamodb"), settings.appointments_table, settings.calendars_table)
     events = client("events")
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
     return Sweep(
-        table=table,
-        sender=ReminderSender(table, client("sns", attempts=1), lambda: events, settings.notification_topic_arn, clock),
+        storage=storage,
+        sender=ReminderSender(
+            storage, client("sns", attempts=1), lambda: events, settings.notification_topic_arn, clock
+        ),
         timers=ReminderTimers(
             cache(lambda: Rules(events, settings.reminder_sender_arn, settings.dead_letter_queue_arn)),
             cache(

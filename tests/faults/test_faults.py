@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.reminders import Backend
-from appointments.table import SchedulerTable
+from appointments.storage.reminders import Reminders
 from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
 from network import Fault
 from reminder_sender.sweep import Sweep
@@ -80,16 +80,16 @@ def test_of_350_reminders_on_the_engine_300_are_rules_and_50_are_schedules() -> 
 
 
 def test_a_sender_that_sends_whatever_was_sent_already_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = SchedulerTable._update_reminder
+    original = Reminders._update_reminder
 
-    def careless(self: SchedulerTable, *what: Any) -> Any:
+    def careless(self: Reminders, *what: Any) -> Any:
         *which, condition, values = what
         if ":sending" in values:
             condition = "#status = :scheduled AND #r.#o.dueAt = :due"
             values = {name: value for name, value in values.items() if name not in (":pending", ":now")}
         return original(self, *which, condition, values)
 
-    monkeypatch.setattr(SchedulerTable, "_update_reminder", careless)
+    monkeypatch.setattr(Reminders, "_update_reminder", careless)
     monkeypatch.setattr("reminder_sender.sender._reason_to_skip", lambda *_: None)
     with carried_out(Plan(seed=1, appointments=40, events_repeated=0.3)) as day:
         assert any("no record of why" in problem for problem in day.problems())

@@ -70,7 +70,7 @@ class Desk:
     def send(
         self, method: str, path: str, claims: dict[str, str] | None, *, auth: Auth = Auth.COGNITO, **more: Any
     ) -> tuple[int, dict[str, Any]]:
-        self.world.api = Api(self.world.table, self.world.timers, Access(auth, CLIENT), clock=lambda: self.world.now)
+        self.world.api = Api(self.world.storage, self.world.timers, Access(auth, CLIENT), clock=lambda: self.world.now)
         event = api_event(method, path)
         context = event["requestContext"] | ({} if claims is None else {"authorizer": {"claims": claims}})
         status, headers, body = self.world.request(method, path, requestContext=context, **more)
@@ -197,7 +197,7 @@ def test_other_origins_are_shut_out_by_default(world: World) -> None:
 
 def test_one_origin_is_let_in_by_parameter(world: World) -> None:
     origin = "https://booking.example.org"
-    world.api = Api(world.table, world.timers, Access(Auth.COGNITO, CLIENT), origin, lambda: world.now)
+    world.api = Api(world.storage, world.timers, Access(Auth.COGNITO, CLIENT), origin, lambda: world.now)
     preflight = world.api.handle(api_event("OPTIONS", "/appointments"))
     assert (preflight["statusCode"], preflight["body"]) == (204, "")
     assert preflight["headers"]["Access-Control-Allow-Origin"] == origin

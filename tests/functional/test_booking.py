@@ -135,14 +135,14 @@ def test_a_refusal_makes_one_call(world: World) -> None:
 
 def test_bookings_elsewhere_in_the_day_do_not_get_in_the_way(world: World) -> None:
     """A booking that was decided on an older day still commits when only other quarter hours changed."""
-    original = world.table.client.transact_write_items
+    original = world.storage.database.client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.table.client.transact_write_items = original
+        world.storage.database.client.transact_write_items = original
         assert world.book("14:00", "15:00")[0] == 201
         return original(**kwargs)
 
-    world.table.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
     world.calls.clear()
     assert world.book("9:00", "10:00")[0] == 201
     assert world.calls.count("TransactWriteItems") == 2
@@ -154,15 +154,15 @@ def test_the_loser_of_a_race_decides_again_on_the_newer_day_without_another_read
     world: World, slipped_in: tuple[str, str], status: int, *, read_first: bool
 ) -> None:
     if read_first:  # because something is known to have lain there
-        world.table.memory.touch(DayKey("C", date(2030, 1, 15)), range(36, 44))
-    original = world.table.client.transact_write_items
+        world.storage.memory.touch(DayKey("C", date(2030, 1, 15)), range(36, 44))
+    original = world.storage.database.client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.table.client.transact_write_items = original
+        world.storage.database.client.transact_write_items = original
         assert world.book(*slipped_in)[0] == 201
         return original(**kwargs)
 
-    world.table.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
     # 9:55-10:00 lies in the same quarter hour but overlaps nothing: the newer day shows that, exactly.
     assert world.book("9:00", "9:55")[0] == status
     # One read each; without one first, only a refusal asks for it.
@@ -199,11 +199,11 @@ def contend_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every transaction meets another one, and each look at the clock finds a second gone."""
     ticks = iter(range(100))
     monkeypatch.setattr("conflict_detector.booking.time.monotonic", lambda: next(ticks))
-    monkeypatch.setattr("appointments.table.sleep", lambda _: None)
+    monkeypatch.setattr("appointments.storage.dynamodb.sleep", lambda _: None)
     monkeypatch.setattr(
-        world.table.client,
+        world.storage.database.client,
         "transact_write_items",
-        lambda **request: raise_transaction_conflict(world.table.client, len(request["TransactItems"])),
+        lambda **request: raise_transaction_conflict(world.storage.database.client, len(request["TransactItems"])),
     )
 
 

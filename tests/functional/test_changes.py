@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.table import AppointmentChangedError, appointment_from_item
+from appointments.storage.appointments import AppointmentChangedError, appointment_from_item
 from log_filters import values
 from support import api_event, inconsistencies, resources
 
@@ -351,25 +351,36 @@ def test_a_change_that_was_written_and_got_no_answer_is_no_conflict_with_itself(
     world: World, booked: dict[str, Any]
 ) -> None:
     """The SDK repeats the write; the repetition finds the first one."""
-    before = world.table.get_appointment(booked["appointmentId"])
+    before = world.storage.appointments.get(booked["appointmentId"])
     assert before
     after = replace(before, details={"by": "me"}, version=2)
-    for _ in range(2):
-        world.table.revise(before, after)
+    client = world.storage.database.client
+    original = client.update_item
+
+    def repeated(**kwargs: Any) -> Any:
+        client.update_item = original  # type: ignore[method-assign]
+        original(**kwargs)
+        return original(**kwargs)
+
+    client.update_item = repeated  # type: ignore[method-assign]
+    world.storage.appointments.change(before, after)
+    # An equal change by somebody else is another one, and comes too late.
     with pytest.raises(AppointmentChangedError):
-        world.table.revise(before, replace(after, details={"by": "other"}))
+        world.storage.appointments.change(before, after)
+    with pytest.raises(AppointmentChangedError):
+        world.storage.appointments.change(before, replace(after, details={"by": "other"}))
 
 
 def test_a_change_does_not_overwrite_what_a_sender_does_meanwhile(world: World, booked: dict[str, Any]) -> None:
     """What was sent between the read and the write stays sent, and is not sent again."""
-    original = world.table.client.update_item
+    original = world.storage.database.client.update_item
 
     def send_first(**kwargs: Any) -> Any:
-        world.table.client.update_item = original  # type: ignore[method-assign]
+        world.storage.database.client.update_item = original  # type: ignore[method-assign]
         world.fire(booked, "24h")
         return original(**kwargs)
 
-    world.table.client.update_item = send_first  # type: ignore[method-assign]
+    world.storage.database.client.update_item = send_first  # type: ignore[method-assign]
     _, changed = patch(world, booked, {"reminders": ["24h", "1h", "15m"]})
     assert [reminder["state"] for reminder in changed["reminders"]] == ["sent", "pending", "pending"]
     world.fire(booked, "24h")
@@ -403,29 +414,29 @@ def test_what_is_cancelled_is_cancelled_whatever_version_was_seen(world: World, 
 
 def test_a_change_in_between_is_noticed(world: World, booked: dict[str, Any]) -> None:
     """Read as version 1, and somebody else writes before we do: with If-Match 412, without it the later one wins."""
-    original = world.table.client.update_item
+    original = world.storage.database.client.update_item
 
     def change_first(**kwargs: Any) -> Any:
-        world.table.client.update_item = original  # type: ignore[method-assign]
+        world.storage.database.client.update_item = original  # type: ignore[method-assign]
         assert patch(world, booked, {"details": {"by": "other"}})[0] == 200
         return original(**kwargs)
 
-    world.table.client.update_item = change_first  # type: ignore[method-assign]
+    world.storage.database.client.update_item = change_first  # type: ignore[method-assign]
     assert patch(world, booked, {"details": {"by": "me"}}, **{"If-Match": '"1"'})[0] == 412
-    world.table.client.update_item = change_first  # type: ignore[method-assign]
+    world.storage.database.client.update_item = change_first  # type: ignore[method-assign]
     status, changed = patch(world, booked, {"reminders": []})
     assert (status, changed["version"], changed["details"]) == (200, 4, {"by": "other"})
 
 
 def test_cancelled_between_the_read_and_the_move(world: World, booked: dict[str, Any]) -> None:
-    original = world.table.client.transact_write_items
+    original = world.storage.database.client.transact_write_items
 
     def cancel_first(**kwargs: Any) -> Any:
-        world.table.client.transact_write_items = original  # type: ignore[method-assign]
+        world.storage.database.client.transact_write_items = original  # type: ignore[method-assign]
         assert delete(world, booked)[0] == 200
         return original(**kwargs)
 
-    world.table.client.transact_write_items = cancel_first  # type: ignore[method-assign]
+    world.storage.database.client.transact_write_items = cancel_first  # type: ignore[method-assign]
     assert patch(world, booked, {"startTime": at("15:00")})[0] == 409
     assert not [name for item in world.items("CalendarsTable") for name in item if name.startswith("a#")]
 
@@ -486,15 +497,15 @@ def test_a_repetition_after_the_start_or_a_cancel_still_gets_its_appointment(wor
 
 def test_two_at_once_with_one_key(world: World) -> None:
     """The second commits between the first's read and its write."""
-    original = world.table.client.transact_write_items
+    original = world.storage.database.client.transact_write_items
     answers = []
 
     def repeat_first(**kwargs: Any) -> Any:
-        world.table.client.transact_write_items = original  # type: ignore[method-assign]
+        world.storage.database.client.transact_write_items = original  # type: ignore[method-assign]
         answers.append(book_with_key(world, "key-1"))
         return original(**kwargs)
 
-    world.table.client.transact_write_items = repeat_first  # type: ignore[method-assign]
+    world.storage.database.client.transact_write_items = repeat_first  # type: ignore[method-assign]
     answers.append(book_with_key(world, "key-1"))
     assert answers[0] == answers[1]
     assert answers[0][0] == 201

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from appointments import table
+from appointments.decision import Reading
 from appointments.errors import CalendarBusyError
 from appointments.memory import Memory
 from appointments.model import DayKey
-from appointments.table import SchedulerTable
+from appointments.storage import dynamodb
+from appointments.storage.dynamodb import PAUSES
+from appointments.storage.reminders import Reminders
+from appointments.storage.store import Storage
 from world import NOW
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ WITHOUT_LIMIT = 10**6
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What would have been waited."""
     waited: list[float] = []
-    monkeypatch.setattr(table, "sleep", waited.append)
+    monkeypatch.setattr(dynamodb, "sleep", waited.append)
     return waited
 
 
@@ -83,7 +86,7 @@ def test_a_booking_that_hears_nothing_for_too_long_finds_itself(
     world: World, events_of: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It then comes with another token, and is refused by what it wrote itself."""
-    monkeypatch.setattr(table, "PAUSES", (0,))
+    monkeypatch.setattr(dynamodb, "PAUSES", ())
     with answers_late(world) as tokens:
         status, _ = world.book("9:00", "10:00", reminders=["1h"])
     assert (status, len(set(tokens)), len(world.items("AppointmentsTable"))) == (201, 2, 1)
@@ -168,15 +171,15 @@ def test_a_reminder_is_recorded_though_the_table_takes_no_more_calls_for_a_while
     """Unrecorded, it would be sent a second time when its event is repeated."""
     monkeypatch.setattr("reminder_sender.sender.RECORD_PAUSES", (0, 0, 0))
     _, booked = world.book("9:00", "10:00", reminders=["1h"])
-    settle = SchedulerTable.settle_reminder
+    settle = Reminders.settle
     refused = iter(range(3))
 
-    def throttled(self: SchedulerTable, *more: Any) -> None:
+    def throttled(self: Reminders, *more: Any) -> None:
         if next(refused, None) is not None:
             raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
         settle(self, *more)
 
-    monkeypatch.setattr(SchedulerTable, "settle_reminder", throttled)
+    monkeypatch.setattr(Reminders, "settle", throttled)
     world.fire(booked)
     assert len(world.inbox()) == 1
     assert world.request("GET", f"/appointments/{booked['appointmentId']}")[2]["reminders"][0]["state"] == "sent"
@@ -203,7 +206,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("code", table.THROTTLES)
+@pytest.mark.parametrize("code", dynamodb.THROTTLES)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[2]}")
 def test_a_throttled_call_answers_503(world: World, call: tuple[str, str, str, dict[str, str]], code: str) -> None:
     operation, method, path, query = call
@@ -234,8 +237,8 @@ class HandsBack:
         }
 
 
-def reading_from(client: HandsBack) -> table.Reading:
-    scheduler = table.SchedulerTable(client, "A", "C", memory=Memory())  # type: ignore[arg-type]  # stands in for one
+def reading_from(client: HandsBack) -> Reading:
+    scheduler = Storage.of(client, "A", "C", memory=Memory())  # type: ignore[arg-type]  # stands in for one
     return scheduler.read([DayKey(f"c{n}", NOW.date()) for n in range(10)], settings=False)
 
 
@@ -251,5 +254,5 @@ def test_what_is_handed_back_for_ever_is_given_up(waits: list[float]) -> None:
     client = HandsBack(WITHOUT_LIMIT)
     with pytest.raises(CalendarBusyError):
         reading_from(client)
-    assert len(client.asked) == len(table.PAUSES) + 1
-    assert 0 < sum(waits) < sum(table.PAUSES)
+    assert len(client.asked) == len(PAUSES) + 1
+    assert 0 < sum(waits) < sum(PAUSES)

@@ -115,7 +115,7 @@ def test_the_sweep_arms_outside_the_bus_too(world: World, events_of: LogLines) -
         body = book(world, 0)
     fill(world)
     events_of()
-    world.now = world.table.get_appointment(body["appointmentId"]).reminders[0].due_at - timedelta(minutes=5)
+    world.now = world.storage.appointments.get(body["appointmentId"]).reminders[0].due_at - timedelta(minutes=5)
     world.sweep()
     assert len(world.schedules()) == 1
     written = events_of()

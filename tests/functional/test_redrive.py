@@ -44,7 +44,7 @@ def queue(world: World) -> str:
 
 def redrive(world: World, queue: str) -> tuple[Redriven, list[dict[str, Any]]]:
     functions = Functions(world)
-    done = Redrive(world.sqs, functions, world.table, "sender", wait_seconds=0).queue(queue, world.now)
+    done = Redrive(world.sqs, functions, world.storage, "sender", wait_seconds=0).queue(queue, world.now)
     return done, functions.events
 
 

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from appointments.model import ReminderState, Status
+from appointments.model import ReminderState
+from appointments.statuses import Status
 from appointments.reminders import LEAD, Backend
-from appointments.table import (
-    ReminderClaimLostError,
-    ReminderNotRecordedError,
-    appointment_from_item,
-    appointment_to_item,
-)
+from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.reminders import ReminderClaimLostError
+from appointments.storage.store import ReminderNotRecordedError
 from reminder_sender.sender import LEASE, PUBLISH_PAUSES, Firing
 from support import sample_event
 from world import KilledError
@@ -114,15 +112,15 @@ def test_a_cancelled_appointment_sends_nothing_and_leaves_no_rule(world: World, 
 
 
 def test_cancelled_between_the_read_and_the_claim(world: World, booked: dict[str, Any]) -> None:
-    original = world.table.client.get_item
+    original = world.storage.database.client.get_item
 
     def cancel_after(**kwargs: Any) -> Any:
         answer = original(**kwargs)
-        world.table.client.get_item = original
+        world.storage.database.client.get_item = original
         change(world, booked, status=Status.CANCELLED)
         return answer
 
-    world.table.client.get_item = cancel_after  # type: ignore[method-assign]
+    world.storage.database.client.get_item = cancel_after  # type: ignore[method-assign]
     world.fire(booked)
     assert world.inbox() == []
 
@@ -235,13 +233,13 @@ def test_the_record_of_a_sender_that_was_taken_over_is_refused(world: World, boo
     (item,) = world.items("AppointmentsTable")
     reminder = appointment_from_item(item).reminder("1h")
     assert reminder
-    first = world.table.claim_reminder(booked["appointmentId"], reminder, claim="first", lease=LEASE, now=world.now)
+    first = world.storage.reminders.claim(booked["appointmentId"], reminder, claim="first", lease=LEASE, now=world.now)
     later = world.now + LEASE
-    world.table.claim_reminder(booked["appointmentId"], reminder, claim="second", lease=LEASE, now=later)
+    world.storage.reminders.claim(booked["appointmentId"], reminder, claim="second", lease=LEASE, now=later)
     mine = first.reminder("1h")
     assert mine
     with pytest.raises(ReminderClaimLostError):
-        world.table.settle_reminder(first, replace(mine, state=ReminderState.SENT))
+        world.storage.reminders.settle(first, replace(mine, state=ReminderState.SENT))
 
 
 def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: World, booked: dict[str, Any]) -> None:
@@ -249,11 +247,11 @@ def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: 
     reminder = appointment_from_item(world.items("AppointmentsTable")[0]).reminder("1h")
     assert reminder
     for _ in range(2):
-        held = world.table.claim_reminder(booked["appointmentId"], reminder, claim="mine", lease=LEASE, now=world.now)
+        held = world.storage.reminders.claim(booked["appointmentId"], reminder, claim="mine", lease=LEASE, now=world.now)
         assert (mine := held.reminder("1h"))
         assert (mine.claim, mine.attempts) == ("mine", 1)
     with pytest.raises(ReminderClaimLostError):
-        world.table.claim_reminder(booked["appointmentId"], reminder, claim="theirs", lease=LEASE, now=world.now)
+        world.storage.reminders.claim(booked["appointmentId"], reminder, claim="theirs", lease=LEASE, now=world.now)
 
 
 def test_moved_while_its_message_was_on_its_way(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
@@ -317,7 +315,7 @@ def held_by_a_sender(world: World, offset: str) -> tuple[Appointment, Reminder]:
     appointment = appointment_from_item(world.items("AppointmentsTable")[0])
     reminder = appointment.reminder(offset)
     assert reminder
-    held = world.table.claim_reminder(
+    held = world.storage.reminders.claim(
         appointment.appointment_id, reminder, claim=offset, lease=LEASE, now=reminder.due_at
     )
     mine = held.reminder(offset)
@@ -331,7 +329,7 @@ def test_two_reminders_of_one_appointment_settle_in_any_order(world: World, orde
     """Each writes the next due time; the second must not undo the first's."""
     held = {offset: held_by_a_sender(world, offset) for offset in ("24h", "1h")}
     for offset in order:
-        world.table.settle_reminder(*held[offset])
+        world.storage.reminders.settle(*held[offset])
     assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
 
 
@@ -340,7 +338,7 @@ def test_a_reminder_added_while_another_is_sent_is_not_lost(world: World, booked
     world.fire(booked, "24h")
     held = held_by_a_sender(world, "1h")
     world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": ["24h", "1h", "15m"]})
-    world.table.settle_reminder(*held)
+    world.storage.reminders.settle(*held)
     (item,) = world.items("AppointmentsTable")
     assert item["nextReminderAt"]["S"] == "2030-01-15T08:45:00Z"
     world.now = datetime(2030, 1, 15, 8, 50, tzinfo=UTC)
@@ -505,11 +503,11 @@ def test_settings_of_the_next_version_are_obeyed_and_can_be_replaced(
 def test_a_change_of_an_item_of_the_next_version_whose_answer_was_lost_is_no_conflict_with_itself(
     world: World, of_the_next_version: dict[str, Any]
 ) -> None:
-    before = world.table.get_appointment(of_the_next_version["appointmentId"])
+    before = world.storage.appointments.get(of_the_next_version["appointmentId"])
     assert before
     after = replace(before, details={"title": "New"}, version=before.version + 1)
     for _ in range(2):  # as the SDK does
-        world.table.revise(before, after)
+        world.storage.revise(before, after)
 
 
 def test_a_record_without_reason_to_be_refused_is_an_error_and_not_a_reminder_moved(

@@ -26,7 +26,7 @@ FORGED = '{"event_type": "BOOKING_SUCCESS", "appointment_id": "forged"}'
 
 def listed(world: World, who: str, **query: str) -> tuple[int, Any]:
     """The caller's own list, under their token."""
-    world.api = Api(world.table, world.timers, Access(Auth.COGNITO, "client"), clock=lambda: world.now)
+    world.api = Api(world.storage, world.timers, Access(Auth.COGNITO, "client"), clock=lambda: world.now)
     claims = {"sub": who, "token_use": "id", "aud": "client"}
     context = api_event("GET", "/appointments")["requestContext"] | {"authorizer": {"claims": claims}}
     query = {"userId": who, "limit": "1"} | query

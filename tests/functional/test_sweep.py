@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.model import ReminderState, Status
+from appointments.model import ReminderState
 from appointments.reminders import Backend
-from appointments.table import REMINDER_SHARDS, ReminderClaimLostError, appointment_to_item
+from appointments.statuses import Status
+from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
+from appointments.storage.reminders import ReminderClaimLostError
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
 from world import KilledError
@@ -34,7 +36,7 @@ def booked(world: World) -> dict[str, Any]:
 
 
 def stored(world: World, body: dict[str, Any]) -> Appointment:
-    appointment = world.table.get_appointment(body["appointmentId"])
+    appointment = world.storage.appointments.get(body["appointmentId"])
     assert appointment
     return appointment
 
@@ -167,7 +169,7 @@ def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: Worl
     seen = stored(world, booked)
     world.request("PATCH", path, {"reminders": ["1h"]})
     with pytest.raises(ReminderClaimLostError):
-        world.table.skip_reminder(seen, seen.reminders[0])
+        world.storage.reminders.skip(seen, seen.reminders[0])
     world.now = DUE + GRACE
     world.sweep()
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
@@ -184,14 +186,14 @@ def test_a_sender_that_finishes_after_all_is_not_overwritten(world: World, booke
     """It was taken for dead, the appointment is cancelled, and its record comes a moment before the sweep's."""
     reminder = stored(world, booked).reminder("1h")
     assert reminder
-    held = world.table.claim_reminder(booked["appointmentId"], reminder, claim="slow", lease=LEASE, now=DUE)
+    held = world.storage.reminders.claim(booked["appointmentId"], reminder, claim="slow", lease=LEASE, now=DUE)
     world.request("DELETE", f"/appointments/{booked['appointmentId']}")
     seen = stored(world, booked)
     mine = held.reminder("1h")
     assert mine
-    world.table.settle_reminder(held, replace(mine, state=ReminderState.SENT))
+    world.storage.reminders.settle(held, replace(mine, state=ReminderState.SENT))
     with pytest.raises(ReminderClaimLostError):
-        world.table.skip_reminder(seen, seen.reminders[0])
+        world.storage.reminders.skip(seen, seen.reminders[0])
     assert state(world, booked) == "sent"
 
 
@@ -240,8 +242,8 @@ def test_it_stops_in_time_and_goes_on_next_time(world: World, events_of: LogLine
 
 
 def test_many_pages_of_one_shard(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appointments.table.DUE_PAGE", 2)
-    monkeypatch.setattr("appointments.table.reminder_shard", lambda _: 3)
+    monkeypatch.setattr("appointments.storage.reminders.DUE_PAGE", 2)
+    monkeypatch.setattr("appointments.storage.appointments.reminder_shard", lambda _: 3)
     for n in range(7):
         world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])
     world.now = DUE + GRACE

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -18,6 +19,7 @@ from appointments import memory
 from appointments.memory import Memory
 from appointments.model import CalendarDay, DayKey
 from appointments.times import to_utc_text
+from support import with_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,7 @@ def configure(world: World, **settings: Any) -> None:
 def process(world: World, remembered: Memory) -> Iterator[None]:
     """Another process of the function, with its own memory, answers meanwhile."""
     api = world.api
-    world.api = replace(api, table=replace(world.table, memory=remembered))
+    world.api = replace(api, storage=with_memory(world.storage, remembered))
     world.calls.clear()
     try:
         yield
@@ -96,27 +98,33 @@ def test_large_settings_are_read_rather_than_held_to_their_version(world: World)
     assert world.book("9:00", "10:00", reminders=[])[0] == 201
     assert world.calls == ["BatchGetItem", "TransactWriteItems"]
     # They are not kept either, or a few hundred of such calendars would fill a function.
-    assert world.table.memory.settings["C"] == memory.unconfigured()._replace(version=1, cheap=False)
+    assert world.storage.memory.settings["C"] == memory.unconfigured()._replace(version=1, revision=ANY, small=False)
 
 
-def test_what_fits_no_transaction_together_with_its_settings_is_read(world: World) -> None:
+def test_what_fits_no_transaction_together_with_its_settings_is_refused(world: World) -> None:
     """9 calendars, 9 days and the two that buffers reach into: 99 days and the appointment, and no room for more."""
     calendars = ["C", *(f"room-{n}" for n in range(8))]
     for calendar in calendars:
         world.request("PUT", f"/calendars/{calendar}", {"bufferMinutes": {"before": 60, "after": 60}})
     world.calls.clear()
-    status, _ = world.book("2030-01-15T00:30:00Z", "2030-01-23T23:30:00Z", resourceIds=calendars[1:], reminders=[])
-    assert (status, world.calls) == (201, ["BatchGetItem", "TransactWriteItems"])
+    status, refusal = world.book(
+        "2030-01-15T00:30:00Z", "2030-01-23T23:30:00Z", resourceIds=calendars[1:], reminders=[]
+    )
+    assert (status, refusal["errors"][0]["field"], world.calls) == (422, "resourceIds", [])
+    assert "make 109 items" in refusal["errors"][0]["message"]
 
 
-def test_what_fits_no_transaction_once_its_settings_are_known_is_read(world: World) -> None:
+def test_what_fits_no_transaction_once_its_settings_are_known_is_refused(world: World) -> None:
     """21 calendars and 2 days, taken for calendars without buffers: the first try adds 2 days to each."""
     calendars = ["C", *(f"room-{n}" for n in range(20))]
     for calendar in calendars:
         world.request("PUT", f"/calendars/{calendar}", {"bufferMinutes": {"before": 1440}})
     with fresh(world):
-        status, _ = world.book("2030-01-15T23:50:00Z", "2030-01-16T00:10:00Z", resourceIds=calendars[1:], reminders=[])
-        assert (status, world.calls) == (201, ["TransactWriteItems", "BatchGetItem", "TransactWriteItems"])
+        status, refusal = world.book(
+            "2030-01-15T23:50:00Z", "2030-01-16T00:10:00Z", resourceIds=calendars[1:], reminders=[]
+        )
+        assert (status, refusal["errors"][0]["field"], world.calls) == (422, "resourceIds", ["TransactWriteItems"])
+        assert "make 106 items" in refusal["errors"][0]["message"]
 
 
 # --- exactness ---------------------------------------------------------------------------------------
@@ -234,7 +242,7 @@ def test_three_processes_answer_as_one_that_always_reads(world: World, seed: int
 
 
 def test_a_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MOST", 3)
+    monkeypatch.setattr(memory, "MAX_REMEMBERED", 3)
     known = Memory()
     for n in range(8):
         key = DayKey(f"c-{n}", date(2030, 1, 15))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from support import create_tables
 
 if TYPE_CHECKING:
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def table(engine: Engine) -> SchedulerTable:
+def storage(engine: Engine) -> Storage:
     """Both tables, fresh."""
     client = engine.client("dynamodb", max_pool_connections=64)
     for name in ("AppointmentsTable", "CalendarsTable"):
         if name in client.list_tables()["TableNames"]:
             client.delete_table(TableName=name)
     create_tables(client)
-    return SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
+    return Storage.of(client, "AppointmentsTable", "CalendarsTable")

@@ -16,13 +16,15 @@ import pytest
 
 from appointments.errors import AppointmentCancelledError, ConflictError
 from appointments.memory import Memory
-from appointments.model import Appointment, Interval, Status
+from appointments.model import Appointment, Interval
+from appointments.statuses import Status
+from appointments.storage.dynamodb import Database
 from conflict_detector.booking import book, cancel, change
 from history import Operation, is_serial
-from support import at_once, inconsistencies
+from support import at_once, inconsistencies, with_memory
 
 if TYPE_CHECKING:
-    from appointments.table import SchedulerTable
+    from appointments.storage.store import Storage
 
 DAY = datetime(2031, 5, 5, tzinfo=UTC)
 CLIENTS = 32
@@ -39,7 +41,7 @@ def interval(chance: random.Random) -> Interval:
 class Client:
     """One person at work, and what they asked and were answered, by calendar."""
 
-    table: SchedulerTable
+    storage: Storage
     seed: int
     calendars: int
     history: dict[str, list[Operation]] = field(default_factory=lambda: defaultdict(list))
@@ -57,20 +59,22 @@ class Client:
         names = self.chance.sample([f"calendar-{n}" for n in range(self.calendars)], self.chance.choice([1, 1, 2]))
         id_ = str(uuid.UUID(int=self.chance.getrandbits(128)))
         wanted = Appointment(id_, names[0], interval(self.chance), DAY, DAY, tuple(names[1:]))
-        if self.attempt("book", wanted, lambda: book(wanted, self.table, DAY)):
+        if self.attempt("book", wanted, lambda: book(wanted, self.storage, DAY)):
             self.mine.append(wanted)
 
     def move(self) -> None:
         before = self.chance.choice(self.mine)
         wanted = replace(before, interval=interval(self.chance))
         revise = lambda current: replace(current, interval=wanted.interval, version=current.version + 1)  # noqa: E731
-        if self.attempt("move", wanted, lambda: change(before.appointment_id, lambda _: None, revise, self.table, DAY)):
+        if self.attempt(
+            "move", wanted, lambda: change(before.appointment_id, lambda _: None, revise, self.storage, DAY)
+        ):
             self.mine[self.mine.index(before)] = wanted
 
     def cancel(self) -> None:
         gone = self.mine.pop(self.chance.randrange(len(self.mine)))
         began = time.monotonic()
-        cancel(gone.appointment_id, lambda _: None, self.table, DAY)
+        cancel(gone.appointment_id, lambda _: None, self.storage, DAY)
         self.outcomes.append("cancelled")
         for calendar in gone.calendar_ids:
             self.history[calendar].append(Operation(began, time.monotonic(), gone.appointment_id, None, True))
@@ -94,19 +98,19 @@ class Client:
         self.history[calendar].append(operation)
 
 
-def work_at_once(table: SchedulerTable, steps: int, calendars: int) -> list[Client]:
+def work_at_once(storage: Storage, steps: int, calendars: int) -> list[Client]:
     # Each is a process of its own, which remembers what it has seen itself.
-    clients = [Client(replace(table, memory=Memory()), seed, calendars) for seed in range(CLIENTS)]
+    clients = [Client(with_memory(storage, Memory()), seed, calendars) for seed in range(CLIENTS)]
     return at_once([lambda client=client: client.work(steps) for client in clients])
 
 
-def problems(table: SchedulerTable) -> list[str]:
-    return inconsistencies(table.client, table.appointments_table, table.calendars_table)
+def problems(storage: Storage) -> list[str]:
+    return inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
 
 
-def test_32_clients_book_move_and_cancel(table: SchedulerTable) -> None:
-    clients = work_at_once(table, steps=8, calendars=12)
-    assert problems(table) == []
+def test_32_clients_book_move_and_cancel(storage: Storage) -> None:
+    clients = work_at_once(storage, steps=8, calendars=12)
+    assert problems(storage) == []
     outcomes = {outcome for client in clients for outcome in client.outcomes}
     assert outcomes == {"book done", "book refused", "move done", "move refused", "cancelled"}
     for calendar in {name for client in clients for name in client.history}:
@@ -114,18 +118,18 @@ def test_32_clients_book_move_and_cancel(table: SchedulerTable) -> None:
         assert is_serial(history), f"no order explains the answers on {calendar}"
 
 
-def test_on_few_calendars_the_tables_stay_consistent(table: SchedulerTable) -> None:
-    work_at_once(table, steps=15, calendars=3)
-    assert problems(table) == []
+def test_on_few_calendars_the_tables_stay_consistent(storage: Storage) -> None:
+    work_at_once(storage, steps=15, calendars=3)
+    assert problems(storage) == []
 
 
-def move_all_to_one_slot(table: SchedulerTable) -> int:
+def move_all_to_one_slot(storage: Storage) -> int:
     """32 appointments, each in an hour of its own, are moved to one and the same hour at once. How many get it."""
     booked = [
         Appointment(str(uuid.uuid4()), "c", Interval(DAY + n * HOUR, DAY + (n + 1) * HOUR), DAY, DAY) for n in range(32)
     ]
     for appointment in booked:
-        book(appointment, table, DAY)
+        book(appointment, storage, DAY)
     wanted = Interval(DAY + 40 * HOUR, DAY + 41 * HOUR)
 
     def move(appointment: Appointment) -> bool:
@@ -133,7 +137,7 @@ def move_all_to_one_slot(table: SchedulerTable) -> int:
             return replace(now, interval=wanted, version=now.version + 1)
 
         try:
-            change(appointment.appointment_id, lambda _: None, revise, table, DAY)
+            change(appointment.appointment_id, lambda _: None, revise, storage, DAY)
         except ConflictError:
             return False
         return True
@@ -141,17 +145,17 @@ def move_all_to_one_slot(table: SchedulerTable) -> int:
     return at_once([partial(move, appointment) for appointment in booked]).count(True)
 
 
-def test_of_32_moves_to_one_slot_exactly_one_wins(table: SchedulerTable) -> None:
-    assert move_all_to_one_slot(table) == 1
-    assert problems(table) == []
+def test_of_32_moves_to_one_slot_exactly_one_wins(storage: Storage) -> None:
+    assert move_all_to_one_slot(storage) == 1
+    assert problems(storage) == []
 
 
 def test_the_check_above_notices_a_move_without_its_condition(
-    table: SchedulerTable, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = type(table)._commit
+    transact = Database.transact
 
-    def careless(self: SchedulerTable, entries: list[dict[str, Any]]) -> None:
+    def careless(self: Database, entries: list[dict[str, Any]]) -> None:
         """Commit as ever, but hold the days of a move to nothing; a booking begins with a Put."""
         for entry in entries[1:] if "Update" in entries[0] else ():
             update = entry["Update"]
@@ -159,48 +163,48 @@ def test_the_check_above_notices_a_move_without_its_condition(
                 values = update["ExpressionAttributeValues"]
                 kept = (":entry", ":expires", ":one")
                 update["ExpressionAttributeValues"] = {name: values[name] for name in kept}
-        commit(self, entries)
+        transact(self, entries)
 
-    monkeypatch.setattr(type(table), "_commit", careless)
-    assert move_all_to_one_slot(table) > 1
-    assert problems(table)
+    monkeypatch.setattr(Database, "transact", careless)
+    assert move_all_to_one_slot(storage) > 1
+    assert problems(storage)
 
 
-def test_a_move_and_a_cancel_at_once_leave_no_ghost(table: SchedulerTable) -> None:
+def test_a_move_and_a_cancel_at_once_leave_no_ghost(storage: Storage) -> None:
     for round_ in range(30):
         wanted = Appointment(str(uuid.uuid4()), f"c-{round_}", Interval(DAY, DAY + timedelta(hours=1)), DAY, DAY)
-        book(wanted, table, DAY)
+        book(wanted, storage, DAY)
         later = Interval(DAY + timedelta(days=1), DAY + timedelta(days=1, hours=1))
 
         def move(id_: str = wanted.appointment_id, later: Interval = later) -> str:
             revise = lambda now: replace(now, interval=later, version=now.version + 1)  # noqa: E731
             try:
-                change(id_, lambda _: None, revise, table, DAY)
+                change(id_, lambda _: None, revise, storage, DAY)
             except AppointmentCancelledError:
                 return "cancelled first"
             return "moved first"
 
         def undo(id_: str = wanted.appointment_id) -> None:
-            cancel(id_, lambda _: None, table, DAY)
+            cancel(id_, lambda _: None, storage, DAY)
 
         order, _ = at_once([move, undo])
-        (appointment,) = [table.get_appointment(wanted.appointment_id)]
+        (appointment,) = [storage.appointments.get(wanted.appointment_id)]
         assert appointment
         assert appointment.status is Status.CANCELLED
         assert (appointment.interval == later) == (order == "moved first")
-    assert problems(table) == []
+    assert problems(storage) == []
 
 
-def test_20_equal_requests_at_once_are_one_appointment(table: SchedulerTable) -> None:
+def test_20_equal_requests_at_once_are_one_appointment(storage: Storage) -> None:
     wanted = Appointment(
         str(uuid.uuid4()), "c", Interval(DAY, DAY + timedelta(hours=1)), DAY, DAY, ("room",), fingerprint="same"
     )
-    answers = at_once([lambda: book(wanted, table, DAY)] * 20)
+    answers = at_once([lambda: book(wanted, storage, DAY)] * 20)
     assert answers == [wanted] * 20
-    assert problems(table) == []
+    assert problems(storage) == []
 
 
-def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(table: SchedulerTable) -> None:
+def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(storage: Storage) -> None:
     def booked(number: int, status: Status = Status.SCHEDULED) -> Appointment:
         start = DAY + timedelta(hours=number)
         return Appointment(
@@ -208,7 +212,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(tab
         )
 
     steady = [booked(number) for number in range(1000)]
-    at_once([lambda n=n: [book(one, table, DAY) for one in steady[n::8]] for n in range(8)])
+    at_once([lambda n=n: [book(one, storage, DAY) for one in steady[n::8]] for n in range(8)])
     stop = threading.Event()
 
     def disturb() -> int:
@@ -217,8 +221,8 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(tab
         while not stop.is_set():
             extra = booked(changes % 1000)
             extra = replace(extra, interval=Interval(extra.interval.end, extra.interval.end + timedelta(minutes=20)))
-            book(extra, table, DAY)
-            cancel(extra.appointment_id, lambda _: None, table, DAY)
+            book(extra, storage, DAY)
+            cancel(extra.appointment_id, lambda _: None, storage, DAY)
             changes += 1
         return changes
 
@@ -226,7 +230,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(tab
         found: list[str] = []
         position = None
         while True:
-            page = table.list_appointments("anna", limit=50, after=position)
+            page = storage.appointments.page("anna", limit=50, after=position)
             found += [appointment.appointment_id for appointment in page.appointments]
             position = page.next_position
             if position is None:

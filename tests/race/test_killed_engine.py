@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from conflict_detector.booking import book
 from local.engine import Engine
 from support import create_tables, inconsistencies
@@ -32,17 +32,17 @@ DAY = datetime(2031, 5, 5, tzinfo=UTC)
 CLIENTS = 8
 
 
-def table_on(engine: Engine) -> SchedulerTable:
+def table_on(engine: Engine) -> Storage:
     client = engine.client("dynamodb", max_pool_connections=CLIENTS, retries={"max_attempts": 0})
-    return SchedulerTable(client, "AppointmentsTable", "CalendarsTable")
+    return Storage.of(client, "AppointmentsTable", "CalendarsTable")
 
 
-def problems(table: SchedulerTable) -> list[str]:
-    return inconsistencies(table.client, table.appointments_table, table.calendars_table)
+def problems(storage: Storage) -> list[str]:
+    return inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
 
 
-def stored(table: SchedulerTable) -> set[str]:
-    pages = table.client.get_paginator("scan").paginate(TableName=table.appointments_table)
+def stored(storage: Storage) -> set[str]:
+    pages = storage.database.client.get_paginator("scan").paginate(TableName=storage.appointments.table)
     return {item["appointmentId"]["S"] for page in pages for item in page["Items"]}
 
 
@@ -62,8 +62,8 @@ def wishes(storm: int) -> list[Appointment]:
 class Storm:
     """Clients that book as fast as they can, until the engine does not answer any more."""
 
-    def __init__(self, table: SchedulerTable, wanted: list[Appointment]) -> None:
-        self.table, self.wanted = table, wanted
+    def __init__(self, storage: Storage, wanted: list[Appointment]) -> None:
+        self.storage, self.wanted = storage, wanted
         self.promised: set[str] = set()
         self.refused: set[str] = set()
 
@@ -81,7 +81,7 @@ class Storm:
     def _client(self, number: int, bookings: int, reached: threading.Event) -> None:
         for wanted in self.wanted[number::CLIENTS]:
             try:
-                book(wanted, self.table, DAY)
+                book(wanted, self.storage, DAY)
             except (ConflictError, CalendarBusyError):
                 self.refused.add(wanted.appointment_id)
             except (BotoCoreError, ClientError):
@@ -102,31 +102,31 @@ def test_stopped_and_killed_in_a_storm(tmp_path: Path) -> None:
 
         # Stopped in order, in the middle of it: everything promised was written down, and nothing by halves.
         engine.start()
-        table = table_on(engine)
-        saved = stored(table)
-        assert problems(table) == []
+        storage = table_on(engine)
+        saved = stored(storage)
+        assert problems(storage) == []
         assert first.promised <= saved
 
-        second = Storm(table, wishes(2))
+        second = Storm(storage, wishes(2))
         second.until(200, lambda: kill(engine))
 
         # Killed: it is back where it was, whole. What it had promised since is lost, and that is all of it.
         engine.start()
-        table = table_on(engine)
-        assert problems(table) == []
-        assert stored(table) == saved
-        lost = second.promised - stored(table)
+        storage = table_on(engine)
+        assert problems(storage) == []
+        assert stored(storage) == saved
+        lost = second.promised - stored(storage)
         assert lost == second.promised
         print(f"\n{len(saved)} kept, {len(lost)} promised after the last save and forgotten by the engine")
 
         # Each client repeats what it did not get or lost, with the same key: one appointment each, or a refusal.
         for wanted in second.wanted[:400]:
             try:
-                assert book(wanted, table, DAY) == wanted
+                assert book(wanted, storage, DAY) == wanted
             except ConflictError:
                 continue
-        assert problems(table) == []
-        assert len(stored(table)) > len(saved)
+        assert problems(storage) == []
+        assert len(stored(storage)) > len(saved)
     finally:
         engine.stop()
 

@@ -16,7 +16,9 @@ import pytest
 from appointments.calendar_settings import parse_settings
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
-from appointments.table import SchedulerTable
+from appointments.storage.calendar_days import CalendarDays
+from appointments.storage.dynamodb import Database
+from appointments.storage.store import Storage
 from conflict_detector.booking import book
 from support import at_once, inconsistencies
 
@@ -36,7 +38,7 @@ def random_interval(chance: random.Random) -> Interval:
 # --- the table code, 32 threads ----------------------------------------------------------------------
 
 
-def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4) -> list[str]:
+def book_at_random(storage: Storage, bookings: int = 20, calendars: int = 4) -> list[str]:
     """32 threads book random intervals, each on 1 to 3 of few calendars. The outcomes of all bookings."""
 
     def client(seed: int) -> list[str]:
@@ -53,7 +55,7 @@ def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4
                 tuple(names[1:]),
             )
             try:
-                book(appointment, table, DAY)
+                book(appointment, storage, DAY)
                 outcomes.append("booked")
             except ConflictError:
                 outcomes.append("refused")
@@ -64,20 +66,20 @@ def book_at_random(table: SchedulerTable, bookings: int = 20, calendars: int = 4
     return [one for many in at_once([lambda seed=seed: client(seed) for seed in range(CLIENTS)]) for one in many]
 
 
-def test_32_threads_never_double_book(table: SchedulerTable) -> None:
-    outcomes = book_at_random(table)
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+def test_32_threads_never_double_book(storage: Storage) -> None:
+    outcomes = book_at_random(storage)
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
     assert len(outcomes) == CLIENTS * 20
     assert outcomes.count("booked") >= 20  # the calendars did fill up, and people did collide
     assert outcomes.count("refused") >= CLIENTS
     assert "gave up" not in outcomes
 
 
-def test_the_check_above_notices_a_missing_condition(table: SchedulerTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_above_notices_a_missing_condition(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the transaction's condition the same race double-books: the condition is what holds."""
-    original = SchedulerTable._add_entry
+    original = CalendarDays.taking
 
-    def without_condition(self: SchedulerTable, *arguments: Any) -> dict[str, Any]:
+    def without_condition(self: CalendarDays, *arguments: Any) -> dict[str, Any]:
         entry = original(self, *arguments)
         update = entry["Update"]
         del update["ConditionExpression"]
@@ -85,9 +87,9 @@ def test_the_check_above_notices_a_missing_condition(table: SchedulerTable, monk
         update["ExpressionAttributeValues"] = {name: update["ExpressionAttributeValues"][name] for name in used}
         return entry
 
-    monkeypatch.setattr(SchedulerTable, "_add_entry", without_condition)
-    book_at_random(table)
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table)
+    monkeypatch.setattr(CalendarDays, "taking", without_condition)
+    book_at_random(storage)
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +101,11 @@ def test_the_check_above_notices_a_missing_condition(table: SchedulerTable, monk
         [("23:00", "23:59"), ("09:00", "23:30")],
     ],
 )
-def test_of_intervals_that_overlap_exactly_one_wins(table: SchedulerTable, wanted: list[tuple[str, str]]) -> None:
+def test_of_intervals_that_overlap_exactly_one_wins(storage: Storage, wanted: list[tuple[str, str]]) -> None:
     def attempt(start: str, end: str) -> bool:
         interval = Interval(*(datetime.fromisoformat(f"2031-05-05T{text}:00+00:00") for text in (start, end)))
         try:
-            book(Appointment(str(uuid.uuid4()), "c", interval, DAY, DAY), table, DAY)
+            book(Appointment(str(uuid.uuid4()), "c", interval, DAY, DAY), storage, DAY)
         except ConflictError:
             return False
         return True
@@ -111,38 +113,38 @@ def test_of_intervals_that_overlap_exactly_one_wins(table: SchedulerTable, wante
     assert at_once([lambda span=span: attempt(*span) for span in wanted]).count(True) == 1
 
 
-def test_neighbours_in_one_day_all_win(table: SchedulerTable) -> None:
+def test_neighbours_in_one_day_all_win(storage: Storage) -> None:
     """24 bookings at once of the 24 hours of one day: none gets in another's way for good."""
 
     def attempt(hour: int) -> None:
         start = DAY + timedelta(hours=hour)
-        book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), table, DAY)
+        book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), storage, DAY)
 
     at_once([lambda hour=hour: attempt(hour) for hour in range(24)])
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
 
 
-def test_a_month_on_three_calendars_is_one_transaction(table: SchedulerTable) -> None:
+def test_a_month_on_three_calendars_is_one_transaction(storage: Storage) -> None:
     """The largest booking there is: 93 calendar days of 96 quarter hours each, all or nothing."""
     month = Interval(DAY, DAY + timedelta(days=31))
-    book(Appointment(str(uuid.uuid4()), "a", month, DAY, DAY, ("b", "c")), table, DAY)
+    book(Appointment(str(uuid.uuid4()), "a", month, DAY, DAY, ("b", "c")), storage, DAY)
     last = Interval(month.end - timedelta(seconds=1), month.end + timedelta(minutes=5))
     with pytest.raises(ConflictError):
-        book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), table, DAY)
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+        book(Appointment(str(uuid.uuid4()), "c", last, DAY, DAY), storage, DAY)
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
 
 
-def settings_for(table: SchedulerTable, calendar: str, **settings: Any) -> None:
+def settings_for(storage: Storage, calendar: str, **settings: Any) -> None:
     parse_settings(settings)
-    table.write_settings(calendar, settings, DAY)
+    storage.settings.put(calendar, settings, DAY)
 
 
-def booked_at_once(table: SchedulerTable, wanted: list[Appointment], **how: Any) -> list[Appointment | None]:
+def booked_at_once(storage: Storage, wanted: list[Appointment], **how: Any) -> list[Appointment | None]:
     """Book each on a thread of its own; None where it was refused."""
 
     def attempt(appointment: Appointment) -> Appointment | None:
         try:
-            return book(appointment, table, DAY, **how)
+            return book(appointment, storage, DAY, **how)
         except ConflictError:
             return None
 
@@ -154,9 +156,11 @@ def a_seat(interval: Interval, *resources: str) -> Appointment:
     return Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, DAY, DAY, resources)
 
 
-def most_at_once(table: SchedulerTable, calendar: str, gap: timedelta = timedelta()) -> int:
+def most_at_once(storage: Storage, calendar: str, gap: timedelta = timedelta()) -> int:
     """How many live appointments lie over one another, each with its buffer, as the appointments table has it."""
-    pages = table.client.get_paginator("scan").paginate(TableName=table.appointments_table, ConsistentRead=True)
+    pages = storage.database.client.get_paginator("scan").paginate(
+        TableName=storage.appointments.table, ConsistentRead=True
+    )
     spans = [
         tuple(datetime.fromisoformat(item[name]["S"]) for name in ("startTime", "endTime"))
         for page in pages
@@ -166,66 +170,66 @@ def most_at_once(table: SchedulerTable, calendar: str, gap: timedelta = timedelt
     return max(sum(start <= moment < end + gap for start, end in spans) for moment, _ in spans)
 
 
-def test_of_64_clients_for_the_last_10_of_50_seats_exactly_10_win(table: SchedulerTable) -> None:
-    settings_for(table, "hall", capacity=50)
+def test_of_64_clients_for_the_last_10_of_50_seats_exactly_10_win(storage: Storage) -> None:
+    settings_for(storage, "hall", capacity=50)
     seats = Interval(DAY + timedelta(hours=20), DAY + timedelta(hours=22))
-    assert all(booked_at_once(table, [a_seat(seats, "hall")])[0] for _ in range(40))
-    winners = booked_at_once(table, [a_seat(seats, "hall") for _ in range(64)])
+    assert all(booked_at_once(storage, [a_seat(seats, "hall")])[0] for _ in range(40))
+    winners = booked_at_once(storage, [a_seat(seats, "hall") for _ in range(64)])
     assert len(winners) - winners.count(None) == 10
-    assert most_at_once(table, "hall") == 50
+    assert most_at_once(storage, "hall") == 50
 
 
-def test_64_clients_never_fill_a_place_twice_nor_its_buffer(table: SchedulerTable) -> None:
+def test_64_clients_never_fill_a_place_twice_nor_its_buffer(storage: Storage) -> None:
     """Random intervals around midnight, 3 places, a buffer that is no quarter hour."""
-    settings_for(table, "studio", capacity=3, bufferMinutes={"before": 5, "after": 25})
+    settings_for(storage, "studio", capacity=3, bufferMinutes={"before": 5, "after": 25})
     chance = random.Random(7)
     wanted = [a_seat(random_interval(chance), "studio") for _ in range(64)]
-    winners = [one for one in booked_at_once(table, wanted) if one]
+    winners = [one for one in booked_at_once(storage, wanted) if one]
     assert len(winners) > 10
-    assert most_at_once(table, "studio", timedelta(minutes=25)) == 3
+    assert most_at_once(storage, "studio", timedelta(minutes=25)) == 3
 
 
-def test_a_buffer_across_midnight_holds_for_two_at_once(table: SchedulerTable) -> None:
+def test_a_buffer_across_midnight_holds_for_two_at_once(storage: Storage) -> None:
     midnight = DAY + timedelta(days=1)
     before = Interval(midnight - timedelta(minutes=50), midnight - timedelta(minutes=20))
     after = Interval(midnight + timedelta(minutes=10), midnight + timedelta(minutes=40))
     for calendar in (f"c-{n}" for n in range(20)):
-        settings_for(table, calendar, bufferMinutes={"before": 60, "after": 60})
-        answers = booked_at_once(table, [a_seat(interval, calendar) for interval in (before, after)])
+        settings_for(storage, calendar, bufferMinutes={"before": 60, "after": 60})
+        answers = booked_at_once(storage, [a_seat(interval, calendar) for interval in (before, after)])
         assert answers.count(None) == 1
 
 
 def test_the_check_above_notices_a_buffer_without_its_condition(
-    table: SchedulerTable, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without holding the day beyond midnight to what was read, both get in."""
-    commit = SchedulerTable._commit
+    transact = Database.transact
 
-    def careless(self: SchedulerTable, entries: list[dict[str, Any]]) -> None:
-        commit(self, [entry for entry in entries if "ConditionCheck" not in entry])
+    def careless(self: Database, entries: list[dict[str, Any]]) -> None:
+        transact(self, [entry for entry in entries if "ConditionCheck" not in entry])
 
-    monkeypatch.setattr(SchedulerTable, "_commit", careless)
+    monkeypatch.setattr(Database, "transact", careless)
     with pytest.raises(AssertionError):
-        test_a_buffer_across_midnight_holds_for_two_at_once(table)
+        test_a_buffer_across_midnight_holds_for_two_at_once(storage)
 
 
-def test_any_of_gives_each_of_several_calendars_to_one_client(table: SchedulerTable) -> None:
+def test_any_of_gives_each_of_several_calendars_to_one_client(storage: Storage) -> None:
     """32 clients at once for any of 8 doctors: each doctor has one, and 24 go away."""
     doctors = [f"dr-{n}" for n in range(8)]
     hour = Interval(DAY + timedelta(hours=9), DAY + timedelta(hours=10))
-    answers = booked_at_once(table, [a_seat(hour) for _ in range(32)], any_of=doctors)
+    answers = booked_at_once(storage, [a_seat(hour) for _ in range(32)], any_of=doctors)
     assert sorted(one.assigned_calendar_id or "" for one in answers if one) == doctors
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
 
 
-def test_any_of_under_one_key_is_one_appointment_for_20_at_once(table: SchedulerTable) -> None:
+def test_any_of_under_one_key_is_one_appointment_for_20_at_once(storage: Storage) -> None:
     hour = Interval(DAY + timedelta(hours=9), DAY + timedelta(hours=10))
     wanted = Appointment(str(uuid.uuid4()), "anna", hour, DAY, DAY, fingerprint="same")
-    answers = booked_at_once(table, [wanted] * 20, any_of=["dr-a", "dr-b", "dr-c"])
+    answers = booked_at_once(storage, [wanted] * 20, any_of=["dr-a", "dr-b", "dr-c"])
     assert len(set(map(repr, answers))) == 1
     assert answers[0]
     assert answers[0].assigned_calendar_id in ("dr-a", "dr-b", "dr-c")
-    assert inconsistencies(table.client, table.appointments_table, table.calendars_table) == []
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
 
 
 # --- the deployed API, 32 clients --------------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.reminders import RULE_PREFIX, rule_name
-from appointments.table import DUE_INDEX, USER_INDEX
+from appointments.storage.appointments import USER_INDEX
+from appointments.storage.reminders import DUE_INDEX
 from appointments.telemetry import EventType, log_arming
 from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse

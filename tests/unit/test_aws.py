@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from appointments.aws import client, read_items_as_they_are
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 
 ITEM = {
     "calendarId": {"S": "café"},
@@ -96,7 +96,7 @@ def test_the_functions_client_reads_so() -> None:
     ours.meta.events.register_last(
         "before-parse.dynamodb.Query", lambda response_dict, **_: seen.append(response_dict["body"])
     )
-    (day,) = SchedulerTable(ours, "A", "C").read_span("c", date(2030, 1, 15), date(2030, 1, 15))
+    (day,) = Storage.of(ours, "A", "C").days.span("c", date(2030, 1, 15), date(2030, 1, 15))
     assert (day.counters, seen) == ({1: 1}, [b"{}"])
 
 

@@ -17,6 +17,7 @@ from appointments.model import (
     Interval,
     Reminder,
     ReminderState,
+    Taken,
     firing_minute,
     reminders_ahead,
 )
@@ -46,10 +47,10 @@ def span(start: str, end: str) -> Interval:
 
 def days_with(*busy: Interval, calendar: str = "c") -> list[CalendarDay]:
     """The calendar days that hold `busy`, as the table would return them."""
-    days: dict[date, dict[str, Interval]] = {}
+    days: dict[date, dict[str, tuple[Taken, ...]]] = {}
     for number, interval in enumerate(busy):
         for day in interval.days():
-            days.setdefault(day, {})[f"id-{number}"] = interval
+            days.setdefault(day, {})[f"id-{number}"] = (Taken(interval),)
     return [CalendarDay(DayKey(calendar, day), entries) for day, entries in days.items()]
 
 

@@ -1,0 +1,88 @@
+"""What an appointment takes of its calendars, and which calendar days and quarter hours decide about it. No I/O.
+
+Why a claim on quarter hours is enough: two claims that overlap on a calendar share a quarter hour of one calendar
+day. Whoever takes time counts up the quarter hours that it touches. A commit holds only while the counters of the
+quarter hours that decide about it are those that were read, so of two that overlap the later one is refused by the
+transaction, and decides again on the newer day.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments.model import DayKey, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from appointments.model import Appointment
+
+NO_BUFFER = timedelta()
+
+
+class Claim(NamedTuple):
+    """Time that an appointment takes on one calendar, and how many of the calendar's places."""
+
+    calendar_id: str
+    interval: Interval
+    places: int = 1
+
+    def covers(self, other: Claim) -> bool:
+        """Whether whoever has this claim takes nothing new with `other`."""
+        return (
+            self.calendar_id == other.calendar_id
+            and self.places >= other.places
+            and self.interval.covers(other.interval)
+        )
+
+
+def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
+    """Every claim of an appointment: the person's first. None where its status does not occupy its calendars.
+
+    The person's calendar is taken from the first start to the last end. A step takes its own calendars for its own
+    interval; an appointment without steps takes all of them for the whole of it.
+    """
+    if appointment is None or not appointment.status.occupies:
+        return ()
+    if not appointment.steps:
+        return tuple(
+            Claim(calendar_id, appointment.interval, appointment.places) for calendar_id in appointment.calendar_ids
+        )
+    own = Claim(appointment.user_id, appointment.interval, appointment.places)
+    of_steps = (
+        Claim(calendar_id, step.interval, appointment.places)
+        for step in appointment.steps
+        for calendar_id in step.resource_ids
+        if calendar_id != appointment.user_id
+    )
+    return tuple(dict.fromkeys((own, *of_steps)))
+
+
+def carrying_days(claims: Iterable[Claim]) -> list[DayKey]:
+    """The calendar days that carry an entry of these claims, each once."""
+    return list(dict.fromkeys(DayKey(claim.calendar_id, day) for claim in claims for day in claim.interval.days()))
+
+
+def deciding_days(claims: Iterable[Claim], buffer_of: Callable[[str], timedelta]) -> set[DayKey]:
+    """The calendar days that decide about these claims: their own, and those that a calendar's buffer reaches into."""
+    return {
+        DayKey(claim.calendar_id, day)
+        for claim in claims
+        for day in padded(claim.interval, buffer_of(claim.calendar_id)).days()
+    }
+
+
+def quarter_hours(claims: Iterable[Claim], key: DayKey, buffer: timedelta = NO_BUFFER) -> Sequence[int]:
+    """The quarter hours (0 to 95) of one calendar day that these claims touch; with a buffer, those that decide."""
+    found = [
+        padded(claim.interval, buffer).quarter_hours(key.day)
+        for claim in claims
+        if claim.calendar_id == key.calendar_id
+    ]
+    return found[0] if len(found) == 1 else sorted({quarter for quarters in found for quarter in quarters})
+
+
+def padded(interval: Interval, gap: timedelta) -> Interval:
+    """The interval with a gap before and after it."""
+    return Interval(interval.start - gap, interval.end + gap) if gap else interval

@@ -1,0 +1,246 @@
+"""The booking decision: whether a change of an appointment may be made, on what was read. No I/O.
+
+Every change is one value, what an appointment was and what it becomes. `decide` accepts one or refuses all, exact to
+the second; it never writes. Storage commits what was accepted, on condition that what it rests on still holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments.calendars import Calendar, assemble, is_crowded
+from appointments.claims import Claim, carrying_days, claims_of, deciding_days, padded, quarter_hours
+from appointments.errors import Fault
+from appointments.model import DAY, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
+from appointments.times import to_utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
+
+    from appointments.memory import KnownSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an appointment was, None where it is new, and what it becomes; with the claims of both."""
+
+    before: Appointment | None
+    after: Appointment
+    held: tuple[Claim, ...]
+    wanted: tuple[Claim, ...]
+
+    @classmethod
+    def of(cls, before: Appointment | None, after: Appointment) -> Change:
+        """The change from one to the other."""
+        return cls(before, after, claims_of(before), claims_of(after))
+
+    @property
+    def taken(self) -> tuple[Claim, ...]:
+        """The claims to decide about: none where it takes no time, or touches no calendar at all."""
+        return () if self.wanted == self.held else self.wanted
+
+    @property
+    def touches_calendars(self) -> bool:
+        """Whether it takes or leaves time; otherwise it changes the appointment's own item alone."""
+        return self.wanted != self.held
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a decision rests on: calendar days, the settings of their calendars, and the appointment as it is.
+
+    It is no snapshot: its parts may be of different moments. An `assumed` reading was put together from memory, days
+    that it lacks are taken for untouched, and it may accept but never refuse.
+    """
+
+    days: dict[DayKey, CalendarDay] = field(default_factory=dict)
+    settings: dict[str, KnownSettings] = field(default_factory=dict)
+    appointment: Appointment | None = None
+    assumed: bool = False
+
+    def buffer_of(self, calendar_id: str) -> timedelta:
+        """The time that has to lie between two appointments of a calendar."""
+        return self.settings[calendar_id].settings.buffer
+
+    def deciding_days(self, claims: Iterable[Claim]) -> set[DayKey]:
+        """The calendar days that decide about these claims, by the buffers that were read."""
+        return deciding_days(claims, self.buffer_of)
+
+    def lacks(self, candidates: Sequence[Change]) -> list[DayKey]:
+        """The calendar days of the candidates that have to be read before anything can be decided."""
+        if self.assumed:
+            return []
+        claims = [claim for change in candidates for claim in change.taken]
+        return [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
+
+    def replace(self, newer: Reading) -> None:
+        """Put what was read later in the place of what was read before."""
+        self.days.update(newer.days)
+        self.settings.update(newer.settings)
+
+
+class Accepted(NamedTuple):
+    """The change to commit."""
+
+    change: Change
+
+
+class Refused(NamedTuple):
+    """Why none of the candidates can be: rules that they break, or what leaves no room.
+
+    `items` are how many items that may change by themselves this rests on.
+    """
+
+    faults: tuple[Fault, ...]
+    conflicts: tuple[Conflict, ...]
+    items: int
+
+
+def decide(
+    candidates: Sequence[Change], reading: Reading, now: datetime, faults: Sequence[Fault] = ()
+) -> Accepted | Refused:
+    """Accept the first of the candidates that fits; of several, the least booked calendar goes first.
+
+    Candidates are changes of one appointment to different calendars. `faults` are what is wrong with all of them
+    already. Where a candidate keeps time that the appointment has, nothing new is taken and nothing is asked.
+    """
+    own_id = candidates[0].after.appointment_id
+    calendars = _calendars([claim for change in candidates for claim in change.taken], reading, own_id)
+    if len(candidates) > 1:
+        candidates = sorted(candidates, key=lambda change: _booked_that_day(change.after, calendars))
+    all_faults: dict[Fault, None] = {}
+    all_conflicts: dict[Conflict, None] = {}
+    known: dict[tuple[Claim, Claim | None], _Verdict] = {}
+    full: list[Claim] = []
+    for change in candidates:
+        verdicts = [_judge(claim, before, calendars, now, known) for claim, before in _compared(change)]
+        if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
+            all_faults.update(dict.fromkeys(broken))
+            continue
+        conflicts = [conflict for verdict in verdicts for conflict in verdict.conflicts]
+        if not conflicts:
+            return Accepted(change)
+        all_conflicts.update(dict.fromkeys(conflicts))
+        full += [verdict.claim for verdict in verdicts if verdict.conflicts]
+    items = len(_occupied_days(full, reading, own_id)) + (candidates[0].before is not None) + len(candidates) - 1
+    return Refused(tuple(all_faults), tuple(all_conflicts), items)
+
+
+def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
+    """Whether all that a decision rests on was true at one moment, because it stands in one item.
+
+    What was read one after the other may never have been true together. Settings do not count: they hardly change, and
+    a request that crosses their change may be answered by the old ones.
+    """
+    if isinstance(decision, Accepted):
+        return len(reading.deciding_days(decision.change.taken)) <= 1
+    return decision.items <= 1
+
+
+def evidence(candidates: Sequence[Change], reading: Reading) -> object:
+    """What a decision about the candidates rests on, for two readings to be compared.
+
+    Two equal ones, one read after the other, prove that all of it was true at one moment between them: settings
+    never return to an earlier revision, and no entry returns without counting up its quarter hours.
+    """
+    own_id = candidates[0].after.appointment_id
+    facts: dict[object, object] = {}
+    for change in candidates:
+        facts["version"] = change.before.version if change.before else None
+        for claim in change.taken:
+            facts[claim.calendar_id] = reading.settings[claim.calendar_id].token
+            buffer = reading.buffer_of(claim.calendar_id)
+            for key in reading.deciding_days([claim]):
+                day = reading.days.get(key, CalendarDay(key))
+                near = dict(_entries_near(claim, day, buffer, own_id))
+                touched = set(quarter_hours([claim], key, buffer))
+                for entry in near.values():
+                    touched.update(quarter for one in entry for quarter in one.interval.quarter_hours(key.day))
+                counters = tuple((quarter, day.counters.get(quarter)) for quarter in sorted(touched))
+                facts[claim, key] = (near, counters, is_crowded(day, own_id))
+    return facts
+
+
+class _Verdict(NamedTuple):
+    claim: Claim
+    faults: tuple[Fault, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def _compared(change: Change) -> Iterator[tuple[Claim, Claim | None]]:
+    """Each claim that is wanted, with the one that the appointment has on that calendar already."""
+    for claim in change.taken:
+        mine = [other for other in change.held if other.calendar_id == claim.calendar_id]
+        yield claim, next((other for other in mine if other.covers(claim)), mine[0] if mine else None)
+
+
+def _judge(
+    claim: Claim,
+    before: Claim | None,
+    calendars: Mapping[str, Calendar],
+    now: datetime,
+    known: dict[tuple[Claim, Claim | None], _Verdict],
+) -> _Verdict:
+    """What speaks against a claim; candidates share most of theirs, and each is judged once."""
+    verdict = known.get((claim, before))
+    if verdict is None:
+        calendar = calendars[claim.calendar_id]
+        faults = tuple(_broken_rules(claim, before, calendar, now))
+        kept = before is not None and before.covers(claim)
+        conflicts = () if faults or kept else tuple(calendar.conflicts(claim.interval, claim.places))
+        verdict = known[claim, before] = _Verdict(claim, faults, conflicts)
+    return verdict
+
+
+def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:
+    """A fault for each rule of the calendar that the claim breaks."""
+    for broken in calendar.violations(claim.interval, now, held=before.interval if before else None):
+        message = f"breaks {broken.rule} of calendar {claim.calendar_id}"
+        if broken.rule == "timeZone":
+            message += ", which is not known any more: that calendar has to be configured anew"
+        if broken.nearest:
+            start, end = map(to_utc_text, broken.nearest)
+            message += f"; the nearest time that its rules accept is {start} to {end}"
+        yield Fault(broken.field, message, claim.calendar_id, broken.rule, broken.nearest)
+
+
+def _calendars(claims: Iterable[Claim], reading: Reading, own_id: str) -> dict[str, Calendar]:
+    """The calendars of the claims as they were read, without the appointment itself."""
+    settings = {claim.calendar_id: reading.settings[claim.calendar_id].settings for claim in claims}
+    days = [day for day in reading.days.values() if day.key.calendar_id in settings]
+    return assemble(settings, days, ignore=own_id)
+
+
+def _booked_that_day(wanted: Appointment, calendars: Mapping[str, Calendar]) -> int:
+    """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
+    calendar = calendars[wanted.assigned_calendar_id or wanted.user_id]
+    zone = calendar.settings.zone
+    day = wanted.interval.start.astimezone(zone).date()
+    midnights = (datetime.combine(date_, datetime.min.time(), zone).astimezone(UTC) for date_ in (day, day + DAY))
+    whole_day = Interval(*midnights)
+    return sum(busy.overlaps(whole_day) for busy in calendar.busy)
+
+
+def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:
+    """The calendar days that hold anything that could speak against these claims."""
+    occupied = set()
+    for claim in claims:
+        buffer = reading.buffer_of(claim.calendar_id)
+        for key in reading.deciding_days([claim]):
+            day = reading.days.get(key)
+            if day and (is_crowded(day, own_id) or any(_entries_near(claim, day, buffer, own_id))):
+                occupied.add(key)
+    return occupied
+
+
+def _entries_near(
+    claim: Claim, day: CalendarDay, buffer: timedelta, own_id: str
+) -> Iterator[tuple[str, tuple[Taken, ...]]]:
+    """The entries of a day that overlap a claim or its buffer, by appointment."""
+    deciding = padded(claim.interval, buffer)
+    for id_, entry in day.entries.items():
+        if id_ != own_id and any(one.interval.overlaps(deciding) for one in entry):
+            yield id_, entry

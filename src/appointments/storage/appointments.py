@@ -1,0 +1,327 @@
+"""The appointments table: an item per appointment, with its reminders in it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from appointments.model import Appointment, Interval, Reminder, ReminderState, Step, WallTimes
+from appointments.statuses import REMINDING, Status
+from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
+from appointments.times import from_utc_text, to_utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from appointments.storage.dynamodb import Database, Entry, Item
+
+USER_INDEX = "UserAppointmentsIndex"
+# Queries for one page of a list: those of another status are read and left out, 200 at a time.
+LIST_QUERIES = 25
+BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+# The due index has one partition per shard, so that a million bookings a day do not share one.
+REMINDER_SHARDS = 8
+
+
+class AppointmentExistsError(NotWrittenError):
+    """An appointment with this id was booked before: `existing`."""
+
+    def __init__(self, existing: Appointment) -> None:
+        super().__init__(existing.appointment_id)
+        self.existing = existing
+
+
+class AppointmentChangedError(NotWrittenError):
+    """The appointment is no longer the version that was read; `now` is the current one, None if it is gone."""
+
+    def __init__(self, now: Appointment | None) -> None:
+        super().__init__()
+        self.now = now
+
+
+class Position(NamedTuple):
+    """Where in a person's list a page ended."""
+
+    start: datetime
+    appointment_id: str
+
+
+class Page(NamedTuple):
+    """Some appointments in order of their start, and the position to go on from, None at the end."""
+
+    appointments: list[Appointment]
+    next_position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Appointments:
+    """Reads of appointments, and the writes of one. `retention` is how long an item outlives its appointment."""
+
+    database: Database
+    table: str
+    retention: timedelta
+
+    def get(self, appointment_id: str) -> Appointment | None:
+        """Strongly consistent."""
+        item = self.database.get(self.table, appointment_key(appointment_id))
+        return appointment_from_item(item) if item else None
+
+    def page(
+        self,
+        user_id: str,
+        *,
+        starts_from: datetime | None = None,
+        starts_before: datetime | None = None,
+        status: Status | None = None,
+        limit: int = 50,
+        after: Position | None = None,
+    ) -> Page:
+        """A person's appointments by start, those with `starts_from <= start < starts_before`.
+
+        Read from the index, which follows the table within moments and not at once. Where few are of the `status`,
+        a page may end before it is full.
+        """
+        # A sort key takes one condition, and BETWEEN includes both ends: in whole seconds, "before" is "up to
+        # the second before".
+        first = starts_from or BEGIN_OF_TIME
+        last = starts_before - timedelta(seconds=1) if starts_before else END_OF_TIME
+        if last < first:
+            return Page([], None)
+        values: dict[str, Any] = {
+            ":user": {"S": user_id},
+            ":first": {"S": to_utc_text(first)},
+            ":last": {"S": to_utc_text(last)},
+        }
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": USER_INDEX,
+            "KeyConditionExpression": "userId = :user AND startTime BETWEEN :first AND :last",
+            "ExpressionAttributeValues": values,
+            # One more than asked for tells whether there is a next page.
+            "Limit": limit + 1,
+        }
+        if status:
+            values[":status"] = {"S": status}
+            query |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
+            query["Limit"] = max(limit + 1, 200)  # the filter comes after the limit
+        if after:
+            query["ExclusiveStartKey"] = {
+                "userId": {"S": user_id},
+                "startTime": {"S": to_utc_text(after.start)},
+                "appointmentId": {"S": after.appointment_id},
+            }
+        found: list[Appointment] = []
+        for _ in range(LIST_QUERIES):
+            answer = self.database.client.query(**query)
+            found += [appointment_from_item(item) for item in answer["Items"]]
+            read_up_to = answer.get("LastEvaluatedKey")
+            if read_up_to is None or len(found) > limit:
+                break
+            query["ExclusiveStartKey"] = read_up_to
+        page, next_position = found[:limit], None
+        if len(found) > limit:
+            next_position = Position(page[-1].interval.start, page[-1].appointment_id)
+        elif read_up_to is not None:
+            next_position = Position(from_utc_text(read_up_to["startTime"]["S"]), read_up_to["appointmentId"]["S"])
+        return Page(page, next_position)
+
+    def given_in_local_time(self, time_zone: str, now: datetime) -> Iterator[Appointment]:
+        """Every appointment to come that was given in the local time of a zone.
+
+        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change.
+        """
+        statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
+        pages = self.database.client.get_paginator("scan").paginate(
+            TableName=self.table,
+            FilterExpression="#timeZone = :zone AND attribute_exists(wallStart) "
+            f"AND #status IN ({', '.join(statuses)}) AND startTime > :now",
+            ExpressionAttributeNames={"#timeZone": "timeZone", "#status": "status"},
+            ExpressionAttributeValues={":zone": {"S": time_zone}, ":now": {"S": to_utc_text(now)}, **statuses},
+            ConsistentRead=True,
+        )
+        return (appointment_from_item(item) for page in pages for item in page["Items"])
+
+    def change(self, before: Appointment, after: Appointment) -> None:
+        """Change what does not touch any calendar: details, zone, reminders. Raises AppointmentChangedError."""
+        update = self.changing(before, after)["Update"]
+        # As a transaction has its token: the SDK repeats a write whose answer got lost, and meets its own.
+        token = {"S": str(uuid.uuid4())}
+        update["UpdateExpression"] = update["UpdateExpression"].replace("SET ", "SET changeId = :change, ", 1)
+        update["ExpressionAttributeValues"][":change"] = token
+        try:
+            self.database.update(**update)
+        except ConditionFailedError as exc:
+            if exc.item and exc.item.get("changeId") == token:
+                return
+            raise AppointmentChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
+
+    # --- actions of a transaction ---
+
+    def putting(self, appointment: Appointment) -> Entry:
+        """Put a new appointment, on condition that its id is new."""
+        return {
+            "Put": {
+                "TableName": self.table,
+                "Item": appointment_to_item(appointment, self.retention),
+                "ConditionExpression": "attribute_not_exists(appointmentId)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def changing(self, before: Appointment, after: Appointment) -> Entry:
+        """Write `after` over `before`, on condition that nobody, no sender either, has changed it meanwhile."""
+        new, old = (appointment_to_item(appointment, self.retention) for appointment in (after, before))
+        changed = {name: value for name, value in new.items() if value != old.get(name)}
+        gone = [name for name in old if name not in new]
+        names = {f"#{name}": name for name in (*changed, *gone)} | {"#version": "version"}
+        values = {f":{name}": value for name, value in changed.items()} | {":was": old["version"]}
+        condition = "#version = :was"
+        if "reminders" in changed:
+            # A sender does not count versions: its claim or its record must not be overwritten.
+            condition += " AND #reminders = :reminders_were"
+            values[":reminders_were"] = old["reminders"]
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+        if gone:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": {"appointmentId": old["appointmentId"]},
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+
+def appointment_key(appointment_id: str) -> dict[str, Any]:
+    """The key of an appointment's item."""
+    return {"appointmentId": {"S": appointment_id}}
+
+
+def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[str, Any]:
+    """`details` is kept as JSON text: it comes back exactly as it was sent, floats and all."""
+    end = appointment.interval.end
+    item: dict[str, Any] = {
+        "appointmentId": {"S": appointment.appointment_id},
+        "userId": {"S": appointment.user_id},
+        "startTime": {"S": to_utc_text(appointment.interval.start)},
+        "endTime": {"S": to_utc_text(end)},
+        "resourceIds": texts(appointment.resource_ids),
+        "details": {"S": json.dumps(appointment.details, ensure_ascii=False, separators=(",", ":"))},
+        "offsets": texts(appointment.offsets),
+        "reminders": reminders_to_item(appointment),
+        "status": {"S": appointment.status},
+        "version": {"N": str(appointment.version)},
+        "createdAt": {"S": to_utc_text(appointment.created_at)},
+        "updatedAt": {"S": to_utc_text(appointment.updated_at)},
+        "reminderShard": {"N": str(reminder_shard(appointment.appointment_id))},
+        "expiresAt": {"N": str(int((end + retention).timestamp()))},
+    }
+    if appointment.assigned_calendar_id:
+        item["assignedCalendarId"] = {"S": appointment.assigned_calendar_id}
+    if appointment.fingerprint:
+        item["fingerprint"] = {"S": appointment.fingerprint}
+    if appointment.time_zone:
+        item["timeZone"] = {"S": appointment.time_zone}
+    if appointment.wall:
+        item["wallStart"], item["wallEnd"] = ({"S": text} for text in appointment.wall)
+    if appointment.places != 1:
+        item["places"] = {"N": str(appointment.places)}
+    if appointment.steps:
+        item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
+    if appointment.next_reminder_at:
+        item["nextReminderAt"] = {"S": to_utc_text(appointment.next_reminder_at)}
+    return item
+
+
+def appointment_from_item(item: Item) -> Appointment:
+    """The inverse of `appointment_to_item`."""
+    reminders = [_reminder_from_item(offset, value["M"]) for offset, value in item["reminders"]["M"].items()]
+    return Appointment(
+        appointment_id=item["appointmentId"]["S"],
+        user_id=item["userId"]["S"],
+        interval=Interval(from_utc_text(item["startTime"]["S"]), from_utc_text(item["endTime"]["S"])),
+        resource_ids=tuple(text["S"] for text in item["resourceIds"]["L"]),
+        time_zone=item["timeZone"]["S"] if "timeZone" in item else None,
+        details=json.loads(item["details"]["S"]),
+        offsets=tuple(text["S"] for text in item["offsets"]["L"]),
+        reminders=tuple(sorted(reminders, key=lambda reminder: reminder.due_at)),
+        status=Status(item["status"]["S"]),
+        wall=WallTimes(item["wallStart"]["S"], item["wallEnd"]["S"]) if "wallStart" in item else None,
+        version=int(item["version"]["N"]),
+        created_at=from_utc_text(item["createdAt"]["S"]),
+        updated_at=from_utc_text(item["updatedAt"]["S"]),
+        assigned_calendar_id=item["assignedCalendarId"]["S"] if "assignedCalendarId" in item else None,
+        fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
+        places=int(item["places"]["N"]) if "places" in item else 1,
+        steps=tuple(_step_from_item(step["M"]) for step in item["steps"]["L"]) if "steps" in item else (),
+    )
+
+
+def _step_to_item(step: Step) -> dict[str, Any]:
+    start, end = ({"S": to_utc_text(moment)} for moment in step.interval)
+    return {"M": {"startTime": start, "endTime": end, "resourceIds": texts(step.resource_ids)}}
+
+
+def _step_from_item(item: Item) -> Step:
+    interval = Interval(from_utc_text(item["startTime"]["S"]), from_utc_text(item["endTime"]["S"]))
+    return Step(interval, tuple(text["S"] for text in item["resourceIds"]["L"]))
+
+
+def reminder_shard(appointment_id: str) -> int:
+    """The partition of the due index that an appointment's reminders lie in."""
+    return zlib.crc32(appointment_id.encode()) % REMINDER_SHARDS
+
+
+def reminders_to_item(appointment: Appointment) -> dict[str, Any]:
+    """All reminders by offset, as the item keeps them."""
+    return {"M": {reminder.offset: {"M": reminder_to_item(reminder)} for reminder in appointment.reminders}}
+
+
+_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId"}
+
+
+def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
+    """One reminder as the item keeps it."""
+    item: dict[str, Any] = {
+        **reminder.unknown,
+        "dueAt": {"S": to_utc_text(reminder.due_at)},
+        "state": {"S": reminder.state},
+        "attempts": {"N": str(reminder.attempts)},
+    }
+    if reminder.claim:
+        item["claim"] = {"S": reminder.claim}
+    if reminder.lease_until:
+        item["leaseUntil"] = {"S": to_utc_text(reminder.lease_until)}
+    if reminder.sent_at:
+        item["sentAt"] = {"S": to_utc_text(reminder.sent_at)}
+    if reminder.message_id:
+        item["messageId"] = {"S": reminder.message_id}
+    return item
+
+
+def _reminder_from_item(offset: str, item: Item) -> Reminder:
+    def moment(name: str) -> datetime | None:
+        return from_utc_text(item[name]["S"]) if name in item else None
+
+    return Reminder(
+        offset=offset,
+        due_at=from_utc_text(item["dueAt"]["S"]),
+        state=ReminderState(item["state"]["S"]),
+        attempts=int(item["attempts"]["N"]),
+        claim=item["claim"]["S"] if "claim" in item else None,
+        lease_until=moment("leaseUntil"),
+        sent_at=moment("sentAt"),
+        message_id=item["messageId"]["S"] if "messageId" in item else None,
+        unknown={name: value for name, value in item.items() if name not in _REMINDER_ATTRIBUTES},
+    )

@@ -1,0 +1,166 @@
+"""Calendar days in the calendars table: an item per calendar and UTC day, its entries and its counters.
+
+`a#<appointmentId>` is what an appointment takes on the calendar, `<start>-<end>` in epoch seconds and several of them
+separated by commas. Options follow a `;`, such as `;places=3`; one that this version does not know is passed over.
+`q<n>` counts how often time was taken in a quarter hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from appointments.claims import quarter_hours
+from appointments.model import DAY, CalendarDay, DayKey, Interval, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from appointments.claims import Claim
+    from appointments.storage.dynamodb import Database, Entry, Item
+
+_ENTRY = "a#"
+_COUNTER = "q"
+_QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDays:
+    """Reads of calendar days, and the actions of a transaction on them."""
+
+    database: Database
+    table: str
+    retention: timedelta
+
+    def span(self, calendar_id: str, first: date, last: date) -> list[CalendarDay]:
+        """All days of a calendar from `first` to `last`, both included; strongly consistent, one query."""
+        pages = self.database.query_pages(
+            TableName=self.table,
+            KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#day": "day"},
+            ExpressionAttributeValues={
+                ":calendar": {"S": calendar_id},
+                ":first": {"S": first.isoformat()},
+                ":last": {"S": last.isoformat()},
+            },
+            ConsistentRead=True,
+        )
+        return [day_from_item(item) for page in pages for item in page["Items"]]
+
+    # --- actions of a transaction ---
+
+    def taking(self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]) -> Entry:
+        """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged."""
+        condition, values = _unchanged(day, deciding)
+        values[":entry"] = {"S": entry_to_text(claim for claim in claims if claim.calendar_id == day.key.calendar_id)}
+        values[":expires"] = {"N": str(_day_expiry(day.key.day, self.retention))}
+        values[":one"] = {"N": "1"}
+        counted = ", ".join(f"{_COUNTER}{quarter} :one" for quarter in quarter_hours(claims, day.key))
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": day_key_item(day.key),
+                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}",
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def checking(self, day: CalendarDay, deciding: Sequence[int]) -> Entry:
+        """Hold the `deciding` quarter hours of a day that only a buffer reaches into to what was read."""
+        return {"ConditionCheck": self._checked(day, deciding)}
+
+    def checking_and_leaving(self, appointment_id: str, day: CalendarDay, deciding: Sequence[int]) -> Entry:
+        """As `checking`, for a day that the appointment leaves: an item takes one action in a transaction."""
+        return {"Update": self._checked(day, deciding) | self.leaving(appointment_id, day.key)["Update"]}
+
+    def leaving(self, appointment_id: str, key: DayKey) -> Entry:
+        """Take an appointment out of a day. What was free stays free, so no counter needs to move."""
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": day_key_item(key),
+                "UpdateExpression": "REMOVE #entry",
+                "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
+            }
+        }
+
+    def _checked(self, day: CalendarDay, deciding: Sequence[int]) -> Entry:
+        condition, values = _unchanged(day, deciding)
+        return {
+            "TableName": self.table,
+            "Key": day_key_item(day.key),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **({"ExpressionAttributeValues": values} if values else {}),
+        }
+
+
+def day_from_item(item: Item) -> CalendarDay:
+    """Read a calendar day: its entries and its counters."""
+    entries, counters = {}, {}
+    for name, value in item.items():
+        if name in _QUARTERS:
+            counters[_QUARTERS[name]] = int(value["N"])
+        elif name.startswith(_ENTRY):
+            entries[name.removeprefix(_ENTRY)] = entry_from_text(value["S"])
+    return CalendarDay(day_key_from_item(item), entries, counters)
+
+
+def day_key_item(key: DayKey) -> dict[str, Any]:
+    """The key of a calendar day's item."""
+    return {"calendarId": {"S": key.calendar_id}, "day": {"S": key.day.isoformat()}}
+
+
+def day_key_from_item(item: Item) -> DayKey:
+    """The inverse of `day_key_item`."""
+    return DayKey(item["calendarId"]["S"], date.fromisoformat(item["day"]["S"]))
+
+
+def entry_to_text(claims: Iterable[Claim]) -> str:
+    """What an appointment takes on one calendar, as its entry in each of the calendar's days."""
+    return ",".join(
+        f"{claim.interval.start.timestamp():.0f}-{claim.interval.end.timestamp():.0f}"
+        + (f";places={claim.places}" if claim.places != 1 else "")
+        for claim in claims
+    )
+
+
+# Appointments begin and end at the same few times on all calendars, and a day is read again and again.
+@lru_cache(maxsize=4096)
+def entry_from_text(text: str) -> tuple[Taken, ...]:
+    """The inverse of `entry_to_text`."""
+    return tuple(_taken_from_text(part) for part in text.split(","))
+
+
+def _taken_from_text(text: str) -> Taken:
+    span, *options = text.split(";")
+    start, end = (datetime.fromtimestamp(int(epoch), UTC) for epoch in span.split("-"))
+    values = dict(option.split("=", 1) for option in options)
+    return Taken(Interval(start, end), int(values.get("places", 1)))
+
+
+def _entry_name(appointment_id: str) -> str:
+    return f"{_ENTRY}{appointment_id}"
+
+
+def _unchanged(day: CalendarDay, quarters: Iterable[int]) -> tuple[str, dict[str, Any]]:
+    """The condition that quarter hours of a day are still as they were read, and its values."""
+    parts: list[str] = []
+    values: dict[str, Any] = {}
+    for quarter in quarters:
+        name = f"{_COUNTER}{quarter}"
+        if quarter in day.counters:
+            values[f":{name}"] = {"N": str(day.counters[quarter])}
+            parts.append(f"{name} = :{name}")
+        else:
+            parts.append(f"attribute_not_exists({name})")
+    return " AND ".join(parts), values
+
+
+def _day_expiry(day: date, retention: timedelta) -> int:
+    return int((datetime.combine(day, time(), UTC) + DAY + retention).timestamp())

@@ -1,0 +1,162 @@
+"""Settings of calendars in the calendars table: an item per calendar that was ever configured."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from appointments.memory import KnownSettings, unconfigured
+from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
+from appointments.times import from_utc_text, to_utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from appointments.calendars import CalendarSettings
+    from appointments.memory import Memory
+    from appointments.storage.dynamodb import Database, Entry, Item
+
+# The sort key of a calendar's settings, among its days.
+SETTINGS = "settings"
+# A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings
+# before it has read the days.
+SMALL_SETTINGS_CHARACTERS = 900
+
+
+class SettingsChangedError(NotWrittenError):
+    """The calendar's settings are no longer the version that was named; `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the version is {version}")
+        self.version = version
+
+
+class StoredSettings(NamedTuple):
+    """A calendar's settings as they were sent, what they mean, and their version (0: never configured)."""
+
+    body: dict[str, Any]
+    settings: CalendarSettings
+    version: int
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsItems:
+    """Reads and writes of calendars' settings, and the condition on them."""
+
+    database: Database
+    table: str
+    memory: Memory
+
+    def get(self, calendar_id: str) -> StoredSettings:
+        """Strongly consistent; a calendar that nobody configured has the default, as version 0."""
+        item = self.database.get(self.table, settings_key(calendar_id))
+        return settings_from_item(item) if item else StoredSettings({}, unconfigured().settings, 0, None)
+
+    def get_many(self, calendar_ids: Iterable[str]) -> dict[str, CalendarSettings]:
+        """The settings of several calendars, strongly consistent, in one call. Raises CalendarBusyError."""
+        settings = dict.fromkeys(calendar_ids, unconfigured().settings)
+        for _, item in self.database.get_many([(self.table, settings_key(id_)) for id_ in settings]):
+            settings[item["calendarId"]["S"]] = self.learn(item).settings
+        return settings
+
+    def put(
+        self, calendar_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None
+    ) -> StoredSettings:
+        """Replace a calendar's settings, only over `version` where one is given, and return the new ones.
+
+        Raises SettingsChangedError, ContentionError.
+        """
+        revision = str(uuid.uuid4())
+        values: dict[str, Any] = {
+            ":settings": {"S": json.dumps(body, ensure_ascii=False, separators=(",", ":"))},
+            ":now": {"S": to_utc_text(now)},
+            ":one": {"N": "1"},
+            ":revision": {"S": revision},
+        }
+        condition: dict[str, Any] = {}
+        if version == 0:
+            condition["ConditionExpression"] = "attribute_not_exists(#version)"
+        elif version is not None:
+            condition["ConditionExpression"] = "#version = :was"
+            values[":was"] = {"N": str(version)}
+        try:
+            answer = self.database.update(
+                TableName=self.table,
+                Key=settings_key(calendar_id),
+                UpdateExpression="SET settings = :settings, updatedAt = :now, revision = :revision ADD #version :one",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                **condition,
+            )
+            item = answer["Attributes"]
+        except ConditionFailedError as exc:
+            # One with our revision was written by this call, and only its answer got lost.
+            if not exc.item or exc.item.get("revision") != values[":revision"]:
+                raise SettingsChangedError(settings_from_item(exc.item).version if exc.item else 0) from exc
+            item = exc.item
+        self.learn(item)
+        return settings_from_item(item)
+
+    def learn(self, item: Item) -> KnownSettings:
+        """The settings in an item that was just read or written."""
+        text = item["settings"]["S"]
+        revision = item["revision"]["S"] if "revision" in item else None
+        known = KnownSettings(
+            _settings_from_text(text), int(item["version"]["N"]), revision, len(text) <= SMALL_SETTINGS_CHARACTERS
+        )
+        self.memory.learn_settings(item["calendarId"]["S"], known)
+        return known
+
+    def checking(self, calendar_id: str, known: KnownSettings) -> Entry:
+        """An action of a transaction: hold a calendar's settings to those that were read or remembered."""
+        condition: Entry = {
+            "ConditionExpression": "attribute_not_exists(#version)",
+            "ExpressionAttributeNames": {"#version": "version"},
+        }
+        if known.revision:
+            condition = {
+                "ConditionExpression": "#revision = :revision",
+                "ExpressionAttributeNames": {"#revision": "revision"},
+                "ExpressionAttributeValues": {":revision": {"S": known.revision}},
+            }
+        elif known.version:
+            condition = {
+                "ConditionExpression": "#version = :version AND attribute_not_exists(#revision)",
+                "ExpressionAttributeNames": {"#version": "version", "#revision": "revision"},
+                "ExpressionAttributeValues": {":version": {"N": str(known.version)}},
+            }
+        return {
+            "ConditionCheck": {
+                "TableName": self.table,
+                "Key": settings_key(calendar_id),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **condition,
+            }
+        }
+
+
+def settings_key(calendar_id: str) -> dict[str, Any]:
+    """The key of a calendar's settings."""
+    return {"calendarId": {"S": calendar_id}, "day": {"S": SETTINGS}}
+
+
+def settings_from_item(item: Item) -> StoredSettings:
+    """Read a calendar's settings item; its body was checked before it was written."""
+    text = item["settings"]["S"]
+    return StoredSettings(
+        json.loads(text), _settings_from_text(text), int(item["version"]["N"]), from_utc_text(item["updatedAt"]["S"])
+    )
+
+
+# A thousand overrides take longer to read than a booking does; a function that lives on reads them once.
+@lru_cache(maxsize=64)
+def _settings_from_text(text: str) -> CalendarSettings:
+    from appointments.calendar_settings import parse_settings  # noqa: PLC0415 - no sender of reminders needs it
+
+    return parse_settings(json.loads(text))

@@ -1,0 +1,175 @@
+"""Calls to DynamoDB: retries, throttling, and the outcomes of a write that only a use case sees.
+
+Limits, error codes and the words of conditions are known in this package alone.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from appointments.errors import CalendarBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    Item = Mapping[str, Any]
+    Entry = dict[str, Any]  # one element of TransactItems
+
+# DynamoDB's limits: keys in one BatchGetItem, actions in one TransactWriteItems.
+BATCH_GET_KEYS = 100
+TRANSACTION_ACTIONS = 100
+# Seconds at most before a call is repeated that a transaction holds up, or that was answered in part.
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+# The codes of calls that come faster than DynamoDB takes them.
+THROTTLES = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+# The reasons of a cancelled transaction that say nothing about its conditions: it may succeed when tried again.
+CONTENTION = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+# Not the generator of `random`: processes that start from one snapshot would share its state, and so their pauses.
+_jitter = random.SystemRandom()
+
+
+class NotWrittenError(Exception):
+    """Base of the outcomes of a write that wrote nothing. A use case handles them; no caller of the API sees one."""
+
+
+class ContentionError(NotWrittenError):
+    """DynamoDB was working on another transaction over the same items, or throttled this one; it may be tried again."""
+
+
+class ConditionFailedError(NotWrittenError):
+    """The item is not as the condition of a single write asked for; `item` is as it is now, None where it is gone."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__()
+        self.item = item
+
+
+class TransactionFailedError(NotWrittenError):
+    """Conditions of a transaction failed: each of `failed` is an action with its item as it is now."""
+
+    def __init__(self, failed: Sequence[tuple[Entry, Item | None]]) -> None:
+        super().__init__(f"{len(failed)} conditions failed")
+        self.failed = failed
+
+
+def pause(most: float) -> None:
+    """Wait for up to so many seconds, each process for another time."""
+    sleep(_jitter.uniform(0, most))
+
+
+def error_code(error: ClientError) -> str:
+    """DynamoDB's code for what went wrong."""
+    return error.response["Error"]["Code"]
+
+
+@contextmanager
+def busy_where_crowded() -> Iterator[None]:
+    """Raise CalendarBusyError where DynamoDB took a call neither at once nor when it was repeated."""
+    try:
+        yield
+    except ContentionError as exc:
+        raise CalendarBusyError from exc
+    except ClientError as exc:
+        if error_code(exc) in THROTTLES:
+            raise CalendarBusyError from exc
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The calls that storage makes, over a client."""
+
+    client: DynamoDBClient
+
+    def get(self, table: str, key: Item) -> Item | None:
+        """One item, strongly consistent."""
+        return self.client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+    def get_many(self, keys: Sequence[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
+        """The items under keys, each with its table, strongly consistent; no snapshot.
+
+        One call for up to 100 keys. What DynamoDB leaves out is asked for again. Raises CalendarBusyError.
+        """
+        pauses = iter(PAUSES)
+        while keys:
+            request: dict[str, Any] = {}
+            for table, key in keys[:BATCH_GET_KEYS]:
+                request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+            answer = self.client.batch_get_item(RequestItems=request)
+            yield from ((table, item) for table, items in answer["Responses"].items() for item in items)
+            left_out = answer.get("UnprocessedKeys", {})
+            unread = [(table, dict(key)) for table, left in left_out.items() for key in left["Keys"]]
+            if unread:
+                # Some is left out of a large answer, and all where the table takes no more reads for now.
+                seconds = next(pauses, None)
+                if seconds is None:
+                    raise CalendarBusyError
+                pause(seconds)
+            keys = [*unread, *keys[BATCH_GET_KEYS:]]
+
+    def query_pages(self, **request: Any) -> Iterator[Mapping[str, Any]]:
+        """Every page of a query."""
+        return iter(self.client.get_paginator("query").paginate(**request))
+
+    def update(self, **request: Any) -> Mapping[str, Any]:
+        """One UpdateItem, answered with its `ReturnValues`. Raises ConditionFailedError, ContentionError."""
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        try:
+            answer: Mapping[str, Any] = self._when_free(
+                lambda: self.client.update_item(**request), "TransactionConflictException"
+            )
+        except ClientError as exc:
+            if error_code(exc) != "ConditionalCheckFailedException":
+                raise
+            raise ConditionFailedError(exc.response.get("Item")) from exc  # type: ignore[arg-type]  # one of ours
+        return answer
+
+    def transact(self, entries: Sequence[Entry]) -> None:
+        """All of the writes, or none. Raises TransactionFailedError, ContentionError."""
+        # A call that got no answer is repeated by the SDK, and may find itself at work still. By its token DynamoDB
+        # knows it again, and answers how it went.
+        request: Any = {"TransactItems": entries, "ClientRequestToken": str(uuid.uuid4())}
+        try:
+            self._when_free(lambda: self.client.transact_write_items(**request), "TransactionInProgressException")
+        except ClientError as exc:
+            if error_code(exc) != "TransactionCanceledException":
+                raise
+            reasons: Any = exc.response.get("CancellationReasons", [])
+            failed = [
+                (entry, reason.get("Item"))
+                for entry, reason in zip(entries, reasons, strict=False)
+                if reason.get("Code") == "ConditionalCheckFailed"
+            ]
+            if failed:
+                raise TransactionFailedError(failed) from exc
+            codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
+            if codes <= CONTENTION:
+                raise ContentionError from exc
+            raise
+
+    @staticmethod
+    def _when_free(call: Callable[[], Any], refusal: str) -> Any:
+        for seconds in (*PAUSES, None):
+            try:
+                return call()
+            except ClientError as exc:
+                if error_code(exc) != refusal:
+                    raise
+                if seconds is None:
+                    raise ContentionError from exc
+                pause(seconds)
+        raise AssertionError("unreachable")
+
+
+def texts(values: Iterable[str]) -> dict[str, Any]:
+    """A list of strings as DynamoDB keeps it."""
+    return {"L": [{"S": value} for value in values]}

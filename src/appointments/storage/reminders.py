@@ -1,0 +1,197 @@
+"""Reminders in an appointment's item: which are due, and the conditional writes of those who send them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from appointments.model import ReminderState
+from appointments.statuses import Status
+from appointments.storage.appointments import (
+    appointment_from_item,
+    appointment_key,
+    reminder_to_item,
+    reminders_to_item,
+)
+from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
+from appointments.times import to_utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from appointments.model import Appointment, Reminder
+    from appointments.storage.dynamodb import Database
+
+DUE_INDEX = "DueRemindersIndex"
+# Keys of due appointments read at a time: some 12 KB of index.
+DUE_PAGE = 100
+
+
+class ReminderClaimLostError(NotWrittenError):
+    """The reminder is not, or no longer, in the state that the write asked for: nothing was written."""
+
+
+class ReminderNotRecordedError(NotWrittenError):
+    """The record of a reminder was refused although its claim is still held: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminders:
+    """What is due, and who has it in hands."""
+
+    database: Database
+    table: str
+
+    def due(self, shard: int, until: datetime) -> Iterator[str]:
+        """Ids of appointments of one shard with an open reminder due by `until`, the longest due first.
+
+        Read from the sparse index, page by page as they are asked for: what is not due costs nothing, and an
+        answer may be a moment old.
+        """
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "reminderShard = :shard AND nextReminderAt <= :until",
+            "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":until": {"S": to_utc_text(until)}},
+            "Limit": DUE_PAGE,
+        }
+        while True:
+            answer = self.database.client.query(**query)
+            for item in answer["Items"]:
+                yield item["appointmentId"]["S"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def claim(
+        self, appointment_id: str, reminder: Reminder, *, claim: str, lease: timedelta, now: datetime
+    ) -> Appointment:
+        """Take the reminder for one sender until `now + lease`, and return the appointment as it then is.
+
+        Open to a reminder that is pending, or whose last claim has run out.
+        Raises ReminderClaimLostError when it is cancelled, moved, done or in somebody's hands.
+        """
+        try:
+            return self._update_reminder(
+                appointment_id,
+                reminder.offset,
+                "SET #r.#o.#s = :sending, #r.#o.claim = :claim, #r.#o.leaseUntil = :lease, "
+                "#r.#o.attempts = #r.#o.attempts + :one",
+                "#status = :scheduled AND #r.#o.dueAt = :due AND "
+                "(#r.#o.#s = :pending OR (#r.#o.#s = :sending AND #r.#o.leaseUntil <= :now))",
+                {
+                    ":sending": {"S": ReminderState.SENDING},
+                    ":pending": {"S": ReminderState.PENDING},
+                    ":scheduled": {"S": Status.SCHEDULED},
+                    ":claim": {"S": claim},
+                    ":due": {"S": to_utc_text(reminder.due_at)},
+                    ":lease": {"S": to_utc_text(now + lease)},
+                    ":now": {"S": to_utc_text(now)},
+                    ":one": {"N": "1"},
+                },
+            )
+        except _ReminderChangedError as exc:
+            held = exc.now.reminder(reminder.offset) if exc.now else None
+            if exc.now and held and held.claim == claim and held.state is ReminderState.SENDING:
+                return exc.now  # it was written, and only the answer got lost on the way to the repetition
+            raise
+
+    def settle(self, appointment: Appointment, settled: Reminder) -> None:
+        """Write the outcome of a claimed reminder: sent, missed, or pending again after a failure.
+
+        `appointment` is what `claim` returned. Raises ReminderClaimLostError when the claim was
+        taken over, or the appointment moved, in the meantime, ReminderNotRecordedError where neither is so.
+        """
+        held = appointment.reminder(settled.offset)
+        if held is None or held.claim is None or held.claim != settled.claim:
+            raise ReminderClaimLostError(appointment.appointment_id)
+        condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
+        try:
+            self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+        except _ReminderChangedError as exc:
+            now = exc.now.reminder(settled.offset) if exc.now else None
+            if now and (now.state, now.claim) == (held.state, held.claim):
+                raise ReminderNotRecordedError(appointment.appointment_id) from exc
+            raise
+
+    def skip(self, appointment: Appointment, reminder: Reminder) -> None:
+        """Close an open reminder that is not asked for any more, if it and the appointment are as they were read.
+
+        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died.
+        Raises ReminderClaimLostError where somebody else was faster.
+        """
+        condition = "#version = :version AND #r.#o.#s = :was"
+        values: dict[str, Any] = {":version": {"N": str(appointment.version)}}
+        if reminder.claim:
+            condition += " AND #r.#o.claim = :claim"
+            values[":claim"] = {"S": reminder.claim}
+        self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
+
+    def _record_reminder(
+        self, appointment: Appointment, settled: Reminder, condition: str, values: Mapping[str, Any]
+    ) -> None:
+        """Write a reminder's new state, and with it when the next one of the appointment is due."""
+        while True:
+            was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_reminder_at
+            assert was is not None  # noqa: S101 - callers have it from this appointment, and the loop keeps it
+            update = "SET #r.#o = :reminder"
+            # When the next one is due follows from all reminders, so all must be as they were read.
+            unchanged = f"{condition} AND #r = :were"
+            more: dict[str, Any] = {
+                ":reminder": {"M": reminder_to_item(settled)},
+                ":was": {"S": was.state},
+                ":were": reminders_to_item(appointment),
+            }
+            if after is None:
+                update += " REMOVE nextReminderAt"
+            else:
+                update += ", nextReminderAt = :after"
+                more[":after"] = {"S": to_utc_text(after)}
+            try:
+                self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, {**values, **more})
+            except _ReminderChangedError as exc:
+                now = exc.now.reminder(settled.offset) if exc.now else None
+                if exc.now is None or now is None:
+                    raise
+                if (now.state, now.claim) == (settled.state, settled.claim):
+                    return  # it was written, and only the answer got lost
+                if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
+                    raise
+                # Only other reminders changed, or what another version keeps with this one.
+                appointment, settled = exc.now, replace(settled, unknown=now.unknown)
+            else:
+                return
+
+    def _update_reminder(
+        self,
+        appointment_id: str,
+        offset: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, Any],
+    ) -> Appointment:
+        # DynamoDB refuses a placeholder that no expression uses.
+        names = {"#r": "reminders", "#o": offset, "#s": "state", "#status": "status", "#version": "version"}
+        used = {name: value for name, value in names.items() if name in f"{update} {condition}"}
+        try:
+            answer = self.database.update(
+                TableName=self.table,
+                Key=appointment_key(appointment_id),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=used,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+            )
+        except ConditionFailedError as exc:
+            raise _ReminderChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
+        return appointment_from_item(answer["Attributes"])
+
+
+class _ReminderChangedError(ReminderClaimLostError):
+    """Carries the appointment as it is now, or None where it is gone."""
+
+    def __init__(self, now: Appointment | None) -> None:
+        super().__init__()
+        self.now = now

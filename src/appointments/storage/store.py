@@ -1,0 +1,204 @@
+"""Storage as a whole: what a decision reads, and the one transaction that commits it.
+
+| table        | key                    | item                                                                |
+|--------------|------------------------|---------------------------------------------------------------------|
+| appointments | appointmentId          | one appointment with its reminders: `appointments`, `reminders`     |
+| calendars    | calendarId, day        | one calendar day, `day` is a UTC date: `calendar_days`              |
+| calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from appointments.claims import carrying_days, quarter_hours
+from appointments.memory import Memory, unconfigured
+from appointments.model import CalendarDay
+from appointments.storage.appointments import (
+    AppointmentChangedError,
+    AppointmentExistsError,
+    Appointments,
+    appointment_from_item,
+    appointment_key,
+)
+from appointments.storage.calendar_days import CalendarDays, day_from_item, day_key_from_item, day_key_item
+from appointments.storage.calendar_settings import SETTINGS, SettingsItems, settings_key
+from appointments.storage.dynamodb import (
+    TRANSACTION_ACTIONS,
+    Database,
+    NotWrittenError,
+    TransactionFailedError,
+)
+from appointments.storage.reminders import Reminders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from appointments.decision import Change, Reading
+    from appointments.memory import KnownSettings
+    from appointments.model import DayKey
+    from appointments.storage.dynamodb import Entry
+
+
+class ReadingOutdatedError(NotWrittenError):
+    """What the decision rests on has changed; `newer` are those days and settings as they are now."""
+
+    def __init__(self, newer: Reading) -> None:
+        super().__init__(f"{len(newer.days)} calendar days and {len(newer.settings)} settings changed")
+        self.newer = newer
+
+
+class ChangeTooLargeError(NotWrittenError):
+    """The change needs `actions` actions, more than one transaction takes."""
+
+    def __init__(self, actions: int) -> None:
+        super().__init__(f"{actions} actions")
+        self.actions = actions
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The two tables behind one client, entity by entity, and what one process remembers of them."""
+
+    appointments: Appointments
+    days: CalendarDays
+    settings: SettingsItems
+    reminders: Reminders
+    memory: Memory
+    database: Database
+
+    @classmethod
+    def of(
+        cls,
+        client: DynamoDBClient,
+        appointments_table: str,
+        calendars_table: str,
+        retention: timedelta = timedelta(days=400),
+        memory: Memory | None = None,
+    ) -> Storage:
+        """Storage over a client. `retention` is how long days and appointments outlive their end."""
+        database = Database(client)
+        memory = Memory() if memory is None else memory
+        return cls(
+            Appointments(database, appointments_table, retention),
+            CalendarDays(database, calendars_table, retention),
+            SettingsItems(database, calendars_table, memory),
+            Reminders(database, appointments_table),
+            memory,
+            database,
+        )
+
+    def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
+        """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
+
+        A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
+        call, or more where there are over 100 keys. Raises CalendarBusyError.
+        """
+        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
+
+        reading = Reading({key: CalendarDay(key) for key in keys})
+        pending: list[tuple[str, Any]] = [(self.days.table, day_key_item(key)) for key in reading.days]
+        if settings:
+            reading.settings = {key.calendar_id: unconfigured() for key in reading.days}
+            pending += [(self.settings.table, settings_key(calendar_id)) for calendar_id in reading.settings]
+        if appointment_id is not None:
+            pending.insert(0, (self.appointments.table, appointment_key(appointment_id)))
+        for table, item in self.database.get_many(pending):
+            if table == self.appointments.table:
+                reading.appointment = appointment_from_item(item)
+            elif item["day"]["S"] == SETTINGS:
+                reading.settings[item["calendarId"]["S"]] = self.settings.learn(item)
+            else:
+                day = day_from_item(item)
+                reading.days[day.key] = day
+                self.memory.learn_day(day)
+        return reading
+
+    def recall(self, change: Change) -> Reading | None:
+        """What stands in for a read: days taken for untouched, settings as they are remembered.
+
+        `commit` proves all of it by its conditions. None where something is known that would make those fail, or where
+        they would cost more than a read.
+        """
+        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
+
+        settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.taken}
+        if not all(known.small for known in settings.values()):
+            return None
+        reading = Reading(settings=settings, assumed=True)
+        for key in reading.deciding_days(change.taken):
+            deciding = quarter_hours(change.taken, key, reading.buffer_of(key.calendar_id))
+            if self.memory.is_touched(key, deciding):
+                return None
+        return reading
+
+    def commit(self, change: Change, reading: Reading) -> None:
+        """Write a change, all of it or nothing, if what was read still holds.
+
+        A change that touches no calendar is one update of its item. Otherwise one transaction writes the appointment,
+        enters it in the days that it takes, takes it out of those that it leaves, and holds the quarter hours that
+        decide and the settings of the calendars to what was read.
+        Raises AppointmentExistsError, AppointmentChangedError, ReadingOutdatedError, ChangeTooLargeError,
+        ContentionError.
+        """
+        before, after = change.before, change.after
+        if before is not None and not change.touches_calendars:
+            self.appointments.change(before, after)
+            return
+        entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
+        entries += self._on_days(change, reading)
+        calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.taken)
+        entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
+        if len(entries) > TRANSACTION_ACTIONS:
+            raise ChangeTooLargeError(len(entries))
+        try:
+            self.database.transact(entries)
+        except TransactionFailedError as exc:
+            self._raise_for(exc)
+        for key in carrying_days(change.taken):
+            self.memory.touch(key, quarter_hours(change.taken, key))
+
+    def _on_days(self, change: Change, reading: Reading) -> list[Entry]:
+        """The actions of a change on calendar days, one per day.
+
+        A day that was not read is taken for untouched; where it is not, the condition fails and brings it.
+        """
+        id_ = change.after.appointment_id
+        carrying = set(carrying_days(change.taken))
+        left = set(carrying_days(change.held)) - carrying
+        entries = []
+        for key in sorted(reading.deciding_days(change.taken)):
+            day = reading.days.get(key) or CalendarDay(key)
+            deciding = quarter_hours(change.taken, key, reading.buffer_of(key.calendar_id))
+            if key in carrying:
+                entries.append(self.days.taking(id_, change.taken, day, deciding))
+            elif key in left:
+                left.remove(key)
+                entries.append(self.days.checking_and_leaving(id_, day, deciding))
+            else:
+                entries.append(self.days.checking(day, deciding))
+        return entries + [self.days.leaving(id_, key) for key in sorted(left)]
+
+    def _raise_for(self, failure: TransactionFailedError) -> NoReturn:
+        """Turn the conditions that failed into one error: the appointment first, then days and settings."""
+        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
+
+        newer = Reading()
+        for entry, item in failure.failed:
+            if "Put" in entry and item:
+                raise AppointmentExistsError(appointment_from_item(item)) from failure
+            action = entry.get("Update") or entry["ConditionCheck"]
+            if action["TableName"] == self.appointments.table:
+                raise AppointmentChangedError(appointment_from_item(item) if item else None) from failure
+            if action["Key"]["day"]["S"] == SETTINGS:
+                known: KnownSettings = self.settings.learn(item) if item else unconfigured()
+                newer.settings[action["Key"]["calendarId"]["S"]] = known
+                continue
+            key = day_key_from_item(action["Key"])
+            newer.days[key] = day_from_item(item) if item else CalendarDay(key)
+            self.memory.learn_day(newer.days[key])
+        raise ReadingOutdatedError(newer) from failure
