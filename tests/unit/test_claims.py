@@ -1,0 +1,106 @@
+"""What an appointment takes of its calendars, and which days and quarter hours decide about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours
+from appointments.model import Appointment, DayKey, Interval, Step, Taken
+from appointments.statuses import Status
+from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.calendar_days import entry_from_text, entry_to_text
+
+MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
+DAY_1, DAY_2 = date(2030, 1, 15), date(2030, 1, 16)
+
+
+def span(start: float, end: float) -> Interval:
+    """Hours after midnight of the 15th."""
+    return Interval(MIDNIGHT + timedelta(hours=start), MIDNIGHT + timedelta(hours=end))
+
+
+PLAIN = Appointment("id", "anna", span(9, 10), MIDNIGHT, MIDNIGHT, resource_ids=("room", "anna", "room"))
+# Blood is drawn in the lab for ten minutes, and the doctor sees the person half an hour later, for twenty.
+IN_STEPS = replace(
+    PLAIN,
+    interval=span(9, 10),
+    resource_ids=("lab", "doctor"),
+    steps=(Step(span(9, 9 + 1 / 6), ("lab",)), Step(span(9 + 2 / 3, 10), ("doctor",))),
+    places=2,
+)
+
+
+def test_a_plain_appointment_takes_the_same_interval_on_each_of_its_calendars() -> None:
+    assert claims_of(PLAIN) == (Claim("anna", span(9, 10)), Claim("room", span(9, 10)))
+
+
+def test_steps_take_their_own_calendars_for_their_own_time_and_the_person_for_all_of_it() -> None:
+    assert claims_of(IN_STEPS) == (
+        Claim("anna", span(9, 10), 2),
+        Claim("lab", span(9, 9 + 1 / 6), 2),
+        Claim("doctor", span(9 + 2 / 3, 10), 2),
+    )
+
+
+@pytest.mark.parametrize("status", Status)
+def test_claims_follow_the_status(status: Status) -> None:
+    assert bool(claims_of(replace(PLAIN, status=status))) is status.occupies
+    assert claims_of(None) == ()
+
+
+def test_a_claim_covers_what_takes_nothing_new() -> None:
+    claim = Claim("c", span(9, 12), 2)
+    assert claim.covers(Claim("c", span(9, 10)))
+    assert not claim.covers(Claim("d", span(9, 10)))
+    assert not claim.covers(Claim("c", span(9, 10), 3))
+    assert not claim.covers(Claim("c", span(9, 13)))
+
+
+def test_days_over_midnight_and_those_that_a_buffer_reaches_into() -> None:
+    claims = [Claim("c", span(23, 25)), Claim("c", span(25, 26)), Claim("d", span(0, 24))]
+    assert carrying_days(claims) == [DayKey("c", DAY_1), DayKey("c", DAY_2), DayKey("d", DAY_1)]
+    buffers = {"c": timedelta(), "d": timedelta(minutes=1)}
+    added = {DayKey("d", date(2030, 1, 14)), DayKey("d", DAY_2)}
+    assert deciding_days(claims, buffers.__getitem__) == {*carrying_days(claims), *added}
+
+
+def test_the_quarter_hours_of_several_claims_on_a_day() -> None:
+    claims = [Claim("c", span(9, 9.5)), Claim("d", span(0, 24)), Claim("c", span(11.1, 11.2))]
+    assert list(quarter_hours(claims, DayKey("c", DAY_1))) == [36, 37, 44]
+    assert list(quarter_hours(claims, DayKey("c", DAY_1), timedelta(minutes=10))) == [35, 36, 37, 38, 43, 44, 45]
+    assert list(quarter_hours(claims, DayKey("c", DAY_2))) == []
+
+
+# --- as they are stored ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claims", "text"),
+    [
+        ([Claim("c", span(9, 10))], "1894698000-1894701600"),
+        ([Claim("c", span(9, 10), 3)], "1894698000-1894701600;places=3"),
+        (
+            [Claim("c", span(9, 10)), Claim("c", span(11, 12), 2)],
+            "1894698000-1894701600,1894705200-1894708800;places=2",
+        ),
+    ],
+)
+def test_entries_as_text(claims: list[Claim], text: str) -> None:
+    assert entry_to_text(claims) == text
+    assert entry_from_text(text) == tuple(Taken(claim.interval, claim.places) for claim in claims)
+
+
+def test_an_option_of_a_later_version_is_passed_over() -> None:
+    text = "1894698000-1894701600;expires=1894697000;places=2;new=x=y"
+    assert entry_from_text(text) == (Taken(span(9, 10), 2),)
+
+
+def test_steps_and_places_survive_the_item() -> None:
+    retention = timedelta(days=1)
+    assert appointment_from_item(
+        appointment_to_item(replace(IN_STEPS, reminders=(), offsets=()), retention)
+    ) == replace(IN_STEPS, reminders=(), offsets=())
+    assert not {"steps", "places"} & appointment_to_item(PLAIN, retention).keys()

@@ -1,0 +1,125 @@
+"""The booking decision on readings that are no snapshot, and on claims that differ from calendar to calendar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from appointments.calendars import CalendarSettings
+from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_day
+from appointments.memory import KnownSettings
+from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Step, Taken
+
+MIDNIGHT = datetime(2030, 1, 16, tzinfo=UTC)
+NOW = MIDNIGHT - timedelta(days=30)
+DAY_1, DAY_2 = date(2030, 1, 15), date(2030, 1, 16)
+
+
+def span(start: float, end: float) -> Interval:
+    """Hours after midnight between the two days."""
+    return Interval(MIDNIGHT + timedelta(hours=start), MIDNIGHT + timedelta(hours=end))
+
+
+def wanted(start: float, end: float, **more: object) -> Appointment:
+    return replace(Appointment("w", "c", span(start, end), NOW, NOW), **more)  # type: ignore[arg-type]  # its fields
+
+
+def reading(*days: tuple[str, date, dict[str, tuple[Taken, ...]]], revision: str = "r", **settings: object) -> Reading:
+    known = KnownSettings(replace(CalendarSettings(), **settings), 1, revision)  # type: ignore[arg-type]  # its fields
+    read = {DayKey(calendar, day): CalendarDay(DayKey(calendar, day), entries) for calendar, day, entries in days}
+    return Reading(read, {key.calendar_id: known for key in read})
+
+
+def taken(start: float, end: float, places: int = 1) -> tuple[Taken, ...]:
+    return (Taken(span(start, end), places),)
+
+
+MOVED_MEANWHILE = [
+    # Day 1 was read after X had come to it, day 2 before X had left it; and the other way round.
+    (("c", DAY_1, {"x": taken(-0.75, -0.25)}), ("c", DAY_2, {"x": taken(10, 10.5)})),
+    (("c", DAY_1, {"x": taken(-14, -13.5)}), ("c", DAY_2, {"x": taken(0.25, 0.75)})),
+]
+
+
+@pytest.mark.parametrize("days", MOVED_MEANWHILE)
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_appointment_seen_at_two_places_counts_at_both(
+    days: tuple[tuple[str, date, dict[str, tuple[Taken, ...]]], ...], turned: bool
+) -> None:
+    """Whichever of the days is the newer one, and in whatever order they came."""
+    decision = decide([Change.of(None, wanted(-1, 1))], reading(*(days[::-1] if turned else days)), NOW)
+    assert isinstance(decision, Refused)
+    assert decision.conflicts
+
+
+@pytest.mark.parametrize("capacity", [2, 3])
+def test_with_places_left_too_many_are_counted_rather_than_too_few(capacity: int) -> None:
+    seen = reading(("c", DAY_1, {"x": taken(-0.75, 0.5)}), ("c", DAY_2, {"x": taken(0.25, 1)}), capacity=capacity)
+    decision = decide([Change.of(None, wanted(-1, 1))], seen, NOW)
+    assert isinstance(decision, Accepted if capacity > 2 else Refused)
+    if isinstance(decision, Refused):
+        assert not rests_on_one_day(decision, seen)
+
+
+def test_a_refusal_on_one_day_was_true_at_one_moment() -> None:
+    seen = reading(("c", DAY_1, {"x": taken(-2, -1)}), ("c", DAY_2, {"y": taken(5, 6)}))
+    decision = decide([Change.of(None, wanted(-1.5, 1))], seen, NOW)
+    assert decision == Refused((), (Conflict("c", span(-2, -1)),), 1, frozenset({DayKey("c", DAY_1)}))
+    assert rests_on_one_day(decision, seen)
+
+
+def test_a_refusal_by_several_calendars_may_never_have_been_true() -> None:
+    """X moved from one calendar to the other while they were read: at every moment, one of them was free."""
+    seen = reading(("a", DAY_2, {"x": taken(9, 10)}), ("b", DAY_2, {"x": taken(9, 10)}))
+    seen.settings["c"], seen.days[DayKey("c", DAY_2)] = seen.settings["a"], CalendarDay(DayKey("c", DAY_2))
+    candidates = [Change.of(None, wanted(9, 10, resource_ids=(id_,), assigned_calendar_id=id_)) for id_ in ("a", "b")]
+    decision = decide(candidates, seen, NOW)
+    assert isinstance(decision, Refused)
+    assert not rests_on_one_day(decision, seen)
+
+
+def test_evidence_is_equal_for_readings_that_agree_on_what_counts() -> None:
+    change = [Change.of(None, wanted(-1, 1))]
+    first = reading(("c", DAY_1, {"x": taken(-2, -0.5)}), ("c", DAY_2, {}))
+    same = reading(("c", DAY_1, {"x": taken(-2, -0.5), "far": taken(-20, -19)}), ("c", DAY_2, {}))
+    assert evidence(change, first) == evidence(change, same)
+    gone = reading(("c", DAY_1, {}), ("c", DAY_2, {}))
+    other = reading(("c", DAY_1, {"x": taken(-2, -0.25)}), ("c", DAY_2, {}))
+    settings = reading(("c", DAY_1, {"x": taken(-2, -0.5)}), ("c", DAY_2, {}), revision="s")
+    back = reading(("c", DAY_1, {"x": taken(-2, -0.5)}), ("c", DAY_2, {}))
+    key = DayKey("c", DAY_1)
+    # It was away in between: its return counted up a quarter hour that it touches, here one before what is wanted.
+    back.days[key] = replace(back.days[key], counters={88: 2})
+    for different in (gone, other, settings, back):
+        assert evidence(change, first) != evidence(change, different)
+
+
+def test_steps_are_decided_each_on_its_own_calendar() -> None:
+    steps = (Step(span(9, 9.5), ("lab",)), Step(span(10, 10.5), ("doctor",)))
+    in_steps = wanted(9, 10.5, resource_ids=("lab", "doctor"), steps=steps)
+    free = {"lab": taken(9.5, 12), "doctor": taken(8, 10), "c": taken(8, 9)}
+    seen = reading(*((calendar, DAY_2, {"x": entry}) for calendar, entry in free.items()))
+    assert isinstance(decide([Change.of(None, in_steps)], seen, NOW), Accepted)
+    for calendar in free:
+        busy = reading(*((id_, DAY_2, {"x": taken(9.25, 10.25) if id_ == calendar else e}) for id_, e in free.items()))
+        decision = decide([Change.of(None, in_steps)], busy, NOW)
+        assert isinstance(decision, Refused)
+        assert {conflict.calendar_id for conflict in decision.conflicts} == {calendar}
+
+
+@pytest.mark.parametrize(("places", "fits"), [(1, True), (2, True), (3, False), (6, False)])
+def test_places_are_counted_against_the_capacity(places: int, fits: bool) -> None:
+    seen = reading(("c", DAY_2, {"x": taken(9, 10, 2), "y": taken(9.5, 11)}), capacity=5)
+    decision = decide([Change.of(None, wanted(9, 11, places=places))], seen, NOW)
+    assert isinstance(decision, Accepted) is fits
+
+
+def test_what_an_appointment_has_already_is_not_asked_for() -> None:
+    """Nobody's time is taken by a change that only gives time up, even where the calendar is over its capacity."""
+    before = wanted(9, 11)
+    seen = reading(("c", DAY_2, {"w": taken(9, 11), "x": taken(9, 11), "y": taken(9, 11)}))
+    assert isinstance(decide([Change.of(before, wanted(9.5, 10.5))], seen, NOW), Accepted)
+    assert isinstance(decide([Change.of(before, wanted(9.5, 11.5))], seen, NOW), Refused)
+    assert isinstance(decide([Change.of(before, replace(before, places=2))], seen, NOW), Refused)

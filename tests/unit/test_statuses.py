@@ -1,0 +1,24 @@
+"""The one table that says what a status means."""
+
+from __future__ import annotations
+
+from appointments.statuses import REMINDING, Status
+
+
+def test_what_each_status_means() -> None:
+    table = {status: (status.occupies, status.reminds, status.becomes) for status in Status}
+    assert table == {
+        "scheduled": (True, True, ("cancelled",)),
+        "cancelled": (False, False, ()),
+    }
+    assert REMINDING == (Status.SCHEDULED,)
+
+
+def test_every_transition_leads_to_a_status() -> None:
+    assert all(Status(name) for status in Status for name in status.becomes)
+    assert Status.SCHEDULED.may_become(Status.CANCELLED)
+    assert not Status.CANCELLED.may_become(Status.SCHEDULED)
+
+
+def test_nothing_that_reminds_leaves_its_time_free() -> None:
+    assert all(status.occupies for status in Status if status.reminds)
