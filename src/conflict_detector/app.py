@@ -27,9 +27,9 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
-from appointments.statuses import Status
 from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
 from appointments.start import ON_LAMBDA, finish
+from appointments.statuses import Status
 from appointments.storage.calendar_settings import SettingsChangedError
 from appointments.storage.dynamodb import busy_where_crowded
 from appointments.storage.store import Storage
@@ -254,7 +254,9 @@ class Api:
             request.check_version(before)
             return after
 
-        before, after = change(appointment_id, lambda before: caller.act_for(before.user_id), revised, self.storage, now)
+        before, after = change(
+            appointment_id, lambda before: caller.act_for(before.user_id), revised, self.storage, now
+        )
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
         if before.interval != after.interval or before.calendar_ids != after.calendar_ids:

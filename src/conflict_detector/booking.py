@@ -170,7 +170,7 @@ class _Booking:
 class _Revision:
     """An appointment as `revise` makes it of the current one."""
 
-    lookup: str
+    lookup: str | None
     revise: Callable[[Appointment], Appointment]
 
     def candidates(self, reading: Reading) -> Sequence[Change]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from appointments.model import Appointment, Reminder, ReminderState
-from appointments.statuses import Status
 from appointments.reminders import LEAD, Backend, remove_rule, rule_name
+from appointments.statuses import Status
 from appointments.storage.dynamodb import ContentionError, pause
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import SchedulerError
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
-from appointments.statuses import Status
 from appointments.reminders import Backend, rule_name
+from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger

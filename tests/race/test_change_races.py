@@ -158,7 +158,7 @@ def test_the_check_above_notices_a_move_without_its_condition(
     def careless(self: Database, entries: list[dict[str, Any]]) -> None:
         """Commit as ever, but hold the days of a move to nothing; a booking begins with a Put."""
         for entry in entries[1:] if "Update" in entries[0] else ():
-            update = entry["Update"]
+            update = entry.get("Update", {})
             if update.pop("ConditionExpression", None):
                 values = update["ExpressionAttributeValues"]
                 kept = (":entry", ":expires", ":one")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from support import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text().partition("## Modules")[2].partition("\n## ")[0]
 # Told beside the list: used at every height, and using nothing of it but types and times.
@@ -17,30 +17,33 @@ BESIDE = {"appointments.errors", "appointments.start", "appointments.telemetry"}
 
 
 def listed() -> list[list[str]]:
-    """The modules of each line, highest first. A name without a package is of that of the one before it."""
+    """The modules of each line, highest first. A name without a package is of that of the first one of its line."""
     lines = []
     for line in TEXT.split("```")[1].splitlines():
-        names = re.match(r"(\w+)\.\w+(, \w+)*", line)
+        names = re.match(r"\w+(\.\w+)+(, \w+)*", line)
         if names:
-            lines.append([f"{names[1]}.{name.partition('.')[2] or name}" for name in names[0].split(", ")])
+            first, *others = names[0].split(", ")
+            package = first.rpartition(".")[0]
+            lines.append([first, *(f"{package}.{other}" for other in others)])
     return lines
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def imported(tree: ast.AST, modules: Collection[str]) -> Iterator[str]:
     """The modules of ours that are imported when the code runs, at the top or within a function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        if isinstance(node, ast.ImportFrom) and node.module in {"conflict_detector", "reminder_sender"}:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-        yield from imported(node)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from [name for name in named if name in modules] or [node.module]
+        yield from imported(node, modules)
 
 
 def sources() -> dict[str, ast.Module]:
-    paths = [path for path in (ROOT / "src").glob("*/*.py") if path.stem != "__init__"]
-    return {f"{path.parent.name}.{path.stem}": ast.parse(path.read_text()) for path in paths}
+    paths = [path for path in (ROOT / "src").rglob("*.py") if path.stem != "__init__"]
+    return {
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts): ast.parse(path.read_text()) for path in paths
+    }
 
 
 def test_every_module_is_told_of_once() -> None:
@@ -54,16 +57,23 @@ def test_dependencies_point_downwards() -> None:
     upwards = [
         (name, other)
         for name, tree in sources().items()
-        for other in imported(tree)
+        for other in imported(tree, height)
         if name in height and height.get(other, height[name]) > height[name]
     ]
     assert upwards == []
     # What stands beside the list is used by the lowest of it, and so may use the lowest only.
-    assert {other for name in BESIDE for other in imported(sources()[name])} & height.keys() <= {"appointments.times"}
+    assert {other for name in BESIDE for other in imported(sources()[name], height)} & height.keys() <= {
+        "appointments.times"
+    }
 
 
 def test_those_that_call_aws_are_named() -> None:
     """Code is handed its clients, so whatever calls a service names the type of one."""
     calling = {name for name, tree in sources().items() if "mypy_boto3_" in ast.unparse(tree)}
-    assert calling == {"appointments.table", "appointments.reminders", "reminder_sender.sender"}
+    assert calling == {
+        "appointments.storage.dynamodb",
+        "appointments.storage.store",
+        "appointments.reminders",
+        "reminder_sender.sender",
+    }
     assert all(f"`{name.removeprefix('appointments.')}`" in TEXT for name in calling)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from appointments.calendars import CalendarSettings
-from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_day
+from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_item
 from appointments.memory import KnownSettings
 from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Step, Taken
 
@@ -60,14 +60,14 @@ def test_with_places_left_too_many_are_counted_rather_than_too_few(capacity: int
     decision = decide([Change.of(None, wanted(-1, 1))], seen, NOW)
     assert isinstance(decision, Accepted if capacity > 2 else Refused)
     if isinstance(decision, Refused):
-        assert not rests_on_one_day(decision, seen)
+        assert not rests_on_one_item(decision, seen)
 
 
 def test_a_refusal_on_one_day_was_true_at_one_moment() -> None:
     seen = reading(("c", DAY_1, {"x": taken(-2, -1)}), ("c", DAY_2, {"y": taken(5, 6)}))
     decision = decide([Change.of(None, wanted(-1.5, 1))], seen, NOW)
-    assert decision == Refused((), (Conflict("c", span(-2, -1)),), 1, frozenset({DayKey("c", DAY_1)}))
-    assert rests_on_one_day(decision, seen)
+    assert decision == Refused((), (Conflict("c", span(-2, -1)),), 1)
+    assert rests_on_one_item(decision, seen)
 
 
 def test_a_refusal_by_several_calendars_may_never_have_been_true() -> None:
@@ -77,7 +77,7 @@ def test_a_refusal_by_several_calendars_may_never_have_been_true() -> None:
     candidates = [Change.of(None, wanted(9, 10, resource_ids=(id_,), assigned_calendar_id=id_)) for id_ in ("a", "b")]
     decision = decide(candidates, seen, NOW)
     assert isinstance(decision, Refused)
-    assert not rests_on_one_day(decision, seen)
+    assert not rests_on_one_item(decision, seen)
 
 
 def test_evidence_is_equal_for_readings_that_agree_on_what_counts() -> None:
