@@ -116,6 +116,8 @@ class Calendar:
 
     def conflicts(self, wanted: Interval, places: int = 1) -> list[Conflict]:
         """Where other appointments leave fewer than `places` for `wanted`, in order of time, exact to the second."""
+        if not self.busy and not self.crowded and places <= self.settings.capacity:
+            return []
         if places > self.settings.capacity:
             return [Conflict(self.calendar_id, wanted)]
         blocked = self.blocked if places == 1 else self._blocked(places)
@@ -238,15 +240,12 @@ def assemble(
     read: dict[str, list[CalendarDay]] = {calendar_id: [] for calendar_id in settings}
     for day in days:
         read.setdefault(day.key.calendar_id, []).append(day)
-    return {
-        calendar_id: Calendar(
-            calendar_id,
-            settings.get(calendar_id, CalendarSettings()),
-            busy_on(found, ignore),
-            tuple(whole_day(day.key.day) for day in found if is_crowded(day, ignore)),
-        )
-        for calendar_id, found in read.items()
-    }
+    calendars = {}
+    for calendar_id, found in read.items():
+        rules = settings.get(calendar_id) or CalendarSettings()
+        crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
+        calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, ignore) if found else (), crowded)
+    return calendars
 
 
 def busy_on(days: Sequence[CalendarDay], ignore: str | None) -> tuple[Interval, ...]:

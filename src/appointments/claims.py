@@ -46,9 +46,8 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     if appointment is None or not appointment.status.occupies:
         return ()
     if not appointment.steps:
-        return tuple(
-            Claim(calendar_id, appointment.interval, appointment.places) for calendar_id in appointment.calendar_ids
-        )
+        interval, places = appointment.interval, appointment.places
+        return tuple([Claim(calendar_id, interval, places) for calendar_id in appointment.calendar_ids])
     own = Claim(appointment.user_id, appointment.interval, appointment.places)
     of_steps = (
         Claim(calendar_id, step.interval, appointment.places)
@@ -61,7 +60,7 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
 
 def carrying_days(claims: Iterable[Claim]) -> list[DayKey]:
     """The calendar days that carry an entry of these claims, each once."""
-    return list(dict.fromkeys(DayKey(claim.calendar_id, day) for claim in claims for day in claim.interval.days()))
+    return list(dict.fromkeys([DayKey(claim.calendar_id, day) for claim in claims for day in claim.interval.days()]))
 
 
 def deciding_days(claims: Iterable[Claim], buffer_of: Callable[[str], timedelta]) -> set[DayKey]:

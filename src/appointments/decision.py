@@ -23,29 +23,25 @@ if TYPE_CHECKING:
     from appointments.memory import KnownSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an appointment was, None where it is new, and what it becomes; with the claims of both."""
+class Change(NamedTuple):
+    """What an appointment was, None where it is new, and what it becomes.
+
+    `held` are the claims that it has, `taken` those to decide about. None are where it takes no time, or where it
+    does not touch any calendar and changes the appointment's own item alone.
+    """
 
     before: Appointment | None
     after: Appointment
     held: tuple[Claim, ...]
-    wanted: tuple[Claim, ...]
+    taken: tuple[Claim, ...]
+    touches_calendars: bool
 
     @classmethod
     def of(cls, before: Appointment | None, after: Appointment) -> Change:
         """The change from one to the other."""
-        return cls(before, after, claims_of(before), claims_of(after))
-
-    @property
-    def taken(self) -> tuple[Claim, ...]:
-        """The claims to decide about: none where it takes no time, or touches no calendar at all."""
-        return () if self.wanted == self.held else self.wanted
-
-    @property
-    def touches_calendars(self) -> bool:
-        """Whether it takes or leaves time; otherwise it changes the appointment's own item alone."""
-        return self.wanted != self.held
+        held, wanted = claims_of(before) if before else (), claims_of(after)
+        touches = held != wanted
+        return cls(before, after, held, wanted if touches else (), touches)
 
 
 @dataclass(slots=True)

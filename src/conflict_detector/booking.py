@@ -73,10 +73,13 @@ def settle(
     contended = 0
     evidence_before: object = None
     while True:
+        if time.monotonic() > give_up_at:
+            raise CalendarBusyError
         candidates = proposal.candidates(reading)
         if reading.lacks(candidates):
+            # Read again where the appointment has moved meanwhile: other days decide then.
             reading = _read(proposal, candidates, reading, storage)
-            candidates = proposal.candidates(reading)
+            continue
         decision = decide(candidates, reading, now, faults)
         try:
             if isinstance(decision, Accepted) and not dry_run:
@@ -96,8 +99,6 @@ def settle(
             pause(min(0.02 * 2**contended, 0.5))
         except ChangeTooLargeError as exc:
             raise InvalidRequestError([_too_large(exc.actions)]) from exc
-        if time.monotonic() > give_up_at:
-            raise CalendarBusyError
 
 
 def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, storage: Storage) -> Reading:
@@ -137,13 +138,15 @@ class _Booking:
     own_reminders: bool
     now: datetime
     lookup: str | None
+    # The change on its own calendars, with the reminders that it brought.
+    plain: Change
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is not None:
             raise AppointmentExistsError(reading.appointment)
         wanted = self._with_reminders(reading)
         if not self.any_of:
-            return [Change.of(None, wanted)]
+            return [self.plain if wanted is self.wanted else Change.of(None, wanted)]
         return [
             Change.of(None, replace(wanted, resource_ids=(*wanted.resource_ids, id_), assigned_calendar_id=id_))
             for id_ in self.any_of
@@ -201,11 +204,12 @@ def book(
     InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError, CalendarBusyError.
     """
     lookup = wanted.appointment_id if wanted.fingerprint else None
-    proposal = _Booking(wanted, any_of, own_reminders, now, lookup)
+    plain = Change.of(None, wanted)
+    proposal = _Booking(wanted, any_of, own_reminders, now, lookup, plain)
     reading = None
     if not (any_of or dry_run or faults):
         # Most bookings meet nobody: the transaction is tried before any read, and proves what it takes for granted.
-        reading = storage.recall(Change.of(None, wanted))
+        reading = storage.recall(plain)
     try:
         return settle(proposal, reading or Reading(), storage, now, faults=faults, dry_run=dry_run).after
     except AppointmentExistsError as exc:

@@ -63,16 +63,18 @@ def reading_in_parts(world: World, monkeypatch: pytest.MonkeyPatch, first: Any, 
 
     def item_by_item(**kwargs: Any) -> Any:
         monkeypatch.undo()
-        keys = kwargs["RequestItems"]["CalendarsTable"]["Keys"]
+        asked = kwargs["RequestItems"]
+        keys = asked["CalendarsTable"]["Keys"]
         early = [key for key in keys if first(key)]
-        late = [key for key in keys if not first(key)]
-        items: list[Any] = []
-        for part in (early, late):
-            request = {"CalendarsTable": {"Keys": part, "ConsistentRead": True}}
-            items += original(RequestItems=request)["Responses"]["CalendarsTable"]
-            if part is early:
-                act()
-        return {"Responses": {"CalendarsTable": items}}
+        found: list[Any] = []
+        if early:
+            request = {"CalendarsTable": {"Keys": early, "ConsistentRead": True}}
+            found = original(RequestItems=request)["Responses"]["CalendarsTable"]
+        act()
+        late = [key for key in keys if key not in early]
+        answer = original(RequestItems=asked | {"CalendarsTable": {"Keys": late, "ConsistentRead": True}})
+        answer["Responses"]["CalendarsTable"] = [*found, *answer["Responses"].get("CalendarsTable", [])]
+        return answer
 
     monkeypatch.setattr(client, "batch_get_item", item_by_item)
 
@@ -109,6 +111,23 @@ def test_a_refusal_that_was_never_true_is_not_given(world: World, monkeypatch: p
     )
     status, body = world.book("9:00", "10:00", user="q", anyOf=["a", "b"], reminders=[])
     assert (moved, status, body["assignedCalendarId"]) == ([200], 201, "a")
+
+
+def test_one_that_goes_to_another_calendar_while_its_days_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moves X in time; before the days are read, B moves it to another calendar, whose days decide now."""
+    _, x = world.book("9:00", "10:00", user="p", resourceIds=["c"], reminders=[])
+    path = f"/appointments/{x['appointmentId']}"
+    moved: list[int] = []
+    reading_in_parts(
+        world,
+        monkeypatch,
+        lambda _: False,
+        lambda: moved.append(world.request("PATCH", path, {"resourceIds": ["d"]})[0]),
+    )
+    status, _, body = world.request("PATCH", path, {"startTime": iso(15, "12:00")})
+    assert (moved, status, body["resourceIds"], body["startTime"]) == ([200], 200, ["d"], iso(15, "12:00"))
 
 
 # --- settings ----------------------------------------------------------------------------------------

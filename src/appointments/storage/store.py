@@ -34,7 +34,7 @@ from appointments.storage.dynamodb import (
 from appointments.storage.reminders import Reminders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -150,7 +150,8 @@ class Storage:
             self.appointments.change(before, after)
             return
         entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        entries += self._on_days(change, reading)
+        carrying = carrying_days(change.taken)
+        entries += self._on_days(change, carrying, reading)
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.taken)
         entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
         if len(entries) > TRANSACTION_ACTIONS:
@@ -159,17 +160,16 @@ class Storage:
             self.database.transact(entries)
         except TransactionFailedError as exc:
             self._raise_for(exc)
-        for key in carrying_days(change.taken):
+        for key in carrying:
             self.memory.touch(key, quarter_hours(change.taken, key))
 
-    def _on_days(self, change: Change, reading: Reading) -> list[Entry]:
+    def _on_days(self, change: Change, carrying: Sequence[DayKey], reading: Reading) -> list[Entry]:
         """The actions of a change on calendar days, one per day.
 
         A day that was not read is taken for untouched; where it is not, the condition fails and brings it.
         """
         id_ = change.after.appointment_id
-        carrying = set(carrying_days(change.taken))
-        left = set(carrying_days(change.held)) - carrying
+        left = set(carrying_days(change.held)).difference(carrying)
         entries = []
         for key in sorted(reading.deciding_days(change.taken)):
             day = reading.days.get(key) or CalendarDay(key)
