@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.model import DayKey
+from overlaps import OVERLAPS, Overlap
 from support import api_event, sample_event
 
 if TYPE_CHECKING:
@@ -20,27 +21,12 @@ if TYPE_CHECKING:
     LogLines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "status"),
-    [
-        (("8:00", "9:00"), ("9:00", "12:00"), 201),
-        (("9:00", "10:00"), ("9:00", "10:00"), 409),
-        (("9:00", "10:00"), ("9:00", "9:30"), 409),
-        (("17:40", "17:50"), ("17:30", "18:00"), 409),
-        (("9:30", "10:30"), ("9:15", "10:00"), 409),
-        (("2030-01-15T22:00:00Z", "2030-01-16T02:00:00Z"), ("2030-01-16T01:00:00Z", "2030-01-16T05:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-01T12:00:00Z", "2030-01-01T13:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-02T23:00:00Z", "2030-01-03T01:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-03T00:00:00Z", "2030-01-03T01:00:00Z"), 201),
-    ],
-)
-def test_two_bookings_on_one_calendar(
-    world: World, first: tuple[str, str], second: tuple[str, str], status: int
-) -> None:
-    assert world.book(*first)[0] == 201
-    found, body = world.book(*second)
-    assert found == status
-    if status == 409:
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_two_bookings_on_one_calendar(world: World, case: Overlap) -> None:
+    assert world.book(*case.busy)[0] == 201
+    status, body = world.book(*case.wanted)
+    assert status == (201 if case.fits else 409)
+    if not case.fits:
         assert {conflict["calendarId"] for conflict in body["conflicts"]} == {"C"}
 
 
@@ -135,14 +121,15 @@ def test_a_refusal_makes_one_call(world: World) -> None:
 
 def test_bookings_elsewhere_in_the_day_do_not_get_in_the_way(world: World) -> None:
     """A booking that was decided on an older day still commits when only other quarter hours changed."""
-    original = world.storage.database.client.transact_write_items
+    client: Any = world.storage.database.client
+    original = client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.storage.database.client.transact_write_items = original
+        client.transact_write_items = original
         assert world.book("14:00", "15:00")[0] == 201
         return original(**kwargs)
 
-    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    client.transact_write_items = slip_in_between
     world.calls.clear()
     assert world.book("9:00", "10:00")[0] == 201
     assert world.calls.count("TransactWriteItems") == 2
@@ -155,14 +142,15 @@ def test_the_loser_of_a_race_decides_again_on_the_newer_day_without_another_read
 ) -> None:
     if read_first:  # because something is known to have lain there
         world.storage.memory.touch(DayKey("C", date(2030, 1, 15)), range(36, 44))
-    original = world.storage.database.client.transact_write_items
+    client: Any = world.storage.database.client
+    original = client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.storage.database.client.transact_write_items = original
+        client.transact_write_items = original
         assert world.book(*slipped_in)[0] == 201
         return original(**kwargs)
 
-    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    client.transact_write_items = slip_in_between
     # 9:55-10:00 lies in the same quarter hour but overlaps nothing: the newer day shows that, exactly.
     assert world.book("9:00", "9:55")[0] == status
     # One read each; without one first, only a refusal asks for it.
