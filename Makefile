@@ -17,9 +17,9 @@ ARGS ?=
 
 # Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
-SOURCES := src local ops tests bench
+SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete restore security cost
+.PHONY: help setup run demo test browser lint format openapi monitoring holidays build lock clean faults redrive retime delete restore security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ format: setup ## Format the code and put imports in order
 openapi: setup ## Write the contract, openapi.yaml, as the JSON that is deployed
 	@$(IN_VENV) python -m local.contract
 
+monitoring: setup ## Write monitoring/table.py into template.yaml: metric filters, alarms, dashboard
+	@$(IN_VENV) PYTHONPATH=src python -m monitoring
+
 holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 2030 --into URL"
 	@$(IN_VENV) python -m local.holidays $(ARGS)
 
@@ -104,4 +107,4 @@ lock: setup ## Write the hashed locks anew from requirements/*.in and src/requir
 
 clean: ## Remove the environments, builds, caches and the local engine's data
 	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find src local ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src local monitoring ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

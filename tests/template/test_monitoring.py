@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitoring.__main__ import BEGIN, with_monitoring
+from monitoring.table import CHARTS, EVENTS, FIGURES
 from support import ROOT, STAGES, resources, stage_parameters, template
 
 if TYPE_CHECKING:
@@ -56,6 +58,26 @@ def dashboard() -> Any:
 
 def text_of(value: Any) -> str:
     return value["Fn::Sub"] if isinstance(value, dict) else value
+
+
+def test_the_template_holds_what_the_table_says() -> None:
+    """After a change of monitoring/table.py: `make monitoring`."""
+    written = (ROOT / "template.yaml").read_text()
+    assert with_monitoring(written) == written
+
+
+def test_a_template_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="two marks"):
+        with_monitoring((ROOT / "template.yaml").read_text().replace(BEGIN, ""))
+
+
+def test_every_row_of_the_table_is_counted_once() -> None:
+    metrics = [row.metric for row in (*EVENTS, *FIGURES)]
+    assert len(set(metrics)) == len(metrics)
+    assert set(metrics) == COUNTED
+    filters = resources("AWS::Logs::MetricFilter")
+    assert len(filters) == sum(len(row.sources) for row in (*EVENTS, *FIGURES))
+    assert {event.chart for event in EVENTS if event.chart} <= {chart.title for chart in CHARTS}
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -174,14 +196,9 @@ def test_every_series_on_the_dashboard_exists() -> None:
     assert len(set(corners)) == len(corners)
     shown = set()
     for widget in widgets:
-        namespace = name = ""
-        for series in widget["properties"]["metrics"]:
-            texts = [part for part in series if isinstance(part, str)]
-            if not texts or texts[0] == "...":
-                continue  # an expression, or the series before with another statistic or last dimension
-            namespace = namespace if texts[0] == "." else texts[0]
-            name = name if texts[1] == "." else texts[1]
-            shown.add((namespace, name))
+        for *texts, _ in widget["properties"]["metrics"]:
+            if texts:  # or it is an expression
+                shown.add((texts[0], texts[1]))
     assert {name for namespace, name in shown if namespace == OURS} >= COUNTED - {
         "ReminderSkipped",
         "RuleCleaned",

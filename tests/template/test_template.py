@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-import inspect
 import json
 import re
 import subprocess
 import sys
-from functools import reduce
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,14 @@ import pytest
 from appointments.reminders import RULE_PREFIX, rule_name
 from appointments.storage.appointments import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
-from appointments.telemetry import EventType, log_arming
+from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse
+from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
-from support import ROOT, STAGES, resources, sources, sources_behind, stage_parameters, template, transformed
+from support import ROOT, STAGES, resources, stage_parameters, template, transformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_every_handler_imports_without_aws_and_without_settings(name: str) -> No
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_round(name: str) -> None:
-    read = set(re.findall(r'env\["([A-Z_]+)"\]', sources_behind(FUNCTIONS[name]["Properties"]["Handler"])))
+    read = keys_read(FUNCTIONS[name]["Properties"]["Handler"], "env")
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
@@ -83,16 +83,13 @@ def test_every_filter_pattern_is_valid(name: str) -> None:
 
 def test_filters_and_code_name_the_same_events() -> None:
     """Of each function: what its filters count, its code logs, and the other way round."""
-    behind = {
-        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: sources_behind(function["Properties"]["Handler"])
+    handlers = {
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: function["Properties"]["Handler"]
         for function in FUNCTIONS.values()
     }
-    shared = {"log_arming": inspect.getsource(log_arming)}
-    for group, source in behind.items():
-        behind[group] += "".join(code for name, code in shared.items() if f"{name}(" in source)
-    emitted = {group: set(re.findall(r"EventType\.([A-Z_]+)", source)) for group, source in behind.items()}
-    assert len(emitted) == len(FUNCTIONS)
-    counted: dict[str, set[str]] = {group: set() for group in emitted}
+    logged = {group: members_used(handler, "EventType") for group, handler in handlers.items()}
+    assert len(logged) == len(FUNCTIONS)
+    counted: dict[str, set[str]] = {group: set() for group in logged}
     for resource in FILTERS.values():
         group = resource["Properties"]["LogGroupName"]["Ref"]
         terms = parse(resource["Properties"]["FilterPattern"])
@@ -100,14 +97,10 @@ def test_filters_and_code_name_the_same_events() -> None:
         # Further fields, and the figures that are published, are keyword arguments of some line.
         (transformation,) = resource["Properties"]["MetricTransformations"]
         figures = [transformation["MetricValue"][2:]] if transformation["MetricValue"].startswith("$.") else []
-        for field in [*figures, *(term.field for term in terms if term.field != "event_type")]:
-            assert re.search(rf"\b{field}=", behind[group]), field
-    assert counted == emitted
-    assert set.union(*emitted.values()) == set(EventType.__members__)
-    # Whatever else the functions share logs no event, or the check above would not see it.
-    assert "EventType." not in reduce(
-        lambda rest, code: rest.replace(code, ""), shared.values(), sources("appointments")
-    )
+        fields = {*figures, *(term.field for term in terms if term.field != "event_type")}
+        assert fields <= keywords_used(handlers[group])
+    assert counted == logged
+    assert set.union(*logged.values()) == set(EventType)
 
 
 def test_all_metrics_share_one_namespace() -> None:
@@ -153,7 +146,8 @@ def test_a_role_is_passed_only_by_those_who_make_schedules_and_only_to_them(name
     """EventBridge needs no role to invoke a function by a rule; Scheduler does, and takes no other than its own."""
     role = resources("AWS::IAM::Role")[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
     granted = granted_to(role)
-    makes_schedules = "Schedules(" in sources_behind(FUNCTIONS[name]["Properties"]["Handler"])
+    calls = [part.func for part in parts(FUNCTIONS[name]["Properties"]["Handler"]) if isinstance(part, ast.Call)]
+    makes_schedules = any(isinstance(called, ast.Name) and called.id == "Schedules" for called in calls)
     assert any("scheduler:CreateSchedule" in actions for actions in granted) == makes_schedules
     assert ('"iam:PassRole"' in granted) == makes_schedules
     if makes_schedules:
