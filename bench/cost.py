@@ -323,7 +323,7 @@ def fixed_per_month() -> dict[str, float]:
 
 
 def provisioned_per_month() -> float:
-    """Dollars a month for the capacity of all tables and indexes as it is by default, before it scales."""
+    """Dollars a month for the capacity of all tables and indexes as it is by default."""
     given = {name: p["Default"] for name, p in template()["Parameters"].items() if "Default" in p}
     tables = resources("AWS::DynamoDB::Table").values()
     holders = len(tables) + sum(len(t["Properties"].get("GlobalSecondaryIndexes", ())) for t in tables)
@@ -384,7 +384,7 @@ def main() -> None:
     units = per_booking["DynamoDB writes"] + per_booking["DynamoDB reads"]
     provisioned = provisioned_per_month()
     print(
-        f"\nProvisioned capacity as the parameters have it by default: ${provisioned:,.2f} a month before it scales, "
+        f"\nProvisioned capacity as the parameters have it by default: ${provisioned:,.2f} a month, "
         f"as much as {provisioned / units / DAYS_A_MONTH:,.0f} bookings a day cost on demand."
     )
 

@@ -464,33 +464,25 @@ def test_traces_are_sent_by_parameter_alone() -> None:
 # --- capacity ----------------------------------------------------------------------------------------
 
 
-def test_every_table_and_index_scales_both_ways() -> None:
-    wanted = set()
-    for name, table in resources("AWS::DynamoDB::Table").items():
-        wanted |= {(f"table/${{{name}}}", f"dynamodb:table:{way}CapacityUnits") for way in ("Read", "Write")}
-        for index in table["Properties"].get("GlobalSecondaryIndexes", []):
-            path = f"table/${{{name}}}/index/{index['IndexName']}"
-            wanted |= {(path, f"dynamodb:index:{way}CapacityUnits") for way in ("Read", "Write")}
-    targets = resources("AWS::ApplicationAutoScaling::ScalableTarget")
-    found = {(t["Properties"]["ResourceId"]["Fn::Sub"], t["Properties"]["ScalableDimension"]) for t in targets.values()}
-    assert found == wanted
-    policies = resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
-    assert {p["Properties"]["ScalingTargetId"]["Ref"] for p in policies} == targets.keys()
-    for policy in policies:
-        way = "Read" if "Read" in policy["Properties"]["ScalingTargetId"]["Ref"] else "Write"
-        tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]
-        assert tracked == {"PredefinedMetricType": f"DynamoDB{way}CapacityUtilization"}
-    assert all(r["Condition"] == "ScalesCapacity" for r in [*targets.values(), *policies])
-    assert template()["Conditions"]["ScalesCapacity"]["Fn::And"][0] == {"Condition": "IsProvisioned"}
+def test_every_table_and_index_has_the_capacity_of_the_parameters() -> None:
+    capacity = {
+        "Fn::If": [
+            "IsProvisioned",
+            {"ReadCapacityUnits": {"Ref": "ReadCapacity"}, "WriteCapacityUnits": {"Ref": "WriteCapacity"}},
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+    for table in resources("AWS::DynamoDB::Table").values():
+        assert table["Properties"]["BillingMode"] == {"Ref": "BillingMode"}
+        holders = [table["Properties"], *table["Properties"].get("GlobalSecondaryIndexes", [])]
+        assert [holder["ProvisionedThroughput"] for holder in holders] == [capacity] * len(holders)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_capacity_scales_up_and_not_down(stage: str) -> None:
-    defaults = {name: p["Default"] for name, p in template()["Parameters"].items() if "Default" in p}
-    given = defaults | stage_parameters(stage)
-    assert int(given["ReadCapacity"]) <= int(given["MaxReadCapacity"])
-    assert int(given["WriteCapacity"]) <= int(given["MaxWriteCapacity"])
-    assert given["AutoScaling"] == ("off" if stage == "local" else "on")
+def test_the_stages_on_aws_follow_the_load(stage: str) -> None:
+    """Provisioned is the default; nothing raises it by itself."""
+    given = stage_parameters(stage).get("BillingMode", template()["Parameters"]["BillingMode"]["Default"])
+    assert given == ("PAY_PER_REQUEST" if stage in ("dev", "prod") else "PROVISIONED")
 
 
 def test_tables_are_protected_from_deletion_in_prod() -> None:
