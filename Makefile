@@ -10,6 +10,8 @@ PYTHON ?=
 # Where the local API and the embedded engine listen; both only on 127.0.0.1.
 PORT ?= 3000
 ENGINE_PORT ?= 4566
+# The section of samconfig.toml that is deployed.
+STAGE ?= default
 # The deployed stack that a command works on; without it, the one of `make run`.
 STACK ?=
 # Arguments for pytest: make test ARGS="-k overlap"
@@ -19,7 +21,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi monitoring holidays build lock clean faults redrive retime delete restore security cost
+.PHONY: help setup run demo test browser lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +43,9 @@ faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 
 
 # The time-zone data is that of the pinned package, as in the functions, and not this machine's.
 IN_OPS := $(IN_VENV) PYTHONPATH=src PYTHONTZPATH= python -m
+deploy: setup ## Build and deploy a stage of samconfig.toml to AWS: make deploy STAGE=dev
+	@$(IN_VENV) python -m ops.deploy $(STAGE) $(ARGS)
+
 redrive: setup ## Send again what lies in the dead-letter queues: make redrive STACK=appointments-prod
 	@$(IN_OPS) ops.redrive $(STACK)
 
