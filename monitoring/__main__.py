@@ -32,7 +32,7 @@ class Tagged(NamedTuple):
 
 def resolved(text: str) -> str | Tagged:
     """A text as CloudFormation must be given it, `${…}` being references."""
-    if whole := re.fullmatch(r"\$\{([\w:]+)(\.\w+)?\}", text):
+    if whole := re.fullmatch(r"\$\{([\w:]+)((?:\.\w+)*)\}", text):
         return Tagged("!GetAtt" if whole[2] else "!Ref", text[2:-1])
     return Tagged("!Sub", text) if "${" in text else text
 
@@ -63,7 +63,13 @@ def filters_of(row: Event | Figure) -> dict[str, Any]:
         terms, more = [*terms, f"$.{row.field} >= 0"], {"MetricValue": f"$.{row.field}", "Unit": row.unit}
     first, *others = row.sources
     filters = {f"{row.metric}Metric": metric_filter(first, terms, row.metric, **more)}
-    return filters | {f"{row.metric}{s.ending}Metric": metric_filter(s, terms, row.metric, **more) for s in others}
+    filters |= {f"{row.metric}{s.ending}Metric": metric_filter(s, terms, row.metric, **more) for s in others}
+    if isinstance(row, Event) and row.by_version:
+        # With dimensions there is no default value, so a version without errors is no metric and costs nothing.
+        of_version = [{"Key": "Version", "Value": "$.function_version"}]
+        counted = {"MetricValue": "1", "Unit": "Count", "Dimensions": of_version}
+        filters[f"{row.metric}ByVersionMetric"] = metric_filter(first, terms, row.metric, **counted)
+    return filters
 
 
 # --- alarms ------------------------------------------------------------------------------------------------

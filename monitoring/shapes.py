@@ -27,6 +27,7 @@ class Event:
     chart: str | None = None
     label: str | None = None
     color: str | None = None
+    by_version: bool = False  # counted by the function's version too
 
     @property
     def metric(self) -> str:

@@ -23,7 +23,7 @@ EVENTS = (
     Event(EventType.BOOKING_SUCCESS, (DETECTOR,), BOOKINGS, "booked", GREEN),
     Event(EventType.BOOKING_CONFLICT, (DETECTOR,), BOOKINGS, "refused: taken", BLUE),
     Event(EventType.BOOKING_REJECTED, (DETECTOR,), BOOKINGS, "refused: faulty", ORANGE),
-    Event(EventType.BOOKING_ERROR, (DETECTOR,), BOOKINGS, "errors", RED),
+    Event(EventType.BOOKING_ERROR, (DETECTOR,), BOOKINGS, "errors", RED, by_version=True),
     Event(EventType.APPOINTMENT_RESCHEDULED, (DETECTOR,), BOOKINGS, "moved", VIOLET),
     Event(EventType.APPOINTMENT_CANCELLED, (DETECTOR,), BOOKINGS, "cancelled", GREY),
     Event(EventType.REMINDER_SCHEDULED, (DETECTOR, SWEEP), REMINDERS, "timers made"),
@@ -61,6 +61,16 @@ def of_function(name: str, function: str = "ConflictDetectorFunction") -> Metric
     return Metric("AWS/Lambda", name, (("FunctionName", f"${{{function}}}"),))
 
 
+def of_new_version(function: str) -> Metric:
+    """The errors of the version that the alias is about to lead to; Lambda tells versions apart while two share it."""
+    dimensions = (
+        ("FunctionName", f"${{{function}}}"),
+        ("Resource", f"${{{function}}}:live"),
+        ("ExecutedVersion", f"${{{function}.Version.Version}}"),
+    )
+    return Metric("AWS/Lambda", "Errors", dimensions)
+
+
 def of_api(name: str) -> Metric:
     """A metric of the API's stage."""
     return Metric("AWS/ApiGateway", name, (("ApiName", "${AWS::StackName}"), ("Stage", "${Stage}")))
@@ -96,7 +106,7 @@ THROTTLES_MEAN = """
     slower and may answer 503. Raise ReadCapacity or WriteCapacity, or deploy with BillingMode=PAY_PER_REQUEST.
     docs/operations.md#table-throttles"""
 
-ALARMS = (
+ALARMS: tuple[Alarm, ...] = (
     Alarm(
         "BookingSuccessRateAlarm",
         "booking-success-rate",
@@ -334,6 +344,45 @@ ALARMS = (
         THROTTLES_MEAN,
         datapoints=2,
         periods=2,
+    ),
+)
+
+# --- Alarms that take a new version back: they look at its errors alone ------------------------------------
+# What rings already for the version before must not take back the fix.
+
+
+def of_deployment(id_: str, name: str, metric: Metric, what: str, datapoints: int = 2) -> Alarm:
+    """Rings within the five minutes that a gradual deployment takes."""
+    means = f"""{what} in the version that is being deployed, so CodeDeploy takes it back. Read that version's errors
+        before you deploy it again. docs/operations.md#a-new-version-fails"""
+    return Alarm(id_, name, metric, "Sum", ">= 1", means, 60, datapoints, periods=5, condition="WatchesNewVersions")
+
+
+ALARMS += (
+    of_deployment(
+        "BookingErrorNewVersionAlarm",
+        "booking-errors-new-version",
+        Metric(OURS, "BookingError", (("Version", "${ConflictDetectorFunction.Version.Version}"),)),
+        "In two of five minutes requests met a bug (500) or could not be decided in time (503)",
+    ),
+    of_deployment(
+        "ConflictDetectorNewVersionAlarm",
+        "conflict-detector-new-version",
+        of_new_version("ConflictDetectorFunction"),
+        "In two of five minutes the function behind the API crashed, timed out or did not start",
+    ),
+    of_deployment(
+        "ReminderSenderNewVersionAlarm",
+        "reminder-sender-new-version",
+        of_new_version("ReminderSenderFunction"),
+        "In two of five minutes the reminder sender failed",
+    ),
+    of_deployment(
+        "ReminderSweepNewVersionAlarm",
+        "reminder-sweep-new-version",
+        of_new_version("ReminderSweepFunction"),
+        "A reminder sweep failed",
+        datapoints=1,  # it runs once in this time
     ),
 )
 

@@ -154,7 +154,7 @@ def book_change_and_cancel(clinic: Clinic) -> None:
     happened.update(["AppointmentCancelledMetric", "RuleCleanedOnChangeMetric"])
     with clinic.without("ConflictDetectorRole", "ReadAndWriteCalendarDays"):
         assert clinic.call("POST", "/appointments", clinic.body(userId="ben"))[0] == 500
-    happened.update(["BookingErrorMetric"])
+    happened.update(["BookingErrorMetric", "BookingErrorByVersionMetric"])
     with clinic.without("ConflictDetectorRole", "CreateAndRemoveReminderRules"):
         clinic.book(timer="ReminderScheduleErrorMetric")
 
@@ -225,6 +225,16 @@ def test_each_filter_counts_what_happened(clinic: Clinic, name: str) -> None:
         assert len(found) == clinic.happened[name]
     else:
         assert sum(found) == clinic.happened[name]
+
+
+def test_an_error_is_counted_for_the_version_that_met_it(clinic: Clinic) -> None:
+    """A gradual deployment is taken back by the errors of the new version, whatever the one before meets."""
+    (transformation,) = FILTERS["BookingErrorByVersionMetric"]["Properties"]["MetricTransformations"]
+    ((key, field),) = [(d["Key"], d["Value"].removeprefix("$.")) for d in transformation["Dimensions"]]
+    lines = [json.loads(line) for line in clinic.lines("ConflictDetectorLogGroup") if line.startswith("{")]
+    alias = clinic.engine.client("lambda").get_alias(FunctionName=clinic.stack.conflict_detector, Name="live")
+    errors = [line for line in lines if line.get("event_type") == "BOOKING_ERROR"]
+    assert (key, {line[field] for line in errors}) == ("Version", {alias["FunctionVersion"]})
 
 
 def test_lateness_is_measured_and_what_is_sent_early_is_not_late(clinic: Clinic) -> None:

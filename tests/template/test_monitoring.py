@@ -76,7 +76,8 @@ def test_every_row_of_the_table_is_counted_once() -> None:
     assert len(set(metrics)) == len(metrics)
     assert set(metrics) == COUNTED
     filters = resources("AWS::Logs::MetricFilter")
-    assert len(filters) == sum(len(row.sources) for row in (*EVENTS, *FIGURES))
+    by_version = [event for event in EVENTS if event.by_version]
+    assert len(filters) == sum(len(row.sources) for row in (*EVENTS, *FIGURES)) + len(by_version)
     assert {event.chart for event in EVENTS if event.chart} <= {chart.title for chart in CHARTS}
 
 
@@ -86,12 +87,23 @@ def test_every_alarm_reads_a_metric_that_somebody_writes(name: str) -> None:
         namespace = text_of(metric["Namespace"])
         if namespace == OURS:
             assert metric["MetricName"] in COUNTED
-            assert "Dimensions" not in metric  # a metric filter without dimensions writes none
+            # A metric filter without dimensions writes none, and one with them needs all.
+            given = {dimension["Name"] for dimension in metric.get("Dimensions", [])}
+            assert given in [
+                {dimension["Key"] for dimension in transformation.get("Dimensions", [])}
+                for found in resources("AWS::Logs::MetricFilter").values()
+                for transformation in found["Properties"]["MetricTransformations"]
+                if transformation["MetricName"] == metric["MetricName"]
+            ]
             continue
         metric_names, kinds = OF_AWS[namespace]
         assert metric["MetricName"] in metric_names
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         index = dimensions.pop("GlobalSecondaryIndexName", None)
+        if "ExecutedVersion" in dimensions:
+            function = dimensions["FunctionName"]["Ref"]
+            assert dimensions.pop("ExecutedVersion") == {"Fn::GetAtt": [function, "Version.Version"]}
+            assert dimensions.pop("Resource") == {"Fn::Sub": f"${{{function}}}:live"}
         assert dimensions.keys() == kinds.keys()
         for dimension, kind in kinds.items():
             value = dimensions[dimension]
@@ -117,6 +129,23 @@ def test_every_alarm_tells_somebody_what_it_means_and_what_to_do(name: str) -> N
     assert anchor
     assert anchor[1] in headings(RUNBOOK)
     assert properties["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") in RUNBOOK
+
+
+def test_a_gradual_deployment_is_taken_back_by_the_new_version_alone() -> None:
+    """An alarm that rings for the version before would take back the fix."""
+    for name, function in resources("AWS::Serverless::Function").items():
+        condition, alarms, otherwise = function["Properties"]["DeploymentPreference"]["Alarms"]["Fn::If"]
+        assert (condition, otherwise) == ("WatchesNewVersions", [{"Ref": "AWS::NoValue"}])
+        assert alarms
+        for alarm in (ALARMS[ref["Ref"]] for ref in alarms):
+            assert alarm["Condition"] == "WatchesNewVersions"
+            assert f'["{name}", "Version.Version"]' in json.dumps(alarm["Properties"]["Dimensions"])
+            # A deployment takes five minutes, and is watched for no longer.
+            assert alarm["Properties"]["Period"] * alarm["Properties"]["EvaluationPeriods"] == 300
+            assert alarm["Properties"]["Period"] * alarm["Properties"]["DatapointsToAlarm"] < 300
+    watching = {name for name, alarm in ALARMS.items() if alarm["Condition"] == "WatchesNewVersions"}
+    used = json.dumps(resources("AWS::Serverless::Function"))
+    assert all(f'"{name}"' in used for name in watching)
 
 
 @pytest.mark.parametrize("name", [name for name in ALARMS if "Metrics" in ALARMS[name]["Properties"]])

@@ -226,7 +226,7 @@ def test_tables_are_recoverable_encrypted_and_expire(name: str) -> None:
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_indexes() -> None:
@@ -316,13 +316,47 @@ def test_tokens_are_checked_by_api_gateway_against_the_pool_of_this_stack() -> N
 def test_people_sign_themselves_up_nowhere_and_become_schedulers_nowhere() -> None:
     (pool,) = resources("AWS::Cognito::UserPool").values()
     assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
-    assert pool["DeletionPolicy"] == pool["UpdateReplacePolicy"] == "Retain"
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     (client,) = resources("AWS::Cognito::UserPoolClient").values()
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["Properties"]["ExplicitAuthFlows"]
     (group,) = resources("AWS::Cognito::UserPoolGroup").values()
     assert group["Properties"]["GroupName"] == SCHEDULERS
     kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
     assert all(r["Condition"] == "AuthIsCognito" for kind in kinds for r in resources(kind).values())
+
+
+def test_the_user_pool_mails_through_ses_where_a_sender_is_given() -> None:
+    """Cognito's own sender takes 50 messages a day, invitations included."""
+    (pool,) = resources("AWS::Cognito::UserPool").values()
+    condition, email, otherwise = pool["Properties"]["EmailConfiguration"]["Fn::If"]
+    assert (condition, otherwise) == ("SendsUserPoolEmail", {"Ref": "AWS::NoValue"})
+    assert email["EmailSendingAccount"] == "DEVELOPER"
+    assert email["SourceArn"]["Fn::Sub"].endswith(":identity/${UserPoolEmailIdentity}")
+    (assertion,) = template()["Rules"]["ASenderNeedsItsIdentity"]["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "UserPoolEmailIdentity"}, ""]}]}
+    assert pool["Properties"]["UserPoolTier"] == {"Ref": "UserPoolTier"}
+    assert pool["Properties"]["MfaConfiguration"] == {"Ref": "UserPoolMfa"}
+    assert template()["Parameters"]["UserPoolMfa"]["AllowedValues"] == ["OPTIONAL", "ON"]  # and no YAML true
+
+
+def test_one_address_can_be_kept_from_using_up_the_throttle_of_all() -> None:
+    (acl,) = resources("AWS::WAFv2::WebACL").values()
+    (rule,) = acl["Properties"]["Rules"]
+    limit = rule["Statement"]["RateBasedStatement"]
+    assert limit == {"AggregateKeyType": "IP", "EvaluationWindowSec": 300, "Limit": {"Ref": "RequestsPerAddress"}}
+    assert rule["Action"] == {"Block": {}}  # with an answer of its own, WAF would pass over the API's
+    (association,) = resources("AWS::WAFv2::WebACLAssociation").values()
+    assert association["Condition"] == acl["Condition"] == "LimitsAddresses"
+    assert template()["Parameters"]["RequestsPerAddress"]["Default"] == "0"
+    accepted = template()["Parameters"]["RequestsPerAddress"]["AllowedPattern"]
+    assert [value for value in ("0", "9", "10", "3000") if re.fullmatch(accepted, value)] == ["0", "10", "3000"]
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]["WAF_FILTERED"]["statusCode"] == 429
+
+
+def test_the_api_is_reached_in_its_region() -> None:
+    """Edge-optimized is the default, and leads callers of the region through a distribution."""
+    assert resources("AWS::Serverless::Api")["Api"]["Properties"]["EndpointConfiguration"] == {"Type": "REGIONAL"}
 
 
 def test_every_deployment_deploys_the_api() -> None:
@@ -356,6 +390,22 @@ def test_every_stage_gives_parameters_that_the_template_takes(stage: str) -> Non
         assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value)
         if parameter["Type"] == "Number":
             assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**6)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
+    """It may run 10 instances of functions, of which none can be reserved."""
+    assert template()["Parameters"]["ReservedConcurrency"]["Default"] == 0
+    assert stage_parameters(stage).get("ReservedConcurrency", "0") == "0"
+    reserved = {
+        name: function["Properties"].get("ReservedConcurrentExecutions") for name, function in FUNCTIONS.items()
+    }
+    none = {"Ref": "AWS::NoValue"}
+    assert reserved == {
+        "ConflictDetectorFunction": {"Fn::If": ["ReservesConcurrency", {"Ref": "ReservedConcurrency"}, none]},
+        "ReminderSenderFunction": None,
+        "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -403,6 +453,27 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
     assert version["Properties"]["Description"] == function["VersionDescription"]
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
+
+
+def longest(parameter: dict[str, Any]) -> int:
+    """The most characters that a value of a parameter has."""
+    if "AllowedValues" in parameter:
+        return max(len(str(value)) for value in parameter["AllowedValues"])
+    if "MaxLength" in parameter:
+        return int(parameter["MaxLength"])
+    if "MaxValue" in parameter:
+        return len(str(parameter["MaxValue"]))
+    bounded = parameter["AllowedPattern"].replace("\\.", ".").replace("[1-9]", "1")
+    assert re.fullmatch(r"[a-z0-9.]+", bounded), "a pattern without a MaxLength must match one length only"
+    return len(bounded)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_description_of_a_version_is_never_too_long(name: str) -> None:
+    """Lambda takes 256 characters, and the deployment would fail at the function."""
+    written = FUNCTIONS[name]["Properties"]["VersionDescription"]["Fn::Sub"]
+    parameters = template()["Parameters"]
+    assert len(re.sub(r"\$\{(\w+)\}", lambda found: "x" * longest(parameters[found[1]]), written)) <= 256
 
 
 def test_the_conflict_detector_starts_from_a_snapshot_where_that_is_asked_for() -> None:
