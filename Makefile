@@ -75,11 +75,11 @@ lint: setup ## Check style, types and templates
 	@$(IN_VENV) cfn-lint template.yaml
 	@$(IN_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 
-security: setup .venv-security/.ready ## Look for what is unsafe: checkov, bandit, pip-audit
+security: setup .venv-security/.ready ## Look for what is unsafe in the template, its policies, the code and its packages
 	@$(IN_VENV) python -m local.security
 
 .venv-security/.ready: requirements/security.txt
-	@echo "security: installing checkov, bandit and pip-audit into .venv-security"
+	@echo "security: installing checkov and four others into .venv-security"
 	@rm -rf .venv-security && .venv/bin/uv venv --quiet --python .venv/bin/python .venv-security
 	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv-security/bin/python requirements/security.txt
 	@touch $@
