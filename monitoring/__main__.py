@@ -192,7 +192,8 @@ def written() -> str:
         yaml.dump({name: resource}, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=120)
         for name, resource in resources.items()
     )
-    return "\n".join(re.sub(r"^(?=.)", "  ", block, flags=re.MULTILINE) for block in blocks)
+    text = "\n".join(re.sub(r"^(?=.)", "  ", block, flags=re.MULTILINE) for block in blocks)
+    return re.sub(r"(!Ref|!GetAtt) '([\w.]+)'", r"\1 \2", text)  # a name needs no quotes, which yaml gives it
 
 
 def with_monitoring(template: str) -> str:
