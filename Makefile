@@ -10,6 +10,8 @@ PYTHON ?=
 # Where the local API and the embedded engine listen; both only on 127.0.0.1.
 PORT ?= 3000
 ENGINE_PORT ?= 4566
+# The section of samconfig.toml that is deployed.
+STAGE ?= default
 # The deployed stack that a command works on; without it, the one of `make run`.
 STACK ?=
 # Arguments for pytest: make test ARGS="-k overlap"
@@ -17,9 +19,9 @@ ARGS ?=
 
 # Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
-SOURCES := src local ops tests bench
+SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete restore security cost
+.PHONY: help setup run demo test browser lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
@@ -46,6 +48,9 @@ faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 
 
 # The time-zone data is that of the pinned package, as in the functions, and not this machine's.
 IN_OPS := $(IN_VENV) PYTHONPATH=src PYTHONTZPATH= python -m
+deploy: setup ## Build and deploy a stage of samconfig.toml to AWS: make deploy STAGE=dev
+	@$(IN_VENV) python -m ops.deploy $(STAGE) $(ARGS)
+
 redrive: setup ## Send again what lies in the dead-letter queues: make redrive STACK=appointments-prod
 	@$(IN_OPS) ops.redrive $(STACK)
 
@@ -75,11 +80,11 @@ lint: setup ## Check style, types and templates
 	@$(IN_VENV) cfn-lint template.yaml
 	@$(IN_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 
-security: setup .venv-security/.ready ## Look for what is unsafe: checkov, bandit, pip-audit
+security: setup .venv-security/.ready ## Look for what is unsafe in the template, its policies, the code and its packages
 	@$(IN_VENV) python -m local.security
 
 .venv-security/.ready: requirements/security.txt
-	@echo "security: installing checkov, bandit and pip-audit into .venv-security"
+	@echo "security: installing checkov and four others into .venv-security"
 	@rm -rf .venv-security && .venv/bin/uv venv --quiet --python .venv/bin/python .venv-security
 	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv-security/bin/python requirements/security.txt
 	@touch $@
@@ -90,6 +95,9 @@ format: setup ## Format the code and put imports in order
 
 openapi: setup ## Write the contract, openapi.yaml, as the JSON that is deployed
 	@$(IN_VENV) python -m local.contract
+
+monitoring: setup ## Write monitoring/table.py into template.yaml: metric filters, alarms, dashboard
+	@$(IN_VENV) PYTHONPATH=src python -m monitoring
 
 holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 2030 --into URL"
 	@$(IN_VENV) python -m local.holidays $(ARGS)
@@ -109,4 +117,4 @@ lock: setup ## Write the hashed locks anew from requirements/*.in and src/requir
 
 clean: ## Remove the environments, builds, caches and the local engine's data
 	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find src local ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src local monitoring ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

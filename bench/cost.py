@@ -34,9 +34,9 @@ from world import NOW, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Dollars, list prices of us-east-1 as they were known on that day. Requests, durations, SNS, Scheduler and CloudWatch
-# were compared with published copies of AWS's price pages and guides that quote them; provisioned capacity, storage,
-# keys and data out were not. The pages lie under aws.amazon.com/SERVICE/pricing.
+# Dollars, list prices of us-east-1 as they were known on that day. Requests, durations, SNS, Scheduler, CloudWatch
+# and web ACLs were compared with published copies of AWS's price pages and guides that quote them; provisioned
+# capacity, storage, keys, people who sign in and data out were not. The pages lie under aws.amazon.com/SERVICE/pricing.
 PRICES_OF = "us-east-1, 2026-11-24"
 API_REQUEST = 3.50e-6
 LAMBDA_REQUEST = 0.20e-6
@@ -58,6 +58,11 @@ ALARM_METRIC_MONTH = 0.10
 DASHBOARD_MONTH = 3.00
 KEY_MONTH = 1.00
 OUT_GB = 0.09
+WEB_ACL_MONTH = 5.00
+WEB_ACL_RULE_MONTH = 1.00
+WEB_ACL_REQUEST = 0.60e-6
+# Each person who signs in at least once in a month, by the user pool's tier.
+PERSON_MONTH = {"LITE": 0.0055, "ESSENTIALS": 0.015, "PLUS": 0.02}
 
 # Lambda gives a whole core at 1,769 MB. One core of this machine is taken to be as fast.
 CORE_MB = 1769
@@ -72,6 +77,8 @@ HTTP_BYTES = 500  # headers of an answer
 DAYS_A_MONTH = 30
 HOURS_A_MONTH = 730
 ROUNDS = 20
+# Bookings: a million of them, and a month of 3,500 and of 1,000,000 a day.
+VOLUMES = (1_000_000, 3_500 * DAYS_A_MONTH, 1_000_000 * DAYS_A_MONTH)
 # What people do for each booking that comes about.
 MIX = {
     "availability": 3.0,
@@ -301,15 +308,42 @@ def booking_alone(m: Measured, memory: int) -> dict[str, float]:
     }
 
 
+def metrics_on_alarms(*, gradual: bool) -> int:
+    """How many metrics the alarms read; those of gradual deployments are there only with GradualDeployment=true."""
+    alarms = resources("AWS::CloudWatch::Alarm").values()
+    counted = [alarm for alarm in alarms if (alarm["Condition"] == "WatchesNewVersions") == gradual]
+    return sum(
+        len([part for part in alarm["Properties"].get("Metrics", [{}]) if "Expression" not in part])
+        for alarm in counted
+    )
+
+
+def options() -> dict[str, tuple[float, float]]:
+    """What parameters add, in dollars: for each booking, and a month."""
+    requests = sum(times for name, times in MIX.items() if name != "send")
+    rules = sum(len(acl["Properties"]["Rules"]) for acl in resources("AWS::WAFv2::WebACL").values())
+    return {
+        "with `ReminderBackend=scheduler`, more": (MIX["send"] * SCHEDULER_INVOCATION, 0),
+        "with `RequestsPerAddress`, more": (requests * WEB_ACL_REQUEST, WEB_ACL_MONTH + rules * WEB_ACL_RULE_MONTH),
+        "with `GradualDeployment=true`, more": (0, metrics_on_alarms(gradual=True) * ALARM_METRIC_MONTH),
+        "reminders by email, more": (MIX["send"] * SNS_EMAIL, 0),
+    }
+
+
+def option_row(name: str) -> str:
+    """The line of an option in the table."""
+    per_booking, monthly = options()[name]
+    cells = [f"{per_booking * VOLUMES[0]:,.2f}" if per_booking else ""]
+    cells += [f"{per_booking * volume + monthly:,.2f}" for volume in VOLUMES[1:]]
+    return "| " + " | ".join([name, *cells]).replace("|  |", "| |") + " |"
+
+
 def fixed_per_month() -> dict[str, float]:
     """Dollars a month for what is there, used or not."""
     metrics = {
         r["Properties"]["MetricTransformations"][0]["MetricName"] for r in resources("AWS::Logs::MetricFilter").values()
     }
-    alarm_metrics = sum(
-        len([part for part in alarm["Properties"].get("Metrics", [{}]) if "Expression" not in part])
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-    )
+    alarm_metrics = metrics_on_alarms(gradual=False)
     sweeps = 12 * 24 * DAYS_A_MONTH
     sweep = resources("AWS::Serverless::Function")["ReminderSweepFunction"]["Properties"]
     # A sweep with nothing to do reads eight shards and lists the bus: about a second.
@@ -323,7 +357,7 @@ def fixed_per_month() -> dict[str, float]:
 
 
 def provisioned_per_month() -> float:
-    """Dollars a month for the capacity of all tables and indexes as it is by default, before it scales."""
+    """Dollars a month for the capacity of all tables and indexes as it is by default."""
     given = {name: p["Default"] for name, p in template()["Parameters"].items() if "Default" in p}
     tables = resources("AWS::DynamoDB::Table").values()
     holders = len(tables) + sum(len(t["Properties"].get("GlobalSecondaryIndexes", ())) for t in tables)
@@ -362,17 +396,17 @@ def main() -> None:
     fixed = fixed_per_month()
     print("\n| line | $ per million bookings | $ per month at 3,500 a day | $ per month at 1,000,000 a day |")
     print("|---|---|---|---|")
-    volumes = (1_000_000, 3_500 * DAYS_A_MONTH, 1_000_000 * DAYS_A_MONTH)
     for name, dollars in sorted(per_booking.items(), key=lambda line: -line[1]):
-        print(f"| {name} | " + " | ".join(f"{dollars * volume:,.2f}" for volume in volumes) + " |")
+        print(f"| {name} | " + " | ".join(f"{dollars * volume:,.2f}" for volume in VOLUMES) + " |")
     for name, dollars in fixed.items():
         print(f"| {name} | | {dollars:,.2f} | {dollars:,.2f} |")
     variable, standing = sum(per_booking.values()), sum(fixed.values())
-    totals = [variable * volume + (standing if volume != volumes[0] else 0) for volume in volumes]
+    totals = [variable * volume + (standing if volume != VOLUMES[0] else 0) for volume in VOLUMES]
     print("| **all** | " + " | ".join(f"**{total:,.2f}**" for total in totals) + " |")
-    scheduler, email = (MIX["send"] * price for price in (SCHEDULER_INVOCATION, SNS_EMAIL))
-    print("| with `ReminderBackend=scheduler`, more | " + " | ".join(f"{scheduler * v:,.2f}" for v in volumes) + " |")
-    print("| reminders by email, more | " + " | ".join(f"{email * v:,.2f}" for v in volumes) + " |")
+    for name in options():
+        print(option_row(name))
+    people = ", ".join(f"${1000 * dollars:.2f} with {tier}" for tier, dollars in PERSON_MONTH.items())
+    print(f"\nA thousand people who sign in to the user pool in a month: {people}.")
 
     print("\n| a million requests that book, alone | " + " | ".join(booking_alone(found["book"], memory)) + " | $ |")
     print("|---|---|---|---|---|---|---|")
@@ -385,7 +419,7 @@ def main() -> None:
     units = per_booking["DynamoDB writes"] + per_booking["DynamoDB reads"]
     provisioned = provisioned_per_month()
     print(
-        f"\nProvisioned capacity as the parameters have it by default: ${provisioned:,.2f} a month before it scales, "
+        f"\nProvisioned capacity as the parameters have it by default: ${provisioned:,.2f} a month, "
         f"as much as {provisioned / units / DAYS_A_MONTH:,.0f} bookings a day cost on demand."
     )
 

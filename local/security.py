@@ -1,7 +1,8 @@
-"""`make security`: checkov on the template that CloudFormation gets, bandit on the code, pip-audit on what is deployed.
+"""`make security`: looks for what is unsafe in the template, in its IAM policies, in the code and in what is deployed.
 
-The tools have an environment of their own, `.venv-security`. What is accepted is written here with its reason, and
-what is accepted without need fails too, so that the list stays true.
+checkov and cloudformation-validate read the template as CloudFormation gets it, parliament its policies, bandit the
+code, and pip-audit the deployed packages. The tools have an environment of their own, `.venv-security`. What is
+accepted is written here with its reason, and what is accepted without need fails too, so that the list stays true.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,6 +25,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.deploy import CONFIG
 from local.places import LOCAL, ROOT, TEMPLATE
+from local.resolved import decide, policies
 
 TOOLS = ROOT / ".venv-security" / "bin"
 STAGE = "prod"
@@ -39,6 +43,27 @@ ACCEPTED: Mapping[str, str] = {
     "CKV_AWS_158": "logs hold ids and times, which a test proves, and CloudWatch encrypts them with a key of its own",
     "CKV_AWS_173": "the variables are names of resources; nothing in them is secret",
 }
+# Rules of cloudformation-validate, and findings of parliament, likewise.
+ACCEPTED_IN_TEMPLATES: Mapping[str, str] = {
+    "W3011": "UpdateReplacePolicy is for the functions' versions; a function goes with its stack",
+    "W9002": "the permission is for rules that are made at run time, so it names a pattern and no resource",
+}
+ACCEPTED_IN_POLICIES: Mapping[str, str] = {
+    "RESOURCE_STAR MessagingKey": "in a key's policy, * is the key itself",
+}
+# The template is looked at as prod deploys it, and with every option on.
+EVERY_OPTION = {
+    "Auth": "cognito",
+    "UserPoolEmailFrom": "no-reply@example.org",
+    "UserPoolEmailIdentity": "example.org",
+    "CorsOrigin": "https://booking.example.org",
+    "RequestsPerAddress": "3000",
+    "ReservedConcurrency": "100",
+    "BillingMode": "PROVISIONED",
+    "AlarmEmail": "oncall@example.org",
+    "SnapStart": "on",
+    "Tracing": "Active",
+}
 # bandit's low severities are ruff's S rules, each accepted where it stands.
 BANDIT = ["--quiet", "-ll", "--skip", "B310", "--recursive", "src", "ops", "local"]
 BANDIT_WHY = "B310: the addresses that are opened are this machine's, or typed by whoever starts the program"
@@ -46,27 +71,33 @@ BANDIT_WHY = "B310: the addresses that are opened are this machine's, or typed b
 ENVIRONMENT = {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true", "SKIP_PACKAGE_UPDATE_CHECK": "true", "LOG_LEVEL": "ERROR"}
 
 
+def stage_parameters(source: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of the stage that must be safest."""
+    parameters = {name: str(p["Default"]) for name, p in source["Parameters"].items()}
+    overrides = tomllib.loads(CONFIG.read_text())[STAGE]["deploy"]["parameters"]["parameter_overrides"]
+    return parameters | dict(pair.split("=", 1) for pair in overrides.split())
+
+
+@cache
 def transformed() -> dict[str, Any]:
-    """The template as SAM hands it to CloudFormation, with the parameters of the stage that must be safest."""
+    """The template as SAM hands it to CloudFormation."""
     source = yaml_parse(TEMPLATE.read_text())
     for resource in source["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    parameters = {name: p["Default"] for name, p in source["Parameters"].items() if "Default" in p}
-    overrides = tomllib.loads(CONFIG.read_text())[STAGE]["deploy"]["parameters"]["parameter_overrides"]
-    parameters |= dict(pair.split("=", 1) for pair in overrides.split())
     managed = {"AWSCodeDeployRoleForLambda": "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
     translator = Translator(managed, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
-    plain: dict[str, Any] = translator.translate(source, parameters)
+    plain: dict[str, Any] = translator.translate(source, stage_parameters(source))
     return plain
 
 
-def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def tool(name: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     """Run one tool and keep what it says."""
     return subprocess.run(
         [str(TOOLS / name), *arguments],
         cwd=ROOT,
         env=os.environ | ENVIRONMENT,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -89,6 +120,51 @@ def checkov() -> list[str]:
     found = [f"{check}: {where}" for check, places in failed.items() if check not in ACCEPTED for where in places]
     found += [f"{check} is accepted and does not fail any more" for check in ACCEPTED if not failed[check]]
     return found if passed else ["checkov checked nothing", done.stderr]
+
+
+def second_opinion() -> list[str]:
+    """What cloudformation-validate finds in the template and parliament in its policies, beyond what is accepted."""
+    template = transformed()
+    files: list[Path] = []
+    documents: dict[str, Any] = {}
+    for name, options in {"prod": {}, "every-option": EVERY_OPTION}.items():
+        decided = decide(template, stage_parameters(template) | options)
+        files.append(LOCAL / f"decided-{name}.json")
+        files[-1].write_text(json.dumps(decided, indent=1))
+        documents |= {f"{place}/{name}": found for place, found in policies(decided["Resources"]).items()}
+    script = ROOT / "local" / "second_opinion.py"
+    done = tool("python", str(script), *map(str, files), given=json.dumps(documents))
+    if done.returncode:
+        return ["cloudformation-validate and parliament failed", done.stderr]
+    report = json.loads(done.stdout)
+    rules, resources = (min(t[key] for t in report["templates"]) for key in ("rules", "resources"))
+    print(f"cloudformation-validate: {rules} rules on {resources} resources or more, in {len(files)} settings")
+    print(f"parliament: {len(documents)} policies")
+    incomplete = [
+        f"cloudformation-validate looked at {t['resources']} resources in part only"
+        for t in report["templates"]
+        if not t["complete"]
+    ]
+    in_templates = [(rule, f"{place}: {text}") for t in report["templates"] for rule, place, text in t["findings"]]
+    in_policies = [(f"{issue} {place.partition('/')[0]}", text) for issue, place, text in report["policies"]]
+    return [
+        *incomplete,
+        *(
+            ["cloudformation-validate or parliament looked at nothing"]
+            if not (rules and resources and documents)
+            else []
+        ),
+        *beyond(in_templates, ACCEPTED_IN_TEMPLATES),
+        *beyond(in_policies, ACCEPTED_IN_POLICIES),
+    ]
+
+
+def beyond(found: Iterable[tuple[str, str]], accepted: Mapping[str, str]) -> list[str]:
+    """What is found and not accepted, and what is accepted and not found any more."""
+    told = dict.fromkeys(found)
+    unneeded = accepted.keys() - {what for what, _ in told}
+    remaining = [f"{what}: {text}" for what, text in told if what not in accepted]
+    return remaining + [f"{what} is accepted and not found any more" for what in sorted(unneeded)]
 
 
 def bandit() -> list[str]:
@@ -117,8 +193,8 @@ def pip_audit() -> list[str]:
 
 
 def main() -> int:
-    """All three, one after the other; 1 where any of them found something."""
-    found = checkov() + bandit() + pip_audit()
+    """All of them, one after the other; 1 where any of them found something."""
+    found = checkov() + second_opinion() + bandit() + pip_audit()
     for what in found:
         print(what, file=sys.stderr)
     return 1 if found else 0

@@ -43,25 +43,6 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
     return {name: r for name, r in template()["Resources"].items() if r["Type"] == kind}
 
 
-# Modules of the reminder sender's package that only one of its two functions uses.
-OF_ONE_FUNCTION = {
-    "reminder_sender.app": {"reminder_sender/app.py", "reminder_sender/settings.py"},
-    "reminder_sender.sweep_app": {f"reminder_sender/sweep{part}.py" for part in ("", "_app", "_settings")},
-}
-
-
-def sources(package: str) -> str:
-    return "\n".join(path.read_text() for path in sorted((ROOT / "src" / package).glob("*.py")))
-
-
-def sources_behind(handler: str) -> str:
-    """The function's own package, without what is another function's."""
-    module = handler.rpartition(".")[0]
-    foreign = {path for other, paths in OF_ONE_FUNCTION.items() if other != module for path in paths}
-    own = sorted((ROOT / "src" / module.partition(".")[0]).glob("*.py"))
-    return "\n".join(path.read_text() for path in own if str(path.relative_to(ROOT / "src")) not in foreign)
-
-
 def create_tables(client: DynamoDBClient) -> None:
     """Create every table of the template, named by its logical id, with the keys and indexes it has there."""
     for name, resource in resources("AWS::DynamoDB::Table").items():

@@ -5,6 +5,7 @@ One JSON line is one outcome. Lines carry ids, as callers gave them, and times, 
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,11 @@ class EventType(StrEnum):
 
 
 # Service and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL, which the template sets.
-# The `exception` text says it all; the same again as a structure would double the line.
-logger = Logger(utc=True, serialize_stacktrace=False)
+# The `exception` text says it all; the same again as a structure would double the line. While two versions share the
+# load, `function_version` tells their lines apart.
+logger = Logger(
+    utc=True, serialize_stacktrace=False, function_version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+)
 
 
 def log_arming(outcome: Outcome, backend: Backend, **more: str) -> None:

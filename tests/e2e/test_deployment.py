@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.deploy import Stack, deploy
+from local import LocalError
+from local.deploy import Stack, deploy, stack_status
 from local.queues import subscribe
 from ops.restore import Restore
 from support import ROOT, inconsistencies
@@ -123,6 +124,18 @@ def test_a_second_version_over_a_running_first(engine: Engine, send: Any) -> Non
     assert inconsistencies(engine.client("dynamodb"), *tables) == []
 
     assert first_reminder(engine, inbox, until=due + timedelta(seconds=45)) == reminded["appointmentId"]
+
+
+def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(engine: Engine, send: Any) -> None:
+    """The engine knows no metric math, so monitoring makes the deployment fail after the tables were created."""
+    name = "appointments-first"
+    with pytest.raises(LocalError, match="Alarm: "):
+        deploy(engine, name, print, {"Monitoring": "on"})
+    assert stack_status(engine, name) == "ROLLBACK_COMPLETE"
+    assert not [table for table in engine.client("dynamodb").list_tables()["TableNames"] if name in table]
+    stack = deploy(engine, name, print)  # which deletes what was left, as `sam delete` does
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    assert send(stack, "POST", "/appointments", body(start))[0] == 201
 
 
 def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: Any) -> None:

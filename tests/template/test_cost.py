@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cost import fixed_per_month, provisioned_per_month
+from bench.cost import PERSON_MONTH, fixed_per_month, option_row, options, provisioned_per_month
 from bench.units import read_units, size, write_units
-from support import ROOT
+from support import ROOT, template
 
 TEXT = (ROOT / "docs" / "cost.md").read_text()
 
@@ -29,6 +29,16 @@ def test_units_are_begun_kilobytes(length: int, writes: int, reads: int) -> None
 def test_what_is_always_there_stands_in_the_document(line: str, dollars: float) -> None:
     """An alarm more makes this fail: `make cost` prints the new table."""
     assert f"| {line} | | {dollars:,.2f} | {dollars:,.2f} |" in TEXT
+
+
+@pytest.mark.parametrize("name", options())
+def test_what_a_parameter_adds_stands_in_the_document(name: str) -> None:
+    assert option_row(name) in TEXT
+
+
+@pytest.mark.parametrize("tier", template()["Parameters"]["UserPoolTier"]["AllowedValues"])
+def test_what_people_who_sign_in_cost_stands_in_the_document(tier: str) -> None:
+    assert f"${1000 * PERSON_MONTH[tier]:.2f} with `{tier}`" in " ".join(TEXT.split())
 
 
 def test_provisioned_capacity_stands_in_the_document() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitoring.__main__ import BEGIN, with_monitoring
+from monitoring.table import CHARTS, EVENTS, FIGURES
 from support import ROOT, STAGES, resources, stage_parameters, template
 
 if TYPE_CHECKING:
@@ -58,18 +60,50 @@ def text_of(value: Any) -> str:
     return str(value["Fn::Sub"] if isinstance(value, dict) else value)
 
 
+def test_the_template_holds_what_the_table_says() -> None:
+    """After a change of monitoring/table.py: `make monitoring`."""
+    written = (ROOT / "template.yaml").read_text()
+    assert with_monitoring(written) == written
+
+
+def test_a_template_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="two marks"):
+        with_monitoring((ROOT / "template.yaml").read_text().replace(BEGIN, ""))
+
+
+def test_every_row_of_the_table_is_counted_once() -> None:
+    metrics = [row.metric for row in (*EVENTS, *FIGURES)]
+    assert len(set(metrics)) == len(metrics)
+    assert set(metrics) == COUNTED
+    filters = resources("AWS::Logs::MetricFilter")
+    by_version = [event for event in EVENTS if event.by_version]
+    assert len(filters) == sum(len(row.sources) for row in (*EVENTS, *FIGURES)) + len(by_version)
+    assert {event.chart for event in EVENTS if event.chart} <= {chart.title for chart in CHARTS}
+
+
 @pytest.mark.parametrize("name", ALARMS)
 def test_every_alarm_reads_a_metric_that_somebody_writes(name: str) -> None:
     for metric in metrics_of(ALARMS[name]):
         namespace = text_of(metric["Namespace"])
         if namespace == OURS:
             assert metric["MetricName"] in COUNTED
-            assert "Dimensions" not in metric  # a metric filter without dimensions writes none
+            # A metric filter without dimensions writes none, and one with them needs all.
+            given = {dimension["Name"] for dimension in metric.get("Dimensions", [])}
+            assert given in [
+                {dimension["Key"] for dimension in transformation.get("Dimensions", [])}
+                for found in resources("AWS::Logs::MetricFilter").values()
+                for transformation in found["Properties"]["MetricTransformations"]
+                if transformation["MetricName"] == metric["MetricName"]
+            ]
             continue
         metric_names, kinds = OF_AWS[namespace]
         assert metric["MetricName"] in metric_names
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         index = dimensions.pop("GlobalSecondaryIndexName", None)
+        if "ExecutedVersion" in dimensions:
+            function = dimensions["FunctionName"]["Ref"]
+            assert dimensions.pop("ExecutedVersion") == {"Fn::GetAtt": [function, "Version.Version"]}
+            assert dimensions.pop("Resource") == {"Fn::Sub": f"${{{function}}}:live"}
         assert dimensions.keys() == kinds.keys()
         for dimension, kind in kinds.items():
             value = dimensions[dimension]
@@ -95,6 +129,23 @@ def test_every_alarm_tells_somebody_what_it_means_and_what_to_do(name: str) -> N
     assert anchor
     assert anchor[1] in headings(RUNBOOK)
     assert properties["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") in RUNBOOK
+
+
+def test_a_gradual_deployment_is_taken_back_by_the_new_version_alone() -> None:
+    """An alarm that rings for the version before would take back the fix."""
+    for name, function in resources("AWS::Serverless::Function").items():
+        condition, alarms, otherwise = function["Properties"]["DeploymentPreference"]["Alarms"]["Fn::If"]
+        assert (condition, otherwise) == ("WatchesNewVersions", [{"Ref": "AWS::NoValue"}])
+        assert alarms
+        for alarm in (ALARMS[ref["Ref"]] for ref in alarms):
+            assert alarm["Condition"] == "WatchesNewVersions"
+            assert f'["{name}", "Version.Version"]' in json.dumps(alarm["Properties"]["Dimensions"])
+            # A deployment takes five minutes, and is watched for no longer.
+            assert alarm["Properties"]["Period"] * alarm["Properties"]["EvaluationPeriods"] == 300
+            assert alarm["Properties"]["Period"] * alarm["Properties"]["DatapointsToAlarm"] < 300
+    watching = {name for name, alarm in ALARMS.items() if alarm["Condition"] == "WatchesNewVersions"}
+    used = json.dumps(resources("AWS::Serverless::Function"))
+    assert all(f'"{name}"' in used for name in watching)
 
 
 @pytest.mark.parametrize("name", [name for name in ALARMS if "Metrics" in ALARMS[name]["Properties"]])
@@ -174,14 +225,9 @@ def test_every_series_on_the_dashboard_exists() -> None:
     assert len(set(corners)) == len(corners)
     shown = set()
     for widget in widgets:
-        namespace = name = ""
-        for series in widget["properties"]["metrics"]:
-            texts = [part for part in series if isinstance(part, str)]
-            if not texts or texts[0] == "...":
-                continue  # an expression, or the series before with another statistic or last dimension
-            namespace = namespace if texts[0] == "." else texts[0]
-            name = name if texts[1] == "." else texts[1]
-            shown.add((namespace, name))
+        for *texts, _ in widget["properties"]["metrics"]:
+            if texts:  # or it is an expression
+                shown.add((texts[0], texts[1]))
     assert {name for namespace, name in shown if namespace == OURS} >= COUNTED - {
         "ReminderSkipped",
         "RuleCleaned",

@@ -11,7 +11,8 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from support import ROOT, resources, sources_behind
+from reachable import parts
+from support import resources
 
 # Why a policy may hold a "*", by resource and statement. In all others it fails.
 TIMERS = "timers are made at run time: only the beginning of their names is known"
@@ -117,33 +118,10 @@ def operations() -> dict[str, str]:
 OPERATIONS = operations() | {"invoke": "lambda:InvokeFunction"}  # IAM has a name of its own for this one
 
 
-def functions_of(path: str) -> dict[str, list[ast.AST]]:
-    """Every function and method of a module by its name; several may share one."""
-    found: dict[str, list[ast.AST]] = {}
-    for node in ast.walk(ast.parse((ROOT / "src" / path).read_text())):
-        if isinstance(node, ast.FunctionDef):
-            found.setdefault(node.name, []).append(node)
-    return found
-
-
-SHARED = {
-    name: nodes
-    for path in ("appointments/table.py", "appointments/reminders.py")
-    for name, nodes in functions_of(path).items()
-}
-
-
-def names_in(node: ast.AST) -> set[str]:
-    used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-    return used | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def actions_in(node: ast.AST) -> set[str]:
+def actions_in(nodes: list[ast.AST]) -> set[str]:
     """What the boto3 calls, paginators and transactions that are written in a piece of code need."""
-    found = {
-        OPERATIONS[part.attr] for part in ast.walk(node) if isinstance(part, ast.Attribute) and part.attr in OPERATIONS
-    }
-    for part in ast.walk(node):
+    found = {OPERATIONS[part.attr] for part in nodes if isinstance(part, ast.Attribute) and part.attr in OPERATIONS}
+    for part in nodes:
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "get_paginator":
             (argument,) = part.args
             assert isinstance(argument, ast.Constant)
@@ -154,24 +132,9 @@ def actions_in(node: ast.AST) -> set[str]:
     return found - {"dynamodb:TransactWriteItems"}  # IAM asks for the actions of its parts
 
 
-def called_by(handler: str) -> set[str]:
-    """The actions that a function's code can come to need: what it calls in the shared package, followed by name."""
-    module = ast.parse(sources_behind(handler))
-    actions = actions_in(module)
-    pending, seen = names_in(module), set()
-    while pending:
-        name = pending.pop()
-        if name in SHARED and name not in seen:
-            seen.add(name)
-            for node in SHARED[name]:
-                actions |= actions_in(node)
-                pending |= names_in(node)
-    return actions
-
-
 @pytest.mark.parametrize("name", resources("AWS::Serverless::Function"))
 def test_no_function_may_do_what_its_code_never_does(name: str) -> None:
     properties = resources("AWS::Serverless::Function")[name]["Properties"]
     role = properties["Role"]["Fn::GetAtt"][0]
     granted = {action for s in documents()[role] for action in as_list(s["Action"])}
-    assert granted - FOR_THE_RUNTIME.keys() <= called_by(properties["Handler"])
+    assert granted - FOR_THE_RUNTIME.keys() <= actions_in(parts(properties["Handler"]))

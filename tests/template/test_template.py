@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-import inspect
 import json
 import re
 import subprocess
 import sys
-from functools import reduce
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,14 @@ import pytest
 from appointments.reminders import RULE_PREFIX, rule_name
 from appointments.storage.appointments import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
-from appointments.telemetry import EventType, log_arming
+from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse
+from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
 from reminder_sender.sweep import STOP_SENDING
-from support import ROOT, STAGES, resources, sources, sources_behind, stage_parameters, template, transformed
+from support import ROOT, STAGES, resources, stage_parameters, template, transformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_every_handler_imports_without_aws_and_without_settings(name: str) -> No
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_round(name: str) -> None:
-    read = set(re.findall(r'env\["([A-Z_]+)"\]', sources_behind(FUNCTIONS[name]["Properties"]["Handler"])))
+    read = keys_read(FUNCTIONS[name]["Properties"]["Handler"], "env")
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
@@ -83,16 +83,13 @@ def test_every_filter_pattern_is_valid(name: str) -> None:
 
 def test_filters_and_code_name_the_same_events() -> None:
     """Of each function: what its filters count, its code logs, and the other way round."""
-    behind = {
-        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: sources_behind(function["Properties"]["Handler"])
+    handlers = {
+        function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]: function["Properties"]["Handler"]
         for function in FUNCTIONS.values()
     }
-    shared = {"log_arming": inspect.getsource(log_arming)}
-    for group, source in behind.items():
-        behind[group] += "".join(code for name, code in shared.items() if f"{name}(" in source)
-    emitted = {group: set(re.findall(r"EventType\.([A-Z_]+)", source)) for group, source in behind.items()}
-    assert len(emitted) == len(FUNCTIONS)
-    counted: dict[str, set[str]] = {group: set() for group in emitted}
+    logged = {group: members_used(handler, "EventType") for group, handler in handlers.items()}
+    assert len(logged) == len(FUNCTIONS)
+    counted: dict[str, set[str]] = {group: set() for group in logged}
     for resource in FILTERS.values():
         group = resource["Properties"]["LogGroupName"]["Ref"]
         terms = parse(resource["Properties"]["FilterPattern"])
@@ -100,14 +97,10 @@ def test_filters_and_code_name_the_same_events() -> None:
         # Further fields, and the figures that are published, are keyword arguments of some line.
         (transformation,) = resource["Properties"]["MetricTransformations"]
         figures = [transformation["MetricValue"][2:]] if transformation["MetricValue"].startswith("$.") else []
-        for field in [*figures, *(term.field for term in terms if term.field != "event_type")]:
-            assert re.search(rf"\b{field}=", behind[group]), field
-    assert counted == emitted
-    assert set.union(*emitted.values()) == set(EventType.__members__)
-    # Whatever else the functions share logs no event, or the check above would not see it.
-    assert "EventType." not in reduce(
-        lambda rest, code: rest.replace(code, ""), shared.values(), sources("appointments")
-    )
+        fields = {*figures, *(term.field for term in terms if term.field != "event_type")}
+        assert fields <= keywords_used(handlers[group])
+    assert counted == logged
+    assert set.union(*logged.values()) == set(EventType)
 
 
 def test_all_metrics_share_one_namespace() -> None:
@@ -153,7 +146,8 @@ def test_a_role_is_passed_only_by_those_who_make_schedules_and_only_to_them(name
     """EventBridge needs no role to invoke a function by a rule; Scheduler does, and takes no other than its own."""
     role = resources("AWS::IAM::Role")[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
     granted = granted_to(role)
-    makes_schedules = "Schedules(" in sources_behind(FUNCTIONS[name]["Properties"]["Handler"])
+    calls = [part.func for part in parts(FUNCTIONS[name]["Properties"]["Handler"]) if isinstance(part, ast.Call)]
+    makes_schedules = any(isinstance(called, ast.Name) and called.id == "Schedules" for called in calls)
     assert any("scheduler:CreateSchedule" in actions for actions in granted) == makes_schedules
     assert ('"iam:PassRole"' in granted) == makes_schedules
     if makes_schedules:
@@ -232,7 +226,7 @@ def test_tables_are_recoverable_encrypted_and_expire(name: str) -> None:
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_indexes() -> None:
@@ -322,13 +316,47 @@ def test_tokens_are_checked_by_api_gateway_against_the_pool_of_this_stack() -> N
 def test_people_sign_themselves_up_nowhere_and_become_schedulers_nowhere() -> None:
     (pool,) = resources("AWS::Cognito::UserPool").values()
     assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
-    assert pool["DeletionPolicy"] == pool["UpdateReplacePolicy"] == "Retain"
+    assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     (client,) = resources("AWS::Cognito::UserPoolClient").values()
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["Properties"]["ExplicitAuthFlows"]
     (group,) = resources("AWS::Cognito::UserPoolGroup").values()
     assert group["Properties"]["GroupName"] == SCHEDULERS
     kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
     assert all(r["Condition"] == "AuthIsCognito" for kind in kinds for r in resources(kind).values())
+
+
+def test_the_user_pool_mails_through_ses_where_a_sender_is_given() -> None:
+    """Cognito's own sender takes 50 messages a day, invitations included."""
+    (pool,) = resources("AWS::Cognito::UserPool").values()
+    condition, email, otherwise = pool["Properties"]["EmailConfiguration"]["Fn::If"]
+    assert (condition, otherwise) == ("SendsUserPoolEmail", {"Ref": "AWS::NoValue"})
+    assert email["EmailSendingAccount"] == "DEVELOPER"
+    assert email["SourceArn"]["Fn::Sub"].endswith(":identity/${UserPoolEmailIdentity}")
+    (assertion,) = template()["Rules"]["ASenderNeedsItsIdentity"]["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "UserPoolEmailIdentity"}, ""]}]}
+    assert pool["Properties"]["UserPoolTier"] == {"Ref": "UserPoolTier"}
+    assert pool["Properties"]["MfaConfiguration"] == {"Ref": "UserPoolMfa"}
+    assert template()["Parameters"]["UserPoolMfa"]["AllowedValues"] == ["OPTIONAL", "ON"]  # and no YAML true
+
+
+def test_one_address_can_be_kept_from_using_up_the_throttle_of_all() -> None:
+    (acl,) = resources("AWS::WAFv2::WebACL").values()
+    (rule,) = acl["Properties"]["Rules"]
+    limit = rule["Statement"]["RateBasedStatement"]
+    assert limit == {"AggregateKeyType": "IP", "EvaluationWindowSec": 300, "Limit": {"Ref": "RequestsPerAddress"}}
+    assert rule["Action"] == {"Block": {}}  # with an answer of its own, WAF would pass over the API's
+    (association,) = resources("AWS::WAFv2::WebACLAssociation").values()
+    assert association["Condition"] == acl["Condition"] == "LimitsAddresses"
+    assert template()["Parameters"]["RequestsPerAddress"]["Default"] == "0"
+    accepted = template()["Parameters"]["RequestsPerAddress"]["AllowedPattern"]
+    assert [value for value in ("0", "9", "10", "3000") if re.fullmatch(accepted, value)] == ["0", "10", "3000"]
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]["WAF_FILTERED"]["statusCode"] == 429
+
+
+def test_the_api_is_reached_in_its_region() -> None:
+    """Edge-optimized is the default, and leads callers of the region through a distribution."""
+    assert resources("AWS::Serverless::Api")["Api"]["Properties"]["EndpointConfiguration"] == {"Type": "REGIONAL"}
 
 
 def test_every_deployment_deploys_the_api() -> None:
@@ -362,6 +390,22 @@ def test_every_stage_gives_parameters_that_the_template_takes(stage: str) -> Non
         assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value)
         if parameter["Type"] == "Number":
             assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**6)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
+    """It may run 10 instances of functions, of which none can be reserved."""
+    assert template()["Parameters"]["ReservedConcurrency"]["Default"] == 0
+    assert stage_parameters(stage).get("ReservedConcurrency", "0") == "0"
+    reserved = {
+        name: function["Properties"].get("ReservedConcurrentExecutions") for name, function in FUNCTIONS.items()
+    }
+    none = {"Ref": "AWS::NoValue"}
+    assert reserved == {
+        "ConflictDetectorFunction": {"Fn::If": ["ReservesConcurrency", {"Ref": "ReservedConcurrency"}, none]},
+        "ReminderSenderFunction": None,
+        "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -409,6 +453,27 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
     assert version["Properties"]["Description"] == function["VersionDescription"]
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
+
+
+def longest(parameter: dict[str, Any]) -> int:
+    """The most characters that a value of a parameter has."""
+    if "AllowedValues" in parameter:
+        return max(len(str(value)) for value in parameter["AllowedValues"])
+    if "MaxLength" in parameter:
+        return int(parameter["MaxLength"])
+    if "MaxValue" in parameter:
+        return len(str(parameter["MaxValue"]))
+    bounded = parameter["AllowedPattern"].replace("\\.", ".").replace("[1-9]", "1")
+    assert re.fullmatch(r"[a-z0-9.]+", bounded), "a pattern without a MaxLength must match one length only"
+    return len(bounded)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_description_of_a_version_is_never_too_long(name: str) -> None:
+    """Lambda takes 256 characters, and the deployment would fail at the function."""
+    written = FUNCTIONS[name]["Properties"]["VersionDescription"]["Fn::Sub"]
+    parameters = template()["Parameters"]
+    assert len(re.sub(r"\$\{(\w+)\}", lambda found: "x" * longest(parameters[found[1]]), written)) <= 256
 
 
 def test_the_conflict_detector_starts_from_a_snapshot_where_that_is_asked_for() -> None:
@@ -470,33 +535,25 @@ def test_traces_are_sent_by_parameter_alone() -> None:
 # --- capacity ----------------------------------------------------------------------------------------
 
 
-def test_every_table_and_index_scales_both_ways() -> None:
-    wanted = set()
-    for name, table in resources("AWS::DynamoDB::Table").items():
-        wanted |= {(f"table/${{{name}}}", f"dynamodb:table:{way}CapacityUnits") for way in ("Read", "Write")}
-        for index in table["Properties"].get("GlobalSecondaryIndexes", []):
-            path = f"table/${{{name}}}/index/{index['IndexName']}"
-            wanted |= {(path, f"dynamodb:index:{way}CapacityUnits") for way in ("Read", "Write")}
-    targets = resources("AWS::ApplicationAutoScaling::ScalableTarget")
-    found = {(t["Properties"]["ResourceId"]["Fn::Sub"], t["Properties"]["ScalableDimension"]) for t in targets.values()}
-    assert found == wanted
-    policies = resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
-    assert {p["Properties"]["ScalingTargetId"]["Ref"] for p in policies} == targets.keys()
-    for policy in policies:
-        way = "Read" if "Read" in policy["Properties"]["ScalingTargetId"]["Ref"] else "Write"
-        tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]
-        assert tracked == {"PredefinedMetricType": f"DynamoDB{way}CapacityUtilization"}
-    assert all(r["Condition"] == "ScalesCapacity" for r in [*targets.values(), *policies])
-    assert template()["Conditions"]["ScalesCapacity"]["Fn::And"][0] == {"Condition": "IsProvisioned"}
+def test_every_table_and_index_has_the_capacity_of_the_parameters() -> None:
+    capacity = {
+        "Fn::If": [
+            "IsProvisioned",
+            {"ReadCapacityUnits": {"Ref": "ReadCapacity"}, "WriteCapacityUnits": {"Ref": "WriteCapacity"}},
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+    for table in resources("AWS::DynamoDB::Table").values():
+        assert table["Properties"]["BillingMode"] == {"Ref": "BillingMode"}
+        holders = [table["Properties"], *table["Properties"].get("GlobalSecondaryIndexes", [])]
+        assert [holder["ProvisionedThroughput"] for holder in holders] == [capacity] * len(holders)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_capacity_scales_up_and_not_down(stage: str) -> None:
-    defaults = {name: p["Default"] for name, p in template()["Parameters"].items() if "Default" in p}
-    given = defaults | stage_parameters(stage)
-    assert int(given["ReadCapacity"]) <= int(given["MaxReadCapacity"])
-    assert int(given["WriteCapacity"]) <= int(given["MaxWriteCapacity"])
-    assert given["AutoScaling"] == ("off" if stage == "local" else "on")
+def test_the_stages_on_aws_follow_the_load(stage: str) -> None:
+    """Provisioned is the default; nothing raises it by itself."""
+    given = stage_parameters(stage).get("BillingMode", template()["Parameters"]["BillingMode"]["Default"])
+    assert given == ("PAY_PER_REQUEST" if stage in ("dev", "prod") else "PROVISIONED")
 
 
 def test_tables_are_protected_from_deletion_in_prod() -> None:

@@ -1,0 +1,460 @@
+"""The monitoring of a stack, as rows. After a change: `make monitoring`.
+
+A new event is one line of `EVENTS`. Metrics that are counted from logs lie in the namespace `Appointments/<stack>`.
+"""
+
+from __future__ import annotations
+
+from appointments.telemetry import EventType
+from monitoring.shapes import Alarm, Chart, Event, Figure, Math, Metric, Series, Source
+
+DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
+SENDER = Source("ReminderSenderLogGroup", "InSender")
+SWEEP = Source("ReminderSweepLogGroup", "InSweep")
+
+BOOKINGS, REMINDERS = "Bookings", "Reminders"
+GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
+    "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
+)  # fmt: skip
+
+# --- Events: each is one metric, and a line of a chart where it names one ----------------------------------
+
+EVENTS = (
+    Event(EventType.BOOKING_SUCCESS, (DETECTOR,), BOOKINGS, "booked", GREEN),
+    Event(EventType.BOOKING_CONFLICT, (DETECTOR,), BOOKINGS, "refused: taken", BLUE),
+    Event(EventType.BOOKING_REJECTED, (DETECTOR,), BOOKINGS, "refused: faulty", ORANGE),
+    Event(EventType.BOOKING_ERROR, (DETECTOR,), BOOKINGS, "errors", RED, by_version=True),
+    Event(EventType.APPOINTMENT_RESCHEDULED, (DETECTOR,), BOOKINGS, "moved", VIOLET),
+    Event(EventType.APPOINTMENT_CANCELLED, (DETECTOR,), BOOKINGS, "cancelled", GREY),
+    Event(EventType.REMINDER_SCHEDULED, (DETECTOR, SWEEP), REMINDERS, "timers made"),
+    Event(EventType.REMINDER_OVERFLOW, (DETECTOR, SWEEP), REMINDERS, "timers made outside the full bus"),
+    Event(EventType.REMINDER_SENT, (SENDER, SWEEP), REMINDERS, "sent", GREEN),
+    Event(EventType.REMINDER_RECOVERED, (SENDER, SWEEP), REMINDERS, "sent without their timer", ORANGE),
+    Event(EventType.REMINDER_MISSED, (SENDER, SWEEP), REMINDERS, "missed", RED),
+    Event(EventType.REMINDER_ERROR, (SENDER, SWEEP), REMINDERS, "errors", BROWN),
+    Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
+    Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
+    Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+)
+
+# --- Figures: numbers in log lines -------------------------------------------------------------------------
+
+FIGURES = (
+    Figure("ReminderLateness", "lateness_ms", (SENDER, SWEEP), EventType.REMINDER_SENT, "Milliseconds"),
+    # Of the line that ends each sweep.
+    Figure("SweepOverdue", "overdue", (SWEEP,)),
+    Figure("ReminderRules", "rules", (SWEEP,)),
+)
+
+# --- Metrics that alarms and charts read -------------------------------------------------------------------
+
+OURS = "Appointments/${AWS::StackName}"
+
+
+def of_logs(name: str) -> Metric:
+    """A metric that is counted from logs."""
+    return Metric(OURS, name)
+
+
+def of_function(name: str, function: str = "ConflictDetectorFunction") -> Metric:
+    """A metric of Lambda."""
+    return Metric("AWS/Lambda", name, (("FunctionName", f"${{{function}}}"),))
+
+
+def of_new_version(function: str) -> Metric:
+    """The errors of the version that the alias is about to lead to; Lambda tells versions apart while two share it."""
+    dimensions = (
+        ("FunctionName", f"${{{function}}}"),
+        ("Resource", f"${{{function}}}:live"),
+        ("ExecutedVersion", f"${{{function}.Version.Version}}"),
+    )
+    return Metric("AWS/Lambda", "Errors", dimensions)
+
+
+def of_api(name: str) -> Metric:
+    """A metric of the API's stage."""
+    return Metric("AWS/ApiGateway", name, (("ApiName", "${AWS::StackName}"), ("Stage", "${Stage}")))
+
+
+def of_queue(name: str, queue: str) -> Metric:
+    """A metric of one of the dead-letter queues."""
+    return Metric("AWS/SQS", name, (("QueueName", f"${{{queue}.QueueName}}"),))
+
+
+def of_table(name: str, table: str, index: str | None = None) -> Metric:
+    """A metric of a table, or of one of its indexes."""
+    of_index = (("GlobalSecondaryIndexName", index),) if index else ()
+    return Metric("AWS/DynamoDB", name, (("TableName", f"${{{table}}}"), *of_index))
+
+
+DELIVERY, EXECUTION, SWEEPS = (
+    "ReminderDeliveryDeadLetterQueue",
+    "ReminderExecutionDeadLetterQueue",
+    "ReminderSweepDeadLetterQueue",
+)
+DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
+
+# --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
+# A single failure that was repeated with success rings none of them.
+
+AGE_MEANS = """
+    A dead letter has lain for a day and nobody has looked; after 14 days it is gone, and with it the trace of
+    what failed. docs/operations.md#dead-letter-queues"""
+
+THROTTLES_MEAN = """
+    DynamoDB refused reads or writes of a table or of an index for want of capacity, for ten minutes. Bookings are
+    slower and may answer 503. Raise ReadCapacity or WriteCapacity, or deploy with BillingMode=PAY_PER_REQUEST.
+    docs/operations.md#table-throttles"""
+
+ALARMS: tuple[Alarm, ...] = (
+    Alarm(
+        "BookingSuccessRateAlarm",
+        "booking-success-rate",
+        # Moves that are refused are counted with bookings that are, so moves that succeed are counted too.
+        # Fewer than 20 requests in five minutes say nothing.
+        Math(
+            "rate",
+            "Booking success rate (%)",
+            "IF(success + moved + conflict + rejected + error >= 20,"
+            " 100 * (success + moved) / (success + moved + conflict + rejected + error), 100)",
+            {
+                "success": of_logs("BookingSuccess"),
+                "moved": of_logs("AppointmentRescheduled"),
+                "conflict": of_logs("BookingConflict"),
+                "rejected": of_logs("BookingRejected"),
+                "error": of_logs("BookingError"),
+            },
+        ),
+        "Sum",
+        "< SuccessRatePercent",
+        """For 15 minutes fewer than ${SuccessRatePercent} % of the requests to book or to move succeeded. Look
+        on the dashboard which grew: conflicts (demand, or a client that repeats a taken slot), rejections (a
+        client's new version sends faults), or errors (see that alarm). docs/operations.md#booking-success-rate""",
+        datapoints=3,
+        periods=3,
+    ),
+    Alarm(
+        "BookingErrorAlarm",
+        "booking-errors",
+        of_logs("BookingError"),
+        "Sum",
+        ">= 5",
+        """Five or more requests in 15 minutes, to book or to do anything else, met a bug (500) or could not be
+        decided in time (503). Nothing was half-booked. Read the BOOKING_ERROR lines; after a deployment, roll
+        it back. docs/operations.md#booking-errors""",
+        seconds=900,
+    ),
+    Alarm(
+        "ConflictDetectorErrorAlarm",
+        "conflict-detector-errors",
+        of_function("Errors"),
+        "Sum",
+        ">= 1",
+        """The function behind the API did not start, ran out of time or memory, or raised. It answers its own
+        bugs with 500, so this is graver, though people get 500 here too. Read its log for lines that are no
+        JSON. docs/operations.md#conflict-detector-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "ConflictDetectorThrottleAlarm",
+        "conflict-detector-throttles",
+        of_function("Throttles"),
+        "Sum",
+        ">= 1",
+        """Requests found no free instance of the function behind the API and were refused. Raise
+        ReservedConcurrency, or find out who sends so many. docs/operations.md#conflict-detector-throttles""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "ConflictDetectorDurationAlarm",
+        "conflict-detector-duration",
+        of_function("Duration"),
+        "p99",
+        "> 3000",
+        """For 15 minutes one request in a hundred took the function longer than 3 seconds. Usually a table is
+        throttled or EventBridge is slow; both have their own marks on the dashboard.
+        docs/operations.md#conflict-detector-duration""",
+        datapoints=3,
+        periods=3,
+        unit="Milliseconds",
+        few_samples="ignore",
+    ),
+    Alarm(
+        "ApiServerErrorAlarm",
+        "api-5xx",
+        of_api("5XXError"),
+        "Sum",
+        ">= 3",
+        """The API answered 500, 503 or 504, three times or more in each of two periods of five minutes. If
+        booking-errors and the function's errors and throttles are silent, API Gateway cannot reach it.
+        docs/operations.md#api-5xx""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "ReminderErrorAlarm",
+        "reminder-errors",
+        of_logs("ReminderError"),
+        "Sum",
+        ">= 1",
+        """Reminders failed to be sent in two periods of five minutes; what fails once is tried again, by Lambda
+        and by the sweep. Read the REMINDER_ERROR lines: most often SNS or the key refuses.
+        docs/operations.md#reminder-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "ReminderLatenessAlarm",
+        "reminder-lateness",
+        of_logs("ReminderLateness"),
+        "p99",
+        "> 300000",
+        """For ten minutes one reminder in a hundred, or more, went out over five minutes late: timers do not
+        fire and the sweep does their work. Look at ReminderRecovered and at the sweep.
+        docs/operations.md#reminder-lateness""",
+        datapoints=2,
+        periods=2,
+        unit="Milliseconds",
+    ),
+    Alarm(
+        "ReminderMissedAlarm",
+        "reminders-missed",
+        of_logs("ReminderMissed"),
+        "Sum",
+        ">= 1",
+        """Appointments began before their reminder could be sent, and it was not sent any more: people were not
+        reminded. The REMINDER_MISSED lines name them. docs/operations.md#reminders-missed""",
+        seconds=900,
+    ),
+    Alarm(
+        "SweepNotRunningAlarm",
+        "sweep-not-running",
+        of_logs("SweepOverdue"),
+        "SampleCount",
+        "< 1",
+        """No reminder sweep has come to its end for 15 minutes. Reminders still go out by their timers, but
+        nothing catches those that the timers lose. It may ring once right after the very first deployment.
+        docs/operations.md#sweep-not-running""",
+        seconds=900,
+        missing="breaching",
+    ),
+    Alarm(
+        "RulesNearQuotaAlarm",
+        "rules-near-quota",
+        Math(
+            "share",
+            "Share of the bus quota (%)",
+            "100 * rules / ${RuleQuota}",
+            {"rules": of_logs("ReminderRules")},
+        ),
+        "Maximum",
+        "> 80",
+        """Reminder rules fill 80 % of the ${RuleQuota} that the event bus holds. Nothing is lost: what finds no
+        room goes to EventBridge Scheduler. But every booking then pays for a refused call. No hurry: deploy
+        with ReminderBackend=scheduler. docs/operations.md#rules-near-quota""",
+        datapoints=3,
+        periods=3,
+        condition="WatchesRules",
+    ),
+    Alarm(
+        "ReminderDeliveryDepthAlarm",
+        "reminder-delivery-dlq-depth",
+        of_queue(DEPTH, DELIVERY),
+        "Maximum",
+        ">= 1",
+        """EventBridge could not hand a reminder to its function. The sweep sends what is still due, so people
+        are reminded; find out why (permission, throttling), then redrive. docs/operations.md#dead-letter-queues""",
+    ),
+    Alarm(
+        "ReminderDeliveryAgeAlarm",
+        "reminder-delivery-dlq-age",
+        of_queue(AGE, DELIVERY),
+        "Maximum",
+        "> 86400",
+        AGE_MEANS,
+    ),
+    Alarm(
+        "ReminderExecutionDepthAlarm",
+        "reminder-execution-dlq-depth",
+        of_queue(DEPTH, EXECUTION),
+        "Maximum",
+        ">= 1",
+        """The reminder sender failed on an event three times. The sweep goes on trying until the appointment
+        begins. The message in the queue holds the error; mend it, then redrive.
+        docs/operations.md#dead-letter-queues""",
+    ),
+    Alarm(
+        "ReminderExecutionAgeAlarm",
+        "reminder-execution-dlq-age",
+        of_queue(AGE, EXECUTION),
+        "Maximum",
+        "> 86400",
+        AGE_MEANS,
+    ),
+    Alarm(
+        "ReminderSweepDepthAlarm",
+        "reminder-sweep-dlq-depth",
+        of_queue(DEPTH, SWEEPS),
+        "Maximum",
+        ">= 3",
+        """Three sweeps or more did not run or met failures. What one leaves the next one does, so a single one
+        is no matter. Read the sweep's REMINDER_ERROR lines, then purge the queue: there is nothing to send
+        again. docs/operations.md#dead-letter-queues""",
+    ),
+    Alarm("ReminderSweepAgeAlarm", "reminder-sweep-dlq-age", of_queue(AGE, SWEEPS), "Maximum", "> 86400", AGE_MEANS),
+    Alarm(
+        "AppointmentsTableThrottleAlarm",
+        "appointments-table-throttles",
+        Math(
+            "throttles",
+            "Throttled reads and writes",
+            "FILL(reads, 0) + FILL(writes, 0) + FILL(userReads, 0) + FILL(userWrites, 0)"
+            " + FILL(dueReads, 0) + FILL(dueWrites, 0)",
+            {
+                "reads": of_table("ReadThrottleEvents", "AppointmentsTable"),
+                "writes": of_table("WriteThrottleEvents", "AppointmentsTable"),
+                "userReads": of_table("ReadThrottleEvents", "AppointmentsTable", "UserAppointmentsIndex"),
+                "userWrites": of_table("WriteThrottleEvents", "AppointmentsTable", "UserAppointmentsIndex"),
+                "dueReads": of_table("ReadThrottleEvents", "AppointmentsTable", "DueRemindersIndex"),
+                "dueWrites": of_table("WriteThrottleEvents", "AppointmentsTable", "DueRemindersIndex"),
+            },
+        ),
+        "Sum",
+        ">= 10",
+        THROTTLES_MEAN,
+        datapoints=2,
+        periods=2,
+    ),
+    Alarm(
+        "CalendarsTableThrottleAlarm",
+        "calendars-table-throttles",
+        Math(
+            "throttles",
+            "Throttled reads and writes",
+            "FILL(reads, 0) + FILL(writes, 0)",
+            {
+                "reads": of_table("ReadThrottleEvents", "CalendarsTable"),
+                "writes": of_table("WriteThrottleEvents", "CalendarsTable"),
+            },
+        ),
+        "Sum",
+        ">= 10",
+        THROTTLES_MEAN,
+        datapoints=2,
+        periods=2,
+    ),
+)
+
+# --- Alarms that take a new version back: they look at its errors alone ------------------------------------
+# What rings already for the version before must not take back the fix.
+
+
+def of_deployment(id_: str, name: str, metric: Metric, what: str, datapoints: int = 2) -> Alarm:
+    """Rings within the five minutes that a gradual deployment takes."""
+    means = f"""{what} in the version that is being deployed, so CodeDeploy takes it back. Read that version's errors
+        before you deploy it again. docs/operations.md#a-new-version-fails"""
+    return Alarm(id_, name, metric, "Sum", ">= 1", means, 60, datapoints, periods=5, condition="WatchesNewVersions")
+
+
+ALARMS += (
+    of_deployment(
+        "BookingErrorNewVersionAlarm",
+        "booking-errors-new-version",
+        Metric(OURS, "BookingError", (("Version", "${ConflictDetectorFunction.Version.Version}"),)),
+        "In two of five minutes requests met a bug (500) or could not be decided in time (503)",
+    ),
+    of_deployment(
+        "ConflictDetectorNewVersionAlarm",
+        "conflict-detector-new-version",
+        of_new_version("ConflictDetectorFunction"),
+        "In two of five minutes the function behind the API crashed, timed out or did not start",
+    ),
+    of_deployment(
+        "ReminderSenderNewVersionAlarm",
+        "reminder-sender-new-version",
+        of_new_version("ReminderSenderFunction"),
+        "In two of five minutes the reminder sender failed",
+    ),
+    of_deployment(
+        "ReminderSweepNewVersionAlarm",
+        "reminder-sweep-new-version",
+        of_new_version("ReminderSweepFunction"),
+        "A reminder sweep failed",
+        datapoints=1,  # it runs once in this time
+    ),
+)
+
+# --- Charts: two beside each other -------------------------------------------------------------------------
+
+CHARTS = (
+    Chart(BOOKINGS, "Sum", stacked=True),
+    Chart(
+        "Booking success rate (%)",
+        series=(
+            Series("100 * (s + m) / (s + m + c + r + e)", "booked or moved of all requests to", id="rate"),
+            Series(of_logs("BookingSuccess"), stat="Sum", id="s", visible=False),
+            Series(of_logs("AppointmentRescheduled"), stat="Sum", id="m", visible=False),
+            Series(of_logs("BookingConflict"), stat="Sum", id="c", visible=False),
+            Series(of_logs("BookingRejected"), stat="Sum", id="r", visible=False),
+            Series(of_logs("BookingError"), stat="Sum", id="e", visible=False),
+        ),
+        limits=(0, 100),
+        alarm_at="${SuccessRatePercent}",
+    ),
+    Chart(
+        "Latency (ms)",
+        series=(
+            Series(of_api("Latency"), "API p50", "p50"),
+            Series(of_api("Latency"), "API p99", "p99"),
+            Series(of_function("Duration"), "function p99", "p99"),
+        ),
+    ),
+    Chart(
+        "Errors and throttles",
+        "Sum",
+        (
+            Series(of_api("5XXError"), "API 5xx"),
+            Series(of_api("4XXError"), "API 4xx", axis="right"),
+            Series(of_function("Errors"), "conflict detector errors"),
+            Series(of_function("Errors", "ReminderSenderFunction"), "reminder sender errors"),
+            Series(of_function("Errors", "ReminderSweepFunction"), "sweep errors"),
+            Series(of_function("Throttles"), "conflict detector throttles"),
+        ),
+    ),
+    Chart(REMINDERS, "Sum"),
+    Chart(
+        "Reminder lateness (ms)",
+        series=(
+            Series(of_logs("ReminderLateness"), "p50", "p50"),
+            Series(of_logs("ReminderLateness"), "p99", "p99"),
+            Series(of_logs("ReminderLateness"), "longest", "Maximum"),
+        ),
+        alarm_at="300000",
+    ),
+    Chart(
+        "Timers, sweep, dead letters",
+        "Maximum",
+        (
+            Series(of_logs("ReminderRules"), "rules on the bus"),
+            Series(of_logs("SweepOverdue"), "overdue at the sweep"),
+            Series(of_queue(DEPTH, DELIVERY), "undelivered"),
+            Series(of_queue(DEPTH, EXECUTION), "failed"),
+            Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
+        ),
+    ),
+    Chart(
+        "Tables: capacity consumed a second",
+        series=(
+            Series("ar / PERIOD(ar)", "appointments, read"),
+            Series("aw / PERIOD(aw)", "appointments, write"),
+            Series("cr / PERIOD(cr)", "calendars, read"),
+            Series("cw / PERIOD(cw)", "calendars, write"),
+            Series(of_table("ConsumedReadCapacityUnits", "AppointmentsTable"), stat="Sum", id="ar", visible=False),
+            Series(of_table("ConsumedWriteCapacityUnits", "AppointmentsTable"), stat="Sum", id="aw", visible=False),
+            Series(of_table("ConsumedReadCapacityUnits", "CalendarsTable"), stat="Sum", id="cr", visible=False),
+            Series(of_table("ConsumedWriteCapacityUnits", "CalendarsTable"), stat="Sum", id="cw", visible=False),
+        ),
+    ),
+)

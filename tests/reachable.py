@@ -1,0 +1,126 @@
+"""The code that a handler can come to run: followed by name, through the modules that its own module imports.
+
+A name is followed to every definition of it in those modules, so this may find more than what runs, and never less.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from functools import cache
+
+from support import ROOT
+
+SRC = ROOT / "src"
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module that is deployed, by its dotted name."""
+    paths = [path for path in SRC.rglob("*.py") if "__pycache__" not in path.parts]
+    names = {path: ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__") for path in paths}
+    return {name: ast.parse(path.read_text()) for path, name in names.items()}
+
+
+def _executed(tree: ast.AST) -> list[ast.AST]:
+    """Every node but those that only the type checker sees."""
+    found, pending = [], [tree]
+    while pending:
+        node = pending.pop()
+        found.append(node)
+        typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        pending += node.orelse if typing_only else ast.iter_child_nodes(node)
+    return found
+
+
+def imported(module: str) -> set[str]:
+    """A module and every other of ours that it comes to import, at its start or later."""
+    seen: set[str] = set()
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name in seen or name not in modules():
+            continue
+        seen.add(name)
+        for node in _executed(modules()[name]):
+            if isinstance(node, ast.Import):
+                pending += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, "imports are written in full"
+                pending += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return seen
+
+
+def _definitions(module: ast.Module) -> list[tuple[str, ast.AST]]:
+    """What the names of a module stand for. A class stands for what runs when it is made, not for its methods."""
+    found: list[tuple[str, ast.AST]] = []
+    for node in _executed(module):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.append((node.name, node))
+        elif isinstance(node, ast.ClassDef):
+            body = [part for part in node.body if not isinstance(part, ast.FunctionDef) or part.name.startswith("__")]
+            found += [(node.name, part) for part in (*body, *node.bases, *node.decorator_list)]
+        elif isinstance(node, ast.ImportFrom):
+            found += [(alias.asname, ast.Name(alias.name)) for alias in node.names if alias.asname]
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", ast.Pass())]
+        names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        found += [(name, node) for name in names]
+    return found
+
+
+@cache
+def reachable(handler: str) -> tuple[ast.AST, ...]:
+    """The definitions that a handler, such as `conflict_detector.app.lambda_handler`, can come to use."""
+    module, _, function = handler.rpartition(".")
+    definitions: defaultdict[str, list[ast.AST]] = defaultdict(list)
+    for name in imported(module):
+        for defined, node in _definitions(modules()[name]):
+            definitions[defined].append(node)
+    found = [node for node in modules()[module].body if isinstance(node, (ast.Expr, ast.If))]  # run at the start
+    pending, seen = [function, *(name for node in found for name in names_in(node))], set()
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            found += definitions.get(name, [])
+            pending += [used for node in definitions.get(name, []) for used in names_in(node)]
+    assert len(found) > 1, f"there is no {handler}"
+    return tuple(found)
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Every name, and every attribute, that a piece of code uses."""
+    used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return used | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def parts(handler: str) -> list[ast.AST]:
+    """Every node of the code that a handler can come to run."""
+    return [part for node in reachable(handler) for part in ast.walk(node)]
+
+
+def members_used(handler: str, enum: str) -> set[str]:
+    """The members of an enumeration that the code names."""
+    return {
+        part.attr
+        for part in parts(handler)
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == enum
+    }
+
+
+def keywords_used(handler: str) -> set[str]:
+    """The names of the keyword arguments that the code gives."""
+    return {str(part.arg) for part in parts(handler) if isinstance(part, ast.keyword)}
+
+
+def keys_read(handler: str, mapping: str) -> set[str]:
+    """The constant keys that the code reads from a mapping of this name."""
+    return {
+        str(part.slice.value)
+        for part in parts(handler)
+        if isinstance(part, ast.Subscript)
+        and isinstance(part.value, ast.Name)
+        and part.value.id == mapping
+        and isinstance(part.slice, ast.Constant)
+    }
