@@ -85,6 +85,20 @@ def test_settings_are_replaced_only_over_the_version_named(world: World) -> None
     assert world.request("GET", "/calendars/C")[2]["version"] == 3
 
 
+def test_settings_are_replaced_over_any_of_the_versions_named(world: World) -> None:
+    def put(*headers: str) -> tuple[int, int | None]:
+        many = {"multiValueHeaders": {"If-Match": [*headers]}}
+        status, _, body = world.request("PUT", "/calendars/C", {"capacity": 2}, **many)
+        return status, body.get("version")
+
+    assert put('"0", "1"') == (200, 1)
+    assert put('"0", "1"') == (200, 2)
+    assert put('"0", "1"') == (412, None)
+    assert put('"0"', 'W/"3", "7","2"') == (200, 3)  # two lines are one list (RFC 9110, 5.3)
+    for other in ('"03"', 'W/"3"', '"3,"', '"1,"3', "3", '"3', '"3 "', '"+3"', '"\u0663"'):
+        assert put(other) == (412, None), other
+
+
 def test_bad_settings_write_nothing(world: World) -> None:
     status, _, body = world.request("PUT", "/calendars/C", {"capacity": 0, "timeZone": "Mars/Olympus"})
     assert (status, {error["field"] for error in body["errors"]}) == (422, {"capacity", "timeZone"})
@@ -826,3 +840,20 @@ def test_any_of_names_other_calendars(world: World, any_of: object) -> None:
     status, refusal = world.book("9:00", "10:00", resourceIds=["room"], anyOf=any_of)
     assert status == 422
     assert refusal["errors"][0]["field"].startswith("anyOf")
+
+
+def test_calendars_are_named_in_one_parameter_or_in_several(world: World) -> None:
+    """Generated clients send a list in one way or in the other."""
+    world.book("9:00", "10:00", user="a")
+    span = {"from": ["2030-01-15T08:00:00Z"], "to": ["2030-01-15T12:00:00Z"], "durationMinutes": ["60"]}
+
+    def ask(*values: str) -> Any:
+        many = {"multiValueQueryStringParameters": span | {"calendarIds": [*values]}}
+        return world.request("GET", "/availability", **many)
+
+    status, _, both = ask("a,b")
+    assert (status, len(both["available"])) == (200, 3)
+    assert ask("a", "b")[2] == ask("a", "b,a")[2] == both
+    for wrong in (("a", ""), ("a", "b c"), tuple(f"c{n}" for n in range(21))):
+        status, _, refusal = ask(*wrong)
+        assert (status, refusal["errors"][0]["field"].partition("[")[0]) == (422, "calendarIds")
