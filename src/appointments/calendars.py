@@ -55,6 +55,10 @@ class CalendarSettings:
     min_duration: timedelta | None = None
     max_duration: timedelta | None = None
     reminders: tuple[str, ...] | None = None
+    # The last time that was suggested, by what it was suggested for: with `anyOf` one request asks again and again.
+    suggested: dict[tuple[Interval, datetime, Interval | None], Interval | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def has_hours(self) -> bool:
@@ -63,17 +67,30 @@ class CalendarSettings:
 
     def openings(self, window: Interval) -> list[Interval]:
         """The intervals in which the calendar is open and that touch `window`, by start; whole, not clipped."""
+        since, until = window.start.timestamp(), window.end.timestamp()
+        touching = ((start, end) for start, end in self.open_seconds(window) if end > since and start < until)
+        return [
+            Interval(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)) for start, end in touching
+        ]
+
+    def open_seconds(self, window: Interval) -> list[tuple[int, int]]:
+        """The openings that touch `window`, and some around it, in seconds since 1970, by start."""
         if not self.zone_known:
             return []
         first = window.start.astimezone(self.zone).date() - DAY
         last = window.end.astimezone(self.zone).date()
-        opened = [
-            interval
-            for n in range((last - first).days + 1)
-            for hours in self._hours_on(first + n * DAY)
-            for interval in _wall_clock(first + n * DAY, hours, self.zone)
-            if interval.end > window.start and interval.start < window.end
-        ]
+        opened: list[tuple[int, int]] = []
+        for n in range((last - first).days + 1):
+            day = first + n * DAY
+            hours = self._hours_on(day)
+            midnight = datetime.combine(day, time())
+            offset = _offset(midnight, 0, self.zone)
+            if offset == _offset(midnight + 2 * DAY, 1, self.zone):  # the latest hours end before that
+                zero = int(_at(midnight, offset).timestamp())
+                opened += [(zero + 60 * start, zero + 60 * end) for start, end in hours]
+            else:
+                pieces = (piece for one in hours for piece in _wall_clock(day, one, self.zone))
+                opened += [(int(start.timestamp()), int(end.timestamp())) for start, end in pieces]
         return sorted(opened)
 
     def _hours_on(self, day: date) -> tuple[Hours, ...]:
@@ -149,7 +166,7 @@ class Calendar:
         `held` is where the appointment lies already: a rule has a say only in what a change changes.
         """
         broken = list(self._broken(wanted, now, held))
-        nearest = self._nearest(wanted, now, held) if broken and suggest else None
+        nearest = self._suggest(wanted, now, held) if broken and suggest else None
         return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
 
     def _broken(self, wanted: Interval, now: datetime, held: Interval | None) -> Iterator[tuple[str, str]]:
@@ -204,6 +221,14 @@ class Calendar:
         clipped = [Interval(max(start, since), min(end, window.end)) for start, end in opened]
         return subtract([interval for interval in clipped if interval.start < interval.end], self.blocked)
 
+    def _suggest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
+        """What `_nearest` finds, worked out once for each request and calendar."""
+        suggested, case = self.settings.suggested, (wanted, now, held)
+        if case not in suggested:
+            suggested.clear()
+            suggested[case] = self._nearest(wanted, now, held)
+        return suggested[case]
+
     def _nearest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
         """What all rules of the calendar accept and begins nearest to `wanted`; it keeps the length if it may."""
         settings, length = self.settings, wanted.end - wanted.start
@@ -222,15 +247,30 @@ class Calendar:
             return Interval(start, start + length)
         for reach in LOOK_AROUND:
             far = reach + length + 2 * DAY
-            accepted = [
-                begin
-                for opened in merged(settings.openings(Interval(start - far, start + far)))
-                if max(opened.start, earliest) <= (begin := min(max(start, opened.start), opened.end - length, latest))
-            ]
-            nearest = min(accepted, key=lambda begin: (abs(begin - start), begin), default=None)
+            window = Interval(max(start - far, earliest), start + far)
+            nearest = _nearest_start(settings.open_seconds(window), Interval(start, start + length), earliest, latest)
             if nearest and abs(nearest - start) <= reach:
                 return Interval(nearest, nearest + length)
         return None
+
+
+def _nearest_start(
+    opened: list[tuple[int, int]], wanted: Interval, earliest: datetime, latest: datetime
+) -> datetime | None:
+    """Where something as long as `wanted` may start, as near to it as can be, the earlier one of two.
+
+    It lies within hours that touch or overlap one another, and starts from `earliest` to `latest`. All in whole
+    seconds: a calendar may have 20,000 openings in a year.
+    """
+    start, end, first, last = (int(moment.timestamp()) for moment in (*wanted, earliest, latest))
+    length = end - start
+    best: tuple[int, int] | None = None
+    for since, until in _joined(opened):
+        if until - since >= length:
+            begin = min(max(start, since), until - length, last)
+            if begin >= max(since, first) and (best is None or (abs(begin - start), begin) < best):
+                best = abs(begin - start), begin
+    return datetime.fromtimestamp(best[1], UTC) if best else None
 
 
 def assemble(
@@ -316,6 +356,20 @@ def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
             last = interval
         else:
             last = Interval(last.start, max(last.end, interval.end))
+    if last:
+        yield last
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """As `merged`, of spans that are in order already."""
+    last: tuple[int, int] | None = None
+    for start, end in spans:
+        if last is None or start > last[1]:
+            if last:
+                yield last
+            last = start, end
+        elif end > last[1]:
+            last = last[0], end
     if last:
         yield last
 

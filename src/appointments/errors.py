@@ -35,8 +35,16 @@ class InvalidRequestError(SchedulerError):
     """The request was read and has faults; `faults` lists all of them."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.field} {fault.message}" for fault in faults))
+        super().__init__(f"{len(faults)} faults")
         self.faults = tuple(faults)
+
+
+class TooManyAppointmentsError(InvalidRequestError):
+    """The days that the request is about hold more appointments than one request may read; `limit` is the most."""
+
+    def __init__(self, limit: int) -> None:
+        message = f"is about days with more than {limit} appointments; ask for fewer days or fewer calendars"
+        super().__init__([Fault("", message)])
 
 
 class PayloadTooLargeError(SchedulerError):

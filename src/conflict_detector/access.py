@@ -9,12 +9,17 @@
 API Gateway has checked signature, issuer and expiry when a token's claims arrive here, but not which app client
 the token was made for: that is checked here.
 
+It hands claims over as texts. A list of groups becomes "a,b" on AWS, where a group may itself be named "a,b", so
+groups are read from the token that it checked. Where that token cannot be told for certain, there are no groups.
+
 Resources are there to be booked by everyone who is signed in, and people are not. A calendar whose id has the
 form of a user's id, which in a user pool is a UUID, is a person's; every other id names a resource.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,12 +28,17 @@ from typing import TYPE_CHECKING, Any
 from appointments.errors import ForbiddenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Its members act for everyone; the template makes the group.
 SCHEDULERS = "schedulers"
 
 _USER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+# As API Gateway takes it from the header: header, claims and signature. Group 1 is the claims.
+_TOKEN = re.compile(r"(?:Bearer +)?[\w-]+\.([\w-]+)\.[\w-]+", re.ASCII | re.IGNORECASE)
+# What tells one token from another; all of them are texts.
+_SAME_TOKEN = ("sub", "aud", "token_use", "jti")
 
 
 class Auth(StrEnum):
@@ -67,14 +77,32 @@ class Access:
     auth: Auth
     client_id: str = ""
 
-    def caller(self, claims: Mapping[str, Any]) -> Caller:
-        """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else."""
+    def caller(self, claims: Mapping[str, Any], authorization: Sequence[str] = ()) -> Caller:
+        """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else.
+
+        `authorization` is every value of the header that the token came in.
+        """
         if self.auth is not Auth.COGNITO:
             return Caller()
         if not (claims.get("sub") and claims.get("token_use") == "id" and claims.get("aud") == self.client_id):
             raise ForbiddenError
-        # A list in the token; API Gateway makes one text of it, "[a b]" or "a,b".
-        groups = claims.get("cognito:groups", "")
-        if isinstance(groups, str):
-            groups = re.split(r"[\s,]+", groups.strip("[]"))
-        return Caller() if SCHEDULERS in groups else Caller(claims["sub"])
+        return Caller() if SCHEDULERS in _groups(claims, authorization) else Caller(claims["sub"])
+
+
+def _groups(claims: Mapping[str, Any], authorization: Sequence[str]) -> list[Any]:
+    """The groups in the one token of a request, if it is the token of these claims."""
+    if not claims.get("cognito:groups") or len(authorization) != 1:
+        return []
+    match = _TOKEN.fullmatch(authorization[0].strip())
+    if match is None:
+        return []
+    try:
+        token = json.loads(base64.urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)))
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(token, dict) or not all(
+        token.get(name) and token[name] == claims.get(name) for name in _SAME_TOKEN
+    ):
+        return []
+    groups = token.get("cognito:groups")
+    return groups if isinstance(groups, list) else []

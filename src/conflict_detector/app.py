@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from appointments.aws import client
 from appointments.calendar_settings import check_settings
 from appointments.errors import (
+    AppointmentCancelledError,
     AppointmentNotFoundError,
     BadRequestError,
     CalendarBusyError,
@@ -39,7 +40,6 @@ from conflict_detector import docs
 from conflict_detector.availability import available
 from conflict_detector.booking import book, cancel, change
 from conflict_detector.requests import (
-    matches_version,
     parse_appointment_id,
     parse_availability,
     parse_booking,
@@ -47,7 +47,7 @@ from conflict_detector.requests import (
     parse_list,
     parse_no_parameters,
     parse_object,
-    parse_version,
+    parse_versions,
     revise,
     unknown_parameters,
 )
@@ -72,10 +72,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from appointments.model import Appointment
+    from appointments.storage.calendar_settings import StoredSettings
     from conflict_detector.access import Access, Caller
-    from conflict_detector.requests import Query
+    from conflict_detector.requests import Headers, Query
 
 
+# What no version is.
+NO_VERSION = -1
 # Far more than any request needs, and far less than what API Gateway lets through.
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -148,7 +151,9 @@ class Api:
             return preflight_response()  # asked without credentials, so it must be answered without
         try:
             with busy_where_crowded():
-                response = self._route(request, self.access.caller(request.claims))()
+                response = self._route(
+                    request, self.access.caller(request.claims, request.headers.get("authorization", ()))
+                )()
         except SchedulerError as exc:
             _log_refusal(exc, request)
             response = problem_response(exc, request.id, request.base)
@@ -247,6 +252,9 @@ class Api:
         faults = unknown_parameters(request.query)
 
         def revised(before: Appointment) -> Appointment:
+            # Personal data can be removed at any time; everything else of a cancelled appointment is final.
+            if not before.status.becomes and body.keys() != {"details"}:
+                raise AppointmentCancelledError
             after = revise(body, before, now, faults)
             # What a scheduler has put there stays where it is, also when its person changes something else.
             caller.occupy(set(after.resource_ids) - set(before.resource_ids))
@@ -303,13 +311,22 @@ class Api:
         # What a GET answers beside the settings may come back in a PUT.
         body = {name: value for name, value in body.items() if name not in ("calendarId", "version", "updatedAt")}
         check_settings(body)
-        version = parse_version(request.headers)
-        try:
-            stored = self.storage.settings.put(calendar_id, body, self.clock(), version)
-        except SettingsChangedError as exc:
-            raise PreconditionFailedError(exc.version) from exc
+        stored = self._write_settings(calendar_id, body, parse_versions(request.headers))
         logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
         return settings_response(calendar_id, stored)
+
+    def _write_settings(
+        self, calendar_id: str, body: Mapping[str, Any], allowed: frozenset[int] | None
+    ) -> StoredSettings:
+        """Write over one of the versions that are allowed, over any where that is None."""
+        version = None if allowed is None else min(allowed, default=NO_VERSION)
+        while True:
+            try:
+                return self.storage.settings.put(calendar_id, body, self.clock(), version)
+            except SettingsChangedError as exc:
+                if allowed is None or exc.version not in allowed or exc.version == version:
+                    raise PreconditionFailedError(exc.version) from exc
+                version = exc.version
 
     def availability(self, request: Request, caller: Caller) -> Response:
         """`GET /availability`: 200."""
@@ -357,7 +374,7 @@ class Request:
     method: str
     path: list[str]
     query: Query
-    headers: Mapping[str, str]
+    headers: Headers
     claims: Mapping[str, Any]
     base: str
     raw_body: str | None
@@ -370,12 +387,16 @@ class Request:
         query = event.get("multiValueQueryStringParameters") or {
             name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
         }
+        headers: dict[str, list[str]] = {}
+        sent = event.get("multiValueHeaders") or {n: [value] for n, value in (event.get("headers") or {}).items()}
+        for name, values in sent.items():
+            headers.setdefault(name.lower(), []).extend(values)
         return cls(
             id=context.get("requestId") or str(uuid.uuid4()),
             method=event["httpMethod"],
             path=[unquote(segment) for segment in event["path"].removeprefix("/").split("/")],
             query=query,
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},
             base=base_url(event),
             raw_body=event.get("body"),
@@ -396,7 +417,8 @@ class Request:
 
     def check_version(self, appointment: Appointment) -> None:
         """Raises PreconditionFailedError where `If-Match` asks for another version."""
-        if not matches_version(self.headers, appointment.version):
+        allowed = parse_versions(self.headers)
+        if allowed is not None and appointment.version not in allowed:
             raise PreconditionFailedError(appointment.version)
 
 

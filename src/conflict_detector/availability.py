@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble, intersect
-from appointments.errors import Fault, InvalidRequestError
+from appointments.errors import Fault, InvalidRequestError, TooManyAppointmentsError
 from appointments.model import DAY, Interval
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A function's answer is limited to 6 MB. A slot is some 170 bytes beside its calendars, with local times.
 MAX_ANSWER_BYTES = 5 * 2**20
 SLOT_BYTES = 190
+# Appointments on all the days that are read. Each takes some 10 us of CPU.
+MAX_ENTRIES = 150_000
 
 
 class Slot(NamedTuple):
@@ -34,14 +36,20 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
     """The slots within the span that are free on all calendars, or on at least one of them.
 
     Reads the settings in one call, and each calendar's days in one query. Raises InvalidRequestError where the
-    answer would be too large.
+    answer would be too large, TooManyAppointmentsError where the calendars are too full to be read.
     """
     settings = storage.settings.get_many(asked.calendar_ids)
     calendars = []
+    entries = 0
     for calendar_id in asked.calendar_ids:
         gap = settings[calendar_id].buffer
         first, last = (asked.within.start - gap).date(), (asked.within.end + gap).date()
-        days = storage.days.span(calendar_id, first, last)
+        days = []
+        for day in storage.days.span(calendar_id, first, last):
+            entries += len(day.entries)
+            if entries > MAX_ENTRIES:
+                raise TooManyAppointmentsError(MAX_ENTRIES)
+            days.append(day)
         calendars.append(assemble({calendar_id: settings[calendar_id]}, days)[calendar_id])
     found: list[Slot] = []
     size = 0

@@ -7,22 +7,23 @@ faster, again. `appointments.decision` decides; `appointments.storage` commits.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from appointments.alternatives import MOST, find_alternatives, nearest_first
+from appointments.alternatives import MOST, find_alternatives
 from appointments.calendars import assemble
 from appointments.claims import carrying_days
 from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_item
 from appointments.errors import (
-    AppointmentCancelledError,
     AppointmentNotFoundError,
     CalendarBusyError,
     ConflictError,
     Fault,
     IdempotencyKeyReusedError,
     InvalidRequestError,
+    TooManyAppointmentsError,
 )
 from appointments.model import DAY, Appointment, DayKey, Interval, cancelled, reminders_ahead
 from appointments.statuses import Status
@@ -229,15 +230,12 @@ def change(
 
     Where the calendars or the interval change, it is decided like a booking, except that it does not conflict
     with itself; refused, everything stays as it was. `check` and `revise` see the appointment anew, and so may
-    raise anew, whenever somebody else changed it first. Raises AppointmentNotFoundError,
-    AppointmentCancelledError, InvalidRequestError, ConflictError with alternatives, CalendarBusyError, and what
-    those two raise.
+    raise anew, whenever somebody else changed it first. Raises AppointmentNotFoundError, InvalidRequestError,
+    ConflictError with alternatives, CalendarBusyError, and what those two raise.
     """
 
     def revised(before: Appointment) -> Appointment:
         check(before)
-        if not before.status.becomes:
-            raise AppointmentCancelledError
         return revise(before)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
@@ -283,8 +281,9 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     wanted = candidates[0].after
     if wanted.steps or wanted.places != 1:
         return []
-    groups = [change.after.calendar_ids for change in candidates]
-    calendar_ids = {calendar_id for group in groups for calendar_id in group}
+    calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
+    # Of several candidates, each has another of the calendars of `anyOf` beside those that all of them have.
+    assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
     # What a buffer reaches to beyond the days that are read is not known, so nothing is offered as near to their ends.
     gap = max(map(reading.buffer_of, calendar_ids))
 
@@ -294,8 +293,8 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
         calendars = assemble(settings, days, ignore=wanted.appointment_id)
-        found = (find_alternatives(wanted.interval, [calendars[id_] for id_ in group], window, now) for group in groups)
-        return nearest_first(wanted.interval, [interval for many in found for interval in many])[:MOST]
+        any_of = [calendars.pop(id_) for id_ in assigned]
+        return find_alternatives(wanted.interval, calendars.values(), window, now, any_of)
 
     days = list(wanted.interval.days())
     found = find(days[0], days[-1])
@@ -303,8 +302,9 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     if len(found) < MOST and around:
         days = [days[0] + n * DAY for n in range(-around, len(days) + around)]
         keys = {DayKey(calendar_id, day) for calendar_id in calendar_ids for day in days}
-        reading.days.update(storage.read(keys - reading.days.keys(), settings=False).days)
-        found = find(days[0], days[-1])
+        with suppress(TooManyAppointmentsError):
+            reading.days.update(storage.read(keys - reading.days.keys(), settings=False).days)
+            found = find(days[0], days[-1])
     return found
 
 

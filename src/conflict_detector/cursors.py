@@ -15,8 +15,14 @@ def encode_cursor(position: Position) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+# Those that `encode_cursor` makes have 86 characters.
+_MAX_CHARACTERS = 100
+
+
 def decode_cursor(cursor: str) -> Position:
     """The position in a cursor that `encode_cursor` made. Raises ValueError for everything else."""
+    if len(cursor) > _MAX_CHARACTERS:  # deeply nested brackets would exhaust the stack of the JSON parser
+        raise ValueError("too long for a cursor")
     decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     match decoded:
         case [str(start), str(appointment_id)]:

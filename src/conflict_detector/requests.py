@@ -7,6 +7,7 @@ import json
 import math
 import re
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
 
     # Query parameters by name, each with every value that was sent for it.
     Query = Mapping[str, Sequence[str]]
+    # The same of headers, with names in lower case.
+    Headers = Mapping[str, Sequence[str]]
 
 MAX_RESOURCES = 20
 MAX_DETAILS_BYTES = 16 * 1024
 # Far below what the JSON library takes, so that whatever was stored can be read and answered again.
 MAX_DETAILS_DEPTH = 32
+# In one JSON object. The largest `details` have some 3,000, the largest settings 1,000.
+MAX_NAMES = 4096
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
 MAX_SPAN = timedelta(days=62)
@@ -54,12 +59,15 @@ _ID = re.compile(r"[A-Za-z0-9._:@+=~|-]{1,128}", re.ASCII)
 # Every id is one that this API made.
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+# An opaque tag may hold commas, so a list of tags is not split at them.
+_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
+_VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,14})"', re.ASCII)
 _KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ | -"
 _CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
 _BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS, "anyOf")
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
-_LIST_PARAMETERS = ("userId", "from", "to", "status", "limit", "cursor")
+_LIST_PARAMETERS = ("userId", "from", "to", "timeZone", "status", "limit", "cursor")
 _AVAILABILITY_PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
 
 
@@ -150,10 +158,11 @@ def _finite(text: str) -> float:
 
 def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two values for one name: whichever was taken, it could be the wrong one."""
+    if len(pairs) > MAX_NAMES:
+        raise InvalidRequestError([Fault("", f"must not have an object with more than {MAX_NAMES} names")])
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise BadRequestError(f"The body names the field {_printable(twice)} twice.")
     return value
 
@@ -163,17 +172,17 @@ _decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, object_
 
 
 def parse_booking(
-    body: dict[str, Any], now: datetime, query: Query | None = None, headers: Mapping[str, str] | None = None
+    body: dict[str, Any], now: datetime, query: Query | None = None, headers: Headers | None = None
 ) -> BookingRequest:
-    """Check a request of `POST /appointments`. `headers` have lower-case names.
-
-    Raises InvalidRequestError with every fault that it has.
-    """
+    """Check a request of `POST /appointments`. Raises InvalidRequestError with every fault that it has."""
     reader = _Reader(body, _BOOKING_FIELDS, required=_REQUIRED_FIELDS)
     parameters = _parameters(query or {}, ("dryRun",))
     dry_run = parameters.choice("dryRun", ("true", "false"))
-    key = (headers or {}).get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    keys = (headers or {}).get("idempotency-key", ())
+    key = keys[0] if keys else None
+    if len(keys) > 1:
+        parameters.fault("Idempotency-Key", "is sent more than once")
+    elif key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         parameters.fault("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
     user_id = reader.identifier("userId")
     zone = reader.zone()
@@ -270,7 +279,8 @@ def parse_list(query: Query) -> ListRequest:
     """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
     reader = _parameters(query, _LIST_PARAMETERS, required=("userId",))
     user_id = reader.identifier("userId")
-    starts_from, starts_before = reader.time("from", None), reader.time("to", None)
+    zone = reader.zone()
+    starts_from, starts_before = reader.time("from", zone), reader.time("to", zone)
     if starts_from and starts_before and starts_before <= starts_from:
         reader.fault("to", "must be after from")
     status = reader.choice("status", tuple(Status))
@@ -294,7 +304,9 @@ class AvailabilityRequest(NamedTuple):
 
 def parse_availability(query: Query) -> AvailabilityRequest:
     """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
-    reader = _parameters(query, _AVAILABILITY_PARAMETERS, required=("from", "to", "durationMinutes"))
+    reader = _parameters(
+        query, _AVAILABILITY_PARAMETERS, required=("from", "to", "durationMinutes"), lists=("calendarIds",)
+    )
     calendar_ids = reader.listed("calendarIds")
     zone = reader.zone()
     start, end = reader.time("from", zone), reader.time("to", zone)
@@ -318,10 +330,11 @@ def parse_calendar_id(text: str) -> str:
 
 
 def parse_appointment_id(text: str) -> str:
-    """An appointment's id in a path. Raises AppointmentNotFoundError where it can be none."""
-    if not _APPOINTMENT_ID.fullmatch(text):
+    """An appointment's id in a path, in upper or lower case. Raises AppointmentNotFoundError where it can be none."""
+    appointment_id = text.lower()
+    if not _APPOINTMENT_ID.fullmatch(appointment_id):
         raise AppointmentNotFoundError
-    return text
+    return appointment_id
 
 
 def parse_no_parameters(query: Query) -> None:
@@ -335,19 +348,15 @@ def unknown_parameters(query: Query) -> list[Fault]:
     return _parameters(query, ()).faults
 
 
-def parse_version(headers: Mapping[str, str]) -> int | None:
-    """The one version that `If-Match` names; None where it allows any, and -1 for what no version can be."""
-    tag = headers.get("if-match", "*").strip()
-    if tag == "*":
+def parse_versions(headers: Headers) -> frozenset[int] | None:
+    """The versions that `If-Match` allows; None where it allows any.
+
+    A weak tag, and one that is not written as `ETag` is, match no version (RFC 9110, 13.1.1 and 8.8.3.2).
+    """
+    tags = ",".join(headers.get("if-match", ("*",)))
+    if "*" in (rest.strip() for rest in _ENTITY_TAG.sub("", tags).split(",")):
         return None
-    match = re.fullmatch(r'"(\d{1,15})"', tag, re.ASCII)
-    return int(match[1]) if match else -1
-
-
-def matches_version(headers: Mapping[str, str], version: int) -> bool:
-    """Whether `If-Match` allows a change of this version: by naming it, by `*`, or by not being there."""
-    tags = headers.get("if-match", "*").split(",")
-    return any(tag.strip() in ("*", f'"{version}"') for tag in tags)
+    return frozenset(int(tag[1:-1]) for tag in _ENTITY_TAG.findall(tags) if _VERSION_TAG.fullmatch(tag))
 
 
 def _past(start: datetime | None, now: datetime) -> Fault | None:
@@ -356,13 +365,16 @@ def _past(start: datetime | None, now: datetime) -> Fault | None:
     return Fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
 
 
-def _parameters(query: Query, names: tuple[str, ...], required: tuple[str, ...] = ()) -> _Reader:
-    """A reader of query parameters, each of which may be sent once."""
+def _parameters(
+    query: Query, names: tuple[str, ...], required: tuple[str, ...] = (), lists: tuple[str, ...] = ()
+) -> _Reader:
+    """A reader of query parameters, each of which may be sent once, or several times where it is one of `lists`."""
     # A "+" that was not encoded arrives as a space; in a time it can only have been the sign of an offset.
     values = {name: re.sub(r" (?=\d\d:\d\d$)", "+", sent[-1]) for name, sent in query.items()}
+    values |= {name: ",".join(query[name]) for name in lists if name in query}
     reader = _Reader(values, names, required, kind="query parameter")
     for name, sent in query.items():
-        if len(sent) > 1:
+        if len(sent) > 1 and name not in lists:
             reader.fault(_printable(name), "is sent more than once")
     return reader
 
@@ -490,7 +502,7 @@ class _Reader:
         return tuple(dict.fromkeys(values))
 
     def listed(self, name: str) -> tuple[str, ...]:
-        """Ids in a query, separated by commas; at least one."""
+        """Ids in a query, separated by commas or sent one by one; at least one."""
         text = self.text(name)
         if not text:
             self.fault(name, "is required; separate several by commas")

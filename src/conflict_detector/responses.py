@@ -23,20 +23,28 @@ from appointments.errors import (
     PreconditionFailedError,
     RouteNotFoundError,
     SchedulerError,
+    TooManyAppointmentsError,
 )
+from appointments.storage.appointments import Position
 from appointments.times import to_utc_text
 from conflict_detector.cursors import encode_cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from appointments.model import Appointment, Interval, Reminder
+    from appointments.model import Appointment, Conflict, Interval, Reminder
     from appointments.storage.appointments import Page
     from appointments.storage.calendar_settings import StoredSettings
     from conflict_detector.availability import Slot
 
 Response = dict[str, Any]
+
+# What one answer names at most; how many more there are stands beside it.
+MAX_FAULTS = 50
+MAX_CONFLICTS = 100
+# A page ends where its next appointment would make it larger. One appointment is some 20 KB at most.
+MAX_PAGE_BYTES = 900_000
 
 RETRY_AFTER_SECONDS = 1
 
@@ -60,6 +68,7 @@ PROBLEMS: Mapping[type[SchedulerError], Problem] = {
     PreconditionFailedError: Problem(412, "precondition-failed", "It has another version by now"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "The request is too large"),
     InvalidRequestError: Problem(422, "invalid-request", "The request has faults"),
+    TooManyAppointmentsError: Problem(422, "invalid-request", "The request has faults"),
     IdempotencyKeyReusedError: Problem(422, "idempotency-key-reused", "The key stands for another request"),
     CalendarBusyError: Problem(503, "calendar-busy", "Too many bookings at once"),
 }
@@ -97,7 +106,12 @@ def _json_response(body: Mapping[str, Any], version: int | None = None) -> Respo
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     if version is not None:
         headers["ETag"] = f'"{version}"'
-    return {"statusCode": 200, "headers": headers, "body": json.dumps(body)}
+    return {"statusCode": 200, "headers": headers, "body": _json(body)}
+
+
+def _json(value: Any) -> str:
+    """Compact, and not escaped: what is stored in so many bytes is answered in as many."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def appointment_response(appointment: Appointment) -> Response:
@@ -113,11 +127,19 @@ def created_response(appointment: Appointment, base: str) -> Response:
 
 
 def page_response(page: Page) -> Response:
-    """200 with one page of a list."""
-    body: dict[str, Any] = {"appointments": [appointment_body(appointment) for appointment in page.appointments]}
-    if page.next_position:
-        body["nextCursor"] = encode_cursor(page.next_position)
-    return _json_response(body)
+    """200 with one page of a list, or with as much of it as an answer may hold."""
+    bodies: list[dict[str, Any]] = []
+    next_position, size = page.next_position, 0
+    for appointment in page.appointments:
+        body = appointment_body(appointment)
+        size += len(_json(body).encode())
+        if size > MAX_PAGE_BYTES and bodies:
+            last = page.appointments[len(bodies) - 1]
+            next_position = Position(last.interval.start, last.appointment_id)
+            break
+        bodies.append(body)
+    more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
+    return _json_response({"appointments": bodies, **more})
 
 
 def appointment_body(appointment: Appointment) -> dict[str, Any]:
@@ -193,6 +215,19 @@ def _interval_body(interval: Interval) -> dict[str, str]:
     return {"startTime": to_utc_text(interval.start), "endTime": to_utc_text(interval.end)}
 
 
+def _faults_body(faults: Sequence[Fault]) -> dict[str, Any]:
+    """The first faults, and how many more there are."""
+    omitted = {"errorsOmitted": len(faults) - MAX_FAULTS} if len(faults) > MAX_FAULTS else {}
+    return {"errors": [_fault_body(fault) for fault in faults[:MAX_FAULTS]], **omitted}
+
+
+def _conflicts_body(conflicts: Sequence[Conflict]) -> dict[str, Any]:
+    """The first conflicts, and how many more there are."""
+    omitted = {"conflictsOmitted": len(conflicts) - MAX_CONFLICTS} if len(conflicts) > MAX_CONFLICTS else {}
+    shown = [{"calendarId": calendar_id, **_interval_body(full)} for calendar_id, full in conflicts[:MAX_CONFLICTS]]
+    return {"conflicts": shown, **omitted}
+
+
 def _fault_body(fault: Fault) -> dict[str, Any]:
     body: dict[str, Any] = {"field": fault.field, "message": fault.message}
     if fault.rule and fault.calendar_id:
@@ -210,17 +245,14 @@ def problem_response(error: SchedulerError, request_id: str, base: str) -> Respo
     match error:
         case InvalidRequestError():
             detail = "Correct the fields in `errors` and send the request again."
-            more["errors"] = [_fault_body(fault) for fault in error.faults]
+            more |= _faults_body(error.faults)
         case ConflictError():
             calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
             detail = f"Other appointments are in the way on {calendars}."
-            more["conflicts"] = [
-                {"calendarId": conflict.calendar_id, **_interval_body(conflict.interval)}
-                for conflict in error.conflicts
-            ]
+            more |= _conflicts_body(error.conflicts)
             more["alternatives"] = [_interval_body(free) for free in error.alternatives]
             if error.faults:
-                more["errors"] = [_fault_body(fault) for fault in error.faults]
+                more |= _faults_body(error.faults)
         case PreconditionFailedError():
             detail = f"The version is now {error.version}. Read it again before you change it."
         case PayloadTooLargeError():
@@ -281,5 +313,5 @@ def _problem(  # noqa: PLR0917 - the parts of one answer
     return {
         "statusCode": problem.status,
         "headers": {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **(headers or {})},
-        "body": json.dumps(body),
+        "body": _json(body),
     }

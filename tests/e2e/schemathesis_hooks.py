@@ -19,7 +19,6 @@ NEXT_MONTH = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0
 # On few quarter hours, so that requests meet; not so near that reminders fall due while other tests run.
 ahead = st.integers(0, 3 * 96).map(lambda n: (NEXT_MONTH + n * timedelta(minutes=15)).isoformat())
 schemathesis.openapi.format("date-time-or-local", ahead)
-schemathesis.openapi.format("date-time-with-offset", ahead)
 
 
 @schemathesis.hook

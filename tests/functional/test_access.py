@@ -11,7 +11,7 @@ import pytest
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
 from conflict_detector.responses import CORS_METHODS
-from support import api_event
+from support import api_event, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,11 @@ class Desk:
     ) -> tuple[int, dict[str, Any]]:
         self.world.api = Api(self.world.storage, self.world.timers, Access(auth, CLIENT), clock=lambda: self.world.now)
         event = api_event(method, path)
-        context = event["requestContext"] | ({} if claims is None else {"authorizer": {"claims": claims}})
+        context = event["requestContext"]
+        if claims is not None:
+            context = context | {"authorizer": {"claims": claims}}
+            groups = {"cognito:groups": [claims["cognito:groups"]]} if "cognito:groups" in claims else {}
+            more["headers"] = {"Authorization": f"Bearer {encoded(claims | groups)}"} | more.get("headers", {})
         status, headers, body = self.world.request(method, path, requestContext=context, **more)
         assert ("problem+json" in headers["Content-Type"]) == (status >= 400)
         return status, body
@@ -84,10 +88,10 @@ def desk(world: World) -> Desk:
 
 
 def token(who: str, **more: str) -> dict[str, str]:
-    return {"sub": who, "token_use": "id", "aud": CLIENT} | more
+    return {"sub": who, "token_use": "id", "aud": CLIENT, "jti": "a-token"} | more
 
 
-SCHEDULER = token("5c5c5c5c-0000-4000-8000-000000000001", **{"cognito:groups": "[schedulers]"})
+SCHEDULER = token("5c5c5c5c-0000-4000-8000-000000000001", **{"cognito:groups": "schedulers"})
 
 
 def everything(world: World) -> str:

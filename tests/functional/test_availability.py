@@ -316,3 +316,20 @@ def test_the_ends_of_time_are_answered(world: World, start: str, end: str) -> No
     configure(world, **NINE_TO_FIVE, bufferMinutes={"before": 1440}, horizonDays=3650)
     query = {"calendarIds": "C,D", "durationMinutes": "60", "from_": f"{start}T00:00:00Z", "to": f"{end}T00:00:00Z"}
     assert available(world, **query) == []
+
+
+def test_calendars_are_named_in_one_parameter_or_in_several(world: World) -> None:
+    """Generated clients send a list in one way or in the other."""
+    world.book("9:00", "10:00", user="a")
+    span = {"from": ["2030-01-15T08:00:00Z"], "to": ["2030-01-15T12:00:00Z"], "durationMinutes": ["60"]}
+
+    def ask(*values: str) -> Any:
+        many = {"multiValueQueryStringParameters": span | {"calendarIds": [*values]}}
+        return world.request("GET", "/availability", **many)
+
+    status, _, both = ask("a,b")
+    assert (status, len(both["available"])) == (200, 3)
+    assert ask("a", "b")[2] == ask("a", "b,a")[2] == both
+    for wrong in (("a", ""), ("a", "b c"), tuple(f"c{n}" for n in range(21))):
+        status, _, refusal = ask(*wrong)
+        assert (status, refusal["errors"][0]["field"].partition("[")[0]) == (422, "calendarIds")

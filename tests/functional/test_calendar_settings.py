@@ -126,3 +126,17 @@ def test_a_stale_version_of_a_calendar_is_named(world: World) -> None:
     configure(world)
     status, _, body = world.request("PUT", "/calendars/C", {}, headers={"If-Match": '"7"'})
     assert (status, body["detail"]) == (412, "The version is now 1. Read it again before you change it.")
+
+
+def test_settings_are_replaced_over_any_of_the_versions_named(world: World) -> None:
+    def put(*headers: str) -> tuple[int, int | None]:
+        many = {"multiValueHeaders": {"If-Match": [*headers]}}
+        status, _, body = world.request("PUT", "/calendars/C", {"capacity": 2}, **many)
+        return status, body.get("version")
+
+    assert put('"0", "1"') == (200, 1)
+    assert put('"0", "1"') == (200, 2)
+    assert put('"0", "1"') == (412, None)
+    assert put('"0"', 'W/"3", "7","2"') == (200, 3)  # two lines are one list (RFC 9110, 5.3)
+    for other in ('"03"', 'W/"3"', '"3,"', '"1,"3', "3", '"3', '"3 "', '"+3"', '"\u0663"'):
+        assert put(other) == (412, None), other

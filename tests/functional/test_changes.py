@@ -194,14 +194,36 @@ def test_bad_changes_name_every_fault(
 def test_what_is_unknown_or_cancelled_does_not_change(world: World, booked: dict[str, Any]) -> None:
     assert patch(world, {"appointmentId": "unknown"}, {"details": {}})[0] == 404
     delete(world, booked)
-    status, refusal = patch(world, booked, {"details": {}})
-    assert (status, refusal["type"]) == (409, "/docs#appointment-cancelled")
+    for body in ({"startTime": at("15:00")}, {"details": {}, "reminders": []}, {}):
+        status, refusal = patch(world, booked, body)
+        assert (status, refusal["type"]) == (409, "/docs#appointment-cancelled")
+
+
+def test_personal_data_of_a_cancelled_appointment_can_be_removed(world: World, booked: dict[str, Any]) -> None:
+    patch(world, booked, {"details": {"phone": "+1 555 0100"}})
+    _, cancelled = delete(world, booked)
+    assert cancelled["details"]
+    status, emptied = patch(world, booked, {"details": {}})
+    assert (status, emptied["details"], emptied["status"], emptied["version"]) == (200, {}, "cancelled", 4)
+    (stored,) = world.items("AppointmentsTable")
+    assert (stored["details"]["S"], "nextReminderAt" in stored) == ("{}", False)
+    assert emptied["reminders"] == cancelled["reminders"]
+    assert world.book("11:30", "12:30", user="anna")[0] == 201  # it occupies nothing, as before
 
 
 @pytest.mark.parametrize("body", [{"startTime": "9999-12-31T23:59:59Z"}, {"startTime": "0001-01-01T00:00:00Z"}])
 def test_a_move_out_of_all_time(world: World, booked: dict[str, Any], body: object) -> None:
     status, refusal = patch(world, booked, body)
     assert (status, refusal["errors"][0]["field"]) == (422, "startTime")
+
+
+def test_an_id_in_upper_case_is_the_same_appointment(world: World, booked: dict[str, Any]) -> None:
+    loud = f"/appointments/{booked['appointmentId'].upper()}"
+    assert world.request("GET", loud)[2] == booked
+    status, _, moved = world.request("PATCH", loud, {"startTime": at("15:00")})
+    assert (status, moved["appointmentId"], moved["version"]) == (200, booked["appointmentId"], 2)
+    assert world.request("DELETE", loud)[2]["status"] == "cancelled"
+    assert len(world.items("AppointmentsTable")) == 1
 
 
 def test_a_parameter_that_means_something_elsewhere_changes_nothing(world: World, booked: dict[str, Any]) -> None:
@@ -213,7 +235,7 @@ def test_a_parameter_that_means_something_elsewhere_changes_nothing(world: World
     assert world.request("GET", path(booked))[2] == booked
 
 
-@pytest.mark.parametrize("id_", ["unknown", "x" * 3000, "%00", "0F000000-0000-4000-8000-000000000001"])
+@pytest.mark.parametrize("id_", ["unknown", "x" * 3000, "%00", "0f000000-0000-4000-8000-00000000000\u0131"])
 def test_an_id_that_can_be_none_is_looked_up_nowhere(world: World, id_: str) -> None:
     for method, body in (("GET", None), ("PATCH", {"details": {}}), ("DELETE", None)):
         status, _, refusal = world.request(method, f"/appointments/{id_}", body)
@@ -395,7 +417,7 @@ def test_the_right_version_changes(world: World, booked: dict[str, Any], header:
     assert patch(world, booked, {"details": {}}, **{"If-Match": header})[0] == 200
 
 
-@pytest.mark.parametrize("header", ['"2"', "1", 'W/"1"', "", '""'])
+@pytest.mark.parametrize("header", ['"2"', "1", 'W/"1"', "", '""', '"01"', '"a,"1", "b"'])
 def test_another_version_changes_nothing(world: World, booked: dict[str, Any], header: str) -> None:
     for status, refusal in (
         patch(world, booked, {"startTime": at("15:00")}, **{"If-Match": header}),

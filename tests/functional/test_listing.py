@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.storage import appointments
+from support import api_event
 
 if TYPE_CHECKING:
     from world import World
@@ -126,6 +127,10 @@ def test_the_index_is_asked_and_nothing_else(world: World, week: list[str]) -> N
         ({"userId": "anna", "from": "soon", "to": "2030-01-01"}, {"from", "to"}),
         ({"userId": "anna", "from": "2030-01-02T00:00:00Z", "to": "2030-01-02T00:00:00Z"}, {"to"}),
         ({"userId": "anna", "cursor": "x"}, {"cursor"}),
+        ({"userId": "anna", "cursor": base64.urlsafe_b64encode(b"[" * 1100).decode()}, {"cursor"}),
+        ({"userId": "anna", "cursor": base64.urlsafe_b64encode(b"[" * 70).decode()}, {"cursor"}),
+        ({"userId": "anna", "from": "2030-01-01T00:00"}, {"from"}),
+        ({"userId": "anna", "from": "2030-01-01T00:00", "timeZone": "Mars/Olympus"}, {"timeZone"}),
         ({"userId": "anna", "cursor": "é"}, {"cursor"}),
         ({"userId": "anna", "cursor": base64.b64encode(b'["2030-01-01T00:00:00Z"]').decode()}, {"cursor"}),
         ({"userId": "anna", "cursor": base64.b64encode(json.dumps(["x", "y"]).encode()).decode()}, {"cursor"}),
@@ -168,3 +173,41 @@ def test_a_parameter_is_sent_once(world: World, week: list[str]) -> None:
     query = {"userId": ["anna", "ben"]}
     status, _, body = world.request("GET", "/appointments", multiValueQueryStringParameters=query)
     assert (status, body["errors"][0]["field"]) == (422, "userId")
+
+
+def test_a_range_in_local_time_is_read_in_its_zone(world: World, week: list[str]) -> None:
+    """As the message about a time without an offset promises."""
+    query = {"userId": "anna", "from": "2030-01-11T04:00", "to": "2030-01-14T04:00"}
+    assert ids(listed(world, **query, timeZone="America/New_York")[1]) == week[1:4]
+    assert ids(listed(world, **query, timeZone="UTC")[1]) == week[1:4]
+    assert ids(listed(world, **query | {"to": "2030-01-14T04:00:01"}, timeZone="America/New_York")[1]) == week[1:5]
+
+
+@pytest.mark.parametrize("text", ["💇", '"'])
+def test_a_page_of_large_appointments_ends_early(world: World, text: str) -> None:
+    """100 appointments with 16 KB of details each are more than one answer of a function can hold."""
+    size = len(json.dumps(text, ensure_ascii=False).encode()) - 2
+    details = {"note": text * (16_300 // size)}
+    _, booked = world.book("9:00", "10:00", user="anna", reminders=[], details=details)
+    (item,) = world.items("AppointmentsTable")
+    for n in range(99):
+        id_ = {"appointmentId": {"S": f"00000000-0000-4000-8000-{n:012}"}}
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item | id_)
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        query = {"userId": "anna", "limit": "100", **cursor}
+        response = world.api.handle(api_event("GET", "/appointments", queryStringParameters=query))
+        # A function's answer is JSON itself, in ASCII where its runtime is an old one.
+        assert len(json.dumps(response)) < 6 * 2**20
+        assert len(response["body"].encode()) < 1_000_000
+        body = json.loads(response["body"])
+        assert body["appointments"][0]["details"] == details
+        found += ids(body)
+        if "nextCursor" not in body:
+            break
+        assert len(body["appointments"]) > 40
+        cursor = {"cursor": body["nextCursor"]}
+    assert found == sorted(found)
+    assert len(found) == 100
+    assert booked["appointmentId"] in found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
 import pytest
 
 from appointments.errors import ForbiddenError
 from conflict_detector.access import Access, Auth, Caller
+from support import encoded
 
 ANNA = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
 BEN = "0a1b2c3d-0000-4000-8000-00000000beef"
-CLAIMS = {"sub": ANNA, "token_use": "id", "aud": "our-client"}
+CLAIMS = {"sub": ANNA, "token_use": "id", "aud": "our-client", "jti": "a-token"}
 COGNITO = Access(Auth.COGNITO, "our-client")
 
 
@@ -17,19 +21,45 @@ def test_a_token_of_ours_is_its_person() -> None:
     assert COGNITO.caller(CLAIMS) == Caller(ANNA)
 
 
+def arriving(groups: object, **more: Any) -> tuple[dict[str, str], list[str]]:
+    """What comes of a token: its claims as API Gateway flattens them, and the header that it came in."""
+    token = CLAIMS | {"cognito:groups": groups} | more
+    flat = {name: ",".join(value) if isinstance(value, list) else value for name, value in token.items()}
+    return flat, [f"Bearer {encoded(token)}"]
+
+
+def test_schedulers_act_for_everyone() -> None:
+    for groups in (["schedulers"], ["staff", "schedulers"], ["a,b", "schedulers", "[c]"]):
+        claims, (header,) = arriving(groups)
+        for sent in (header, header.removeprefix("Bearer "), header.replace("Bearer", "bearer"), f" {header} "):
+            assert COGNITO.caller(claims, [sent]) == Caller(None)
+    # The local engine flattens in another way.
+    claims, header = arriving(["staff", "schedulers"])
+    assert COGNITO.caller(claims | {"cognito:groups": "[staff schedulers]"}, header) == Caller(None)
+
+
 @pytest.mark.parametrize(
     "groups",
-    ["schedulers", "[schedulers]", "[staff schedulers]", "staff,schedulers", "a, schedulers", ["staff", "schedulers"]],
+    [[], ["staff"], ["schedulers-in-training"], ["xschedulers", "staff"], ["Schedulers"], ["[schedulers]"]]
+    + [["staff,schedulers"], ["schedulers,"], ["a", "b,schedulers"], "schedulers", {"schedulers": 1}, None, [None]],
 )
-def test_schedulers_act_for_everyone(groups: str | list[str]) -> None:
-    assert COGNITO.caller(CLAIMS | {"cognito:groups": groups}) == Caller(None)
+def test_other_groups_mean_nothing(groups: object) -> None:
+    token = CLAIMS | {"cognito:groups": groups}
+    for flat in ("schedulers", "staff,schedulers", "[schedulers]", None, "", [], ["schedulers"]):
+        assert COGNITO.caller(CLAIMS | {"cognito:groups": flat}, [encoded(token)]) == Caller(ANNA)
 
 
-@pytest.mark.parametrize(
-    "groups", ["", "[]", "staff", "[schedulers-in-training]", "[xschedulers staff]", "Schedulers", ["staff"]]
-)
-def test_other_groups_mean_nothing(groups: str | list[str]) -> None:
-    assert COGNITO.caller(CLAIMS | {"cognito:groups": groups}) == Caller(ANNA)
+def test_groups_are_those_of_the_token_that_was_checked() -> None:
+    claims, header = arriving(["schedulers"])
+    assert COGNITO.caller(claims, header) == Caller(None)
+    nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    for other in ([], header * 2, ["Bearer"], ["Bearer x.y.z"], ["x.!.z"], [f"x.{nested}.z"], ["Bearer x.W10.z"]):
+        assert COGNITO.caller(claims, other) == Caller(ANNA)
+    for name in ("sub", "aud", "token_use", "jti"):
+        assert COGNITO.caller(claims, arriving(["schedulers"], **{name: "another"})[1]) == Caller(ANNA)
+    # A token without a group has none, whatever the header says.
+    assert COGNITO.caller(CLAIMS, header) == Caller(ANNA)
+    assert COGNITO.caller({**claims, "jti": ""}, arriving(["schedulers"], jti="")[1]) == Caller(ANNA)
 
 
 @pytest.mark.parametrize(

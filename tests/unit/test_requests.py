@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.claims import carrying_days, claims_of, deciding_days
-from appointments.errors import BadRequestError, InvalidRequestError
+from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import to_utc_text
-from conflict_detector.requests import BookingRequest, parse_booking, parse_object, revise
+from conflict_detector.requests import MAX_NAMES, BookingRequest, parse_booking, parse_object, revise
 from conflict_detector.responses import appointment_response
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
@@ -179,10 +179,18 @@ def test_faults_of_body_query_and_header_are_listed_together() -> None:
             GOOD | {"userId": 1, "startTime": "2029-11-30T09:00:00Z", "endTime": "2029-11-30T10:00:00Z"},
             NOW,
             {"dryRun": ["yes"], "dryrun": ["true"], "n": ["1", "2"]},
-            {"idempotency-key": ""},
+            {"idempotency-key": [""]},
         )
     found = {fault.field for fault in caught.value.faults}
     assert found == {"userId", "dryRun", "dryrun", "n", "Idempotency-Key", "startTime"}
+
+
+def test_an_idempotency_key_is_sent_once() -> None:
+    assert parse_booking(GOOD, NOW, {}, {"idempotency-key": ["a"]}).idempotency_key == "a"
+    for twice in (["a", "b"], ["a", "a"], ["", ""]):
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_booking(GOOD, NOW, {}, {"idempotency-key": twice})
+        assert [fault.field for fault in caught.value.faults] == ["Idempotency-Key"]
 
 
 @pytest.mark.parametrize("query", [{"dryRun": ["true", "true"]}, {"dryRun": ["TRUE"]}, {"dry_run": ["true"]}])
@@ -262,6 +270,16 @@ def test_what_is_accepted_fits_one_transaction_whatever_the_buffers(
 def test_what_is_no_json(body: str | None) -> None:
     with pytest.raises(BadRequestError):
         parse(body)
+
+
+def test_the_names_of_an_object_are_bounded() -> None:
+    names = {f"n{n}": 0 for n in range(MAX_NAMES)}
+    with pytest.raises(InvalidRequestError) as caught:
+        parse(json.dumps(GOOD | {"details": {"deep": names | {"more": 0}}}))
+    assert caught.value.faults == (Fault("", "must not have an object with more than 4096 names"),)
+    assert parse_object(json.dumps(names)) == names
+    with pytest.raises(BadRequestError, match="names the field n7 twice"):
+        parse_object(json.dumps(names)[:-1].replace('"n9": 0', '"n7": 1') + "}")
 
 
 @pytest.mark.parametrize("body", ["[]", "1", '"text"', "null", "true"])

@@ -16,7 +16,7 @@ from appointments.claims import quarter_hours
 from appointments.model import DAY, CalendarDay, DayKey, Interval, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from appointments.claims import Claim
     from appointments.storage.dynamodb import Database, Entry, Item
@@ -34,8 +34,11 @@ class CalendarDays:
     table: str
     retention: timedelta
 
-    def span(self, calendar_id: str, first: date, last: date) -> list[CalendarDay]:
-        """All days of a calendar from `first` to `last`, both included; strongly consistent, one query."""
+    def span(self, calendar_id: str, first: date, last: date) -> Iterator[CalendarDay]:
+        """All days of a calendar from `first` to `last`, both included; strongly consistent, one query.
+
+        Its pages are read as they are asked for.
+        """
         pages = self.database.query_pages(
             TableName=self.table,
             KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
@@ -47,7 +50,7 @@ class CalendarDays:
             },
             ConsistentRead=True,
         )
-        return [day_from_item(item) for page in pages for item in page["Items"]]
+        return (day_from_item(item) for page in pages for item in page["Items"])
 
     # --- actions of a transaction ---
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from appointments.claims import carrying_days, quarter_hours
+from appointments.errors import TooManyAppointmentsError
 from appointments.memory import Memory, unconfigured
 from appointments.model import CalendarDay
 from appointments.storage.appointments import (
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from appointments.memory import KnownSettings
     from appointments.model import DayKey
     from appointments.storage.dynamodb import Entry
+
+
+# Entries of calendar days that one read brings at most: each takes some 5 us of CPU until the decision.
+MAX_ENTRIES_READ = 100_000
 
 
 class ReadingOutdatedError(NotWrittenError):
@@ -96,10 +101,11 @@ class Storage:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
         A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
-        call, or more where there are over 100 keys. Raises CalendarBusyError.
+        call, or more where there are over 100 keys. Raises CalendarBusyError, TooManyAppointmentsError.
         """
         from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
 
+        entries = 0
         reading = Reading({key: CalendarDay(key) for key in keys})
         pending: list[tuple[str, Any]] = [(self.days.table, day_key_item(key)) for key in reading.days]
         if settings:
@@ -114,6 +120,9 @@ class Storage:
                 reading.settings[item["calendarId"]["S"]] = self.settings.learn(item)
             else:
                 day = day_from_item(item)
+                entries += len(day.entries)
+                if entries > MAX_ENTRIES_READ:
+                    raise TooManyAppointmentsError(MAX_ENTRIES_READ)
                 reading.days[day.key] = day
                 self.memory.learn_day(day)
         return reading

@@ -1,0 +1,116 @@
+"""The most expensive requests: bounded work, a bounded answer, and never a 500.
+
+Work is counted and not timed: how many functions are called, Python's own and those of C, from the event to the answer.
+`make bench ARGS=worst` says how long it takes: 2 seconds of CPU are some 15 million calls.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import contract
+from appointments import calendars
+from appointments.storage.store import MAX_ENTRIES_READ
+from conflict_detector import availability
+from worst import WORST, Worst, worst_api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_CALLS = 8_000_000
+MOST_BYTES = 1_000_000
+
+
+def counted(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What a piece of work answers, and how many functions it calls."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        answer = work()
+    finally:
+        sys.setprofile(None)
+    return answer, calls
+
+
+@pytest.mark.parametrize("worst", WORST.values(), ids=list(WORST))
+def test_the_worst_of_each_kind_is_bounded(worst: Worst) -> None:
+    tables, event = worst.tables(), worst.event()
+    api = worst_api(tables)
+    response, calls = counted(lambda: api.handle(event))
+    assert response["statusCode"] == worst.status, response["body"][:500]
+    contract.check(worst.method, worst.path, response)
+    assert calls < MOST_CALLS
+    free = worst.path == "/availability" and worst.status == 200
+    assert len(response["body"].encode()) < (availability.MAX_ANSWER_BYTES if free else MOST_BYTES)
+    # What is read first may be in vain; whatever is read beyond the bound is what one page or batch held more.
+    assert tables.handed_out <= 2 * MAX_ENTRIES_READ + availability.MAX_ENTRIES
+
+
+def test_a_nearest_time_is_worked_out_once_for_each_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out: list[str] = []
+    nearest = calendars.Calendar._nearest
+
+    def counting(self: calendars.Calendar, *more: Any) -> Any:
+        worked_out.append(self.calendar_id)
+        return nearest(self, *more)
+
+    monkeypatch.setattr(calendars.Calendar, "_nearest", counting)
+    worst = WORST["41 calendars, none of which opens for long enough"]
+    assert worst_api(worst.tables()).handle(worst.event())["statusCode"] == 422
+    assert len(worked_out) == len(set(worked_out)) == 41
+
+
+def test_a_calendar_is_put_together_once_for_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many variants of the booking share it."""
+    intervals = 0
+    full = calendars.full_intervals
+
+    def counting(entries: Any, capacity: int = 1) -> Any:
+        nonlocal intervals
+        entries = list(entries)
+        intervals += len(entries)
+        return full(entries, capacity)
+
+    monkeypatch.setattr(calendars, "full_intervals", counting)
+    worst = WORST["41 calendars of 1,000 appointments a day"]
+    tables = worst.tables()
+    assert worst_api(tables).handle(worst.event())["statusCode"] == 409
+    # Once of the days asked for, and once of those around them.
+    assert 41_000 <= intervals <= 41_000 + tables.handed_out
+
+
+def test_faults_and_conflicts_beyond_the_bound_are_counted() -> None:
+    worst = WORST["4,096 unknown fields"]
+    body = json.loads(worst_api(worst.tables()).handle(worst.event())["body"])
+    assert (len(body["errors"]), body["errorsOmitted"]) == (50, 4096 + 3 - 50)  # three fields are missing as well
+    worst = WORST["3 calendars for a month"]
+    body = json.loads(worst_api(worst.tables()).handle(worst.event())["body"])
+    # 30 days and an hour of each calendar; in an hour lie 41 or 42 appointments of 1,000 a day.
+    assert len(body["conflicts"]) == 100
+    assert 3 * 30_041 <= body["conflictsOmitted"] + 100 <= 3 * 30_043
+    few = json.loads(
+        worst_api(worst.tables()).handle(WORST["41 calendars of 1,000 appointments a day"].event())["body"]
+    )
+    assert "errorsOmitted" not in few
+
+
+def test_availability_stops_reading_at_the_bound() -> None:
+    worst = WORST["availability of 20 full calendars"]
+    tables = worst.tables()
+    body = json.loads(worst_api(tables).handle(worst.event())["body"])
+    assert body["errors"] == [
+        {
+            "field": "",
+            "message": "is about days with more than 150000 appointments; ask for fewer days or fewer calendars",
+        }
+    ]
+    assert availability.MAX_ENTRIES < tables.handed_out < availability.MAX_ENTRIES + 20_000
