@@ -28,8 +28,10 @@ def _executed(tree: ast.AST) -> list[ast.AST]:
     while pending:
         node = pending.pop()
         found.append(node)
-        typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        pending += node.orelse if typing_only else ast.iter_child_nodes(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            pending += node.orelse
+        else:
+            pending += ast.iter_child_nodes(node)
     return found
 
 
@@ -77,7 +79,8 @@ def reachable(handler: str) -> tuple[ast.AST, ...]:
     for name in imported(module):
         for defined, node in _definitions(modules()[name]):
             definitions[defined].append(node)
-    found = [node for node in modules()[module].body if isinstance(node, (ast.Expr, ast.If))]  # run at the start
+    # What runs at the start.
+    found: list[ast.AST] = [node for node in modules()[module].body if isinstance(node, (ast.Expr, ast.If))]
     pending, seen = [function, *(name for node in found for name in names_in(node))], set()
     while pending:
         name = pending.pop()

@@ -136,28 +136,34 @@ def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     return decision.items <= 1
 
 
-def evidence(candidates: Sequence[Change], reading: Reading) -> object:
-    """What a decision about the candidates rests on, for two readings to be compared.
+def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool:
+    """Whether two readings, one made after the other, agree on all that a decision about the candidates rests on.
 
-    Two equal ones, one read after the other, prove that all of it was true at one moment between them: settings
-    never return to an earlier revision, and no entry returns without counting up its quarter hours.
+    Then all of it was true at one moment between them: settings never return to an earlier revision, versions only
+    rise, and no entry returns without counting up its quarter hours.
     """
-    own_id = candidates[0].after.appointment_id
-    facts: dict[object, object] = {}
-    for change in candidates:
-        facts["version"] = change.before.version if change.before else None
-        for claim in change.taken:
-            facts[claim.calendar_id] = reading.settings[claim.calendar_id].token
-            buffer = reading.buffer_of(claim.calendar_id)
-            for key in reading.deciding_days([claim]):
-                day = reading.days.get(key, CalendarDay(key))
-                near = dict(_entries_near(claim, day, buffer, own_id))
-                touched = set(quarter_hours([claim], key, buffer))
-                for entry in near.values():
-                    touched.update(quarter for one in entry for quarter in one.interval.quarter_hours(key.day))
-                counters = tuple((quarter, day.counters.get(quarter)) for quarter in sorted(touched))
-                facts[claim, key] = (near, counters, is_crowded(day, own_id))
-    return facts
+    versions = [reading.appointment.version if reading.appointment else None for reading in (before, after)]
+    return versions[0] == versions[1] and all(
+        before.settings[claim.calendar_id].token == after.settings[claim.calendar_id].token
+        and all(_same_near(claim, key, before, after) for key in before.deciding_days([claim]))
+        for claim in dict.fromkeys(claim for change in candidates for claim in change.taken)
+    )
+
+
+def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading) -> bool:
+    """Whether two readings of a day agree on what is near a claim; the rest of a busy day may well have changed."""
+    days = [reading.days.get(key, CalendarDay(key)) for reading in (before, after)]
+    if days[0] == days[1]:
+        return True
+    buffer = before.buffer_of(claim.calendar_id)
+    facts = []
+    for day in days:
+        near = dict(_entries_near(claim, day, buffer, None))
+        touched = set(quarter_hours([claim], key, buffer))
+        for entry in near.values():
+            touched.update(quarter for one in entry for quarter in one.interval.quarter_hours(key.day))
+        facts.append((near, {quarter: day.counters.get(quarter) for quarter in touched}, is_crowded(day)))
+    return facts[0] == facts[1]
 
 
 class _Verdict(NamedTuple):
@@ -233,7 +239,7 @@ def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> se
 
 
 def _entries_near(
-    claim: Claim, day: CalendarDay, buffer: timedelta, own_id: str
+    claim: Claim, day: CalendarDay, buffer: timedelta, own_id: str | None
 ) -> Iterator[tuple[str, tuple[Taken, ...]]]:
     """The entries of a day that overlap a claim or its buffer, by appointment."""
     deciding = padded(claim.interval, buffer)

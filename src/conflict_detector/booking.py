@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from appointments.alternatives import MOST, find_alternatives
 from appointments.calendars import assemble
 from appointments.claims import carrying_days
-from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_item
+from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
 from appointments.errors import (
     AppointmentNotFoundError,
     CalendarBusyError,
@@ -72,7 +72,6 @@ def settle(
     """
     give_up_at = time.monotonic() + DECIDE_WITHIN
     contended = 0
-    evidence_before: object = None
     while True:
         if time.monotonic() > give_up_at:
             raise CalendarBusyError
@@ -86,11 +85,9 @@ def settle(
             if isinstance(decision, Accepted) and not dry_run:
                 storage.commit(decision.change, reading)
                 return decision.change
-            seen = evidence(candidates, reading)
-            if not reading.assumed and (rests_on_one_item(decision, reading) or seen == evidence_before):
+            earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
+            if not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading)):
                 return _answer(decision, candidates, reading, storage, now)
-            evidence_before = seen
-            reading = _read(proposal, candidates, reading, storage)
         except ReadingOutdatedError as exc:
             reading.replace(exc.newer)
         except AppointmentChangedError as exc:
@@ -109,6 +106,19 @@ def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, sto
     if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
         keys |= before.deciding_days(claims)
     return storage.read(keys, appointment_id=proposal.lookup)
+
+
+def _read_again(
+    proposal: Proposal,
+    candidates: Sequence[Change],
+    decision: Accepted | Refused,
+    reading: Reading,
+    storage: Storage,
+) -> Reading:
+    """A second reading for a decision that is not committed, and the same one where nothing could contradict it."""
+    if not reading.assumed and rests_on_one_item(decision, reading):
+        return reading
+    return _read(proposal, candidates, reading, storage)
 
 
 def _answer(

@@ -194,7 +194,8 @@ def test_bad_changes_name_every_fault(
 def test_what_is_unknown_or_cancelled_does_not_change(world: World, booked: dict[str, Any]) -> None:
     assert patch(world, {"appointmentId": "unknown"}, {"details": {}})[0] == 404
     delete(world, booked)
-    for body in ({"startTime": at("15:00")}, {"details": {}, "reminders": []}, {}):
+    bodies: list[dict[str, Any]] = [{"startTime": at("15:00")}, {"details": {}, "reminders": []}, {}]
+    for body in bodies:
         status, refusal = patch(world, booked, body)
         assert (status, refusal["type"]) == (409, "/docs#appointment-cancelled")
 

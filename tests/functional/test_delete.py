@@ -185,7 +185,7 @@ class CloudFormation:
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
         if not self.exists:
-            problem = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            problem: Any = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             raise ClientError({"Error": problem}, "DescribeStacks")
         return {"Stacks": [{"StackId": self.id("2")}]}
 

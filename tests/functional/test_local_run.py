@@ -123,10 +123,10 @@ def test_data_that_was_not_saved_is_not_called_kept(
     def full(*_: Any, **__: Any) -> Iterator[System]:
         with Unsaved():
             raise Stopped
-        yield
+        yield System.__new__(System)
 
     class Unsaved(AbstractContextManager[None]):
-        def __exit__(self, *_: object) -> None:
+        def __exit__(self, *_: object) -> bool:
             raise LocalError("The data was NOT saved in full")
 
     monkeypatch.setattr(local.run, "system", full)

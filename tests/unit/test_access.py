@@ -21,7 +21,7 @@ def test_a_token_of_ours_is_its_person() -> None:
     assert COGNITO.caller(CLAIMS) == Caller(ANNA)
 
 
-def arriving(groups: object, **more: Any) -> tuple[dict[str, str], list[str]]:
+def arriving(groups: object, **more: Any) -> tuple[dict[str, Any], list[str]]:
     """What comes of a token: its claims as API Gateway flattens them, and the header that it came in."""
     token = CLAIMS | {"cognito:groups": groups} | more
     flat = {name: ",".join(value) if isinstance(value, list) else value for name, value in token.items()}
@@ -34,8 +34,8 @@ def test_schedulers_act_for_everyone() -> None:
         for sent in (header, header.removeprefix("Bearer "), header.replace("Bearer", "bearer"), f" {header} "):
             assert COGNITO.caller(claims, [sent]) == Caller(None)
     # The local engine flattens in another way.
-    claims, header = arriving(["staff", "schedulers"])
-    assert COGNITO.caller(claims | {"cognito:groups": "[staff schedulers]"}, header) == Caller(None)
+    claims, headers = arriving(["staff", "schedulers"])
+    assert COGNITO.caller(claims | {"cognito:groups": "[staff schedulers]"}, headers) == Caller(None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from appointments.calendars import CalendarSettings
-from appointments.decision import Accepted, Change, Reading, Refused, decide, evidence, rests_on_one_item
+from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
 from appointments.memory import KnownSettings
 from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Step, Taken
 
@@ -80,11 +80,11 @@ def test_a_refusal_by_several_calendars_may_never_have_been_true() -> None:
     assert not rests_on_one_item(decision, seen)
 
 
-def test_evidence_is_equal_for_readings_that_agree_on_what_counts() -> None:
+def test_readings_agree_or_not_on_what_counts() -> None:
     change = [Change.of(None, wanted(-1, 1))]
     first = reading(("c", DAY_1, {"x": taken(-2, -0.5)}), ("c", DAY_2, {}))
     same = reading(("c", DAY_1, {"x": taken(-2, -0.5), "far": taken(-20, -19)}), ("c", DAY_2, {}))
-    assert evidence(change, first) == evidence(change, same)
+    assert agree(change, first, same)
     gone = reading(("c", DAY_1, {}), ("c", DAY_2, {}))
     other = reading(("c", DAY_1, {"x": taken(-2, -0.25)}), ("c", DAY_2, {}))
     settings = reading(("c", DAY_1, {"x": taken(-2, -0.5)}), ("c", DAY_2, {}), revision="s")
@@ -93,7 +93,7 @@ def test_evidence_is_equal_for_readings_that_agree_on_what_counts() -> None:
     # It was away in between: its return counted up a quarter hour that it touches, here one before what is wanted.
     back.days[key] = replace(back.days[key], counters={88: 2})
     for different in (gone, other, settings, back):
-        assert evidence(change, first) != evidence(change, different)
+        assert not agree(change, first, different)
 
 
 def test_steps_are_decided_each_on_its_own_calendar() -> None:

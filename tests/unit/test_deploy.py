@@ -76,8 +76,8 @@ def test_it_builds_and_then_deploys_and_stops_at_what_fails(monkeypatch: pytest.
         ran.append(command[1:])
         return subprocess.CompletedProcess(command, 2 if command[1] in fails else 0)
 
-    monkeypatch.setattr(deploy.boto3, "client", lambda *_, **__: CloudFormation(None))
-    monkeypatch.setattr(deploy.subprocess, "run", run)
+    monkeypatch.setattr("ops.deploy.boto3.client", lambda *_, **__: CloudFormation(None))
+    monkeypatch.setattr("ops.deploy.subprocess.run", run)
     monkeypatch.setattr("sys.argv", ["deploy", "prod", "--parameter-overrides", "GradualDeployment=false"])
     assert deploy.main() == 2
     assert ran == [["build"], ["deploy", "--config-env", "prod", "--parameter-overrides", "GradualDeployment=false"]]

@@ -137,14 +137,20 @@ def entry_to_text(claims: Iterable[Claim]) -> str:
 @lru_cache(maxsize=4096)
 def entry_from_text(text: str) -> tuple[Taken, ...]:
     """The inverse of `entry_to_text`."""
-    return tuple(_taken_from_text(part) for part in text.split(","))
+    if ";" in text or "," in text:
+        return tuple(_taken_from_text(part) for part in text.split(","))
+    return (Taken(_interval_from_text(text)),)
 
 
 def _taken_from_text(text: str) -> Taken:
     span, *options = text.split(";")
-    start, end = (datetime.fromtimestamp(int(epoch), UTC) for epoch in span.split("-"))
     values = dict(option.split("=", 1) for option in options)
-    return Taken(Interval(start, end), int(values.get("places", 1)))
+    return Taken(_interval_from_text(span), int(values.get("places", 1)))
+
+
+def _interval_from_text(text: str) -> Interval:
+    start, _, end = text.partition("-")
+    return Interval(datetime.fromtimestamp(int(start), UTC), datetime.fromtimestamp(int(end), UTC))
 
 
 def _entry_name(appointment_id: str) -> str:

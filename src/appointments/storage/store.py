@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from appointments.storage.dynamodb import Entry
 
 
-# Entries of calendar days that one read brings at most: each takes some 5 us of CPU until the decision.
-MAX_ENTRIES_READ = 100_000
+# Entries of calendar days that one read brings at most. Each takes some 10 us of CPU, and a request may read three times.
+MAX_ENTRIES_READ = 50_000
 
 
 class ReadingOutdatedError(NotWrittenError):
