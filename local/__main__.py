@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +13,8 @@ from local import LocalError
 from local.feed import Feed, Screen
 from local.invoke import write_template
 from local.places import LOCAL
-from local.system import Stopped, System, stopping_on_signals, system
+from local.system import System, system
+from local.waiting import Stopped, ask_to_stop, pause, stop_on_signals
 
 API_PORT, ENGINE_PORT = 3000, 4566
 # The example's reminder is due on the first whole minute that leaves this long to paste it.
@@ -73,11 +73,14 @@ def run(screen: Screen) -> None:
             parent = os.getppid()
             while running.engine.running:
                 if os.getppid() != parent:
-                    raise Stopped  # `make` is gone, and nobody is left to stop this program
+                    ask_to_stop()  # `make` is gone, and nobody is left to stop this program
                 for line in feed.poll():
                     screen.show(line)
-                time.sleep(POLL_SECONDS)
+                pause(POLL_SECONDS)
             raise LocalError("The embedded engine has stopped; .local/engine.log says why")
+        except Stopped:
+            screen.dim("stopping")
+            raise
         finally:
             described.unlink(missing_ok=True)
 
@@ -85,13 +88,13 @@ def run(screen: Screen) -> None:
 def main() -> int:
     """Run, and turn what goes wrong into one sentence."""
     screen = Screen(sys.stdout)
+    stop_on_signals()
     try:
-        with stopping_on_signals():
-            run(screen)
+        run(screen)
     except Stopped:
         screen.dim("stopped; the data is kept in .local")
         return 0
-    except (LocalError, BotoCoreError, ClientError) as problem:
+    except (LocalError, BotoCoreError, ClientError, OSError) as problem:
         print(f"make run: {problem}", file=sys.stderr)
         return 1
     return 0

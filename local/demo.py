@@ -15,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import LocalError
 from local.feed import Feed, Line, Screen
-from local.system import Stopped, System, stopping_on_signals, system
+from local.system import System, system
+from local.waiting import Stopped, pause, stop_on_signals
 
 # A rule created less than 10 s before its minute never fires on the engine.
 AHEAD_OF_RULE = timedelta(seconds=20)
@@ -122,19 +123,20 @@ class Story:
             if time.monotonic() - spoke > 9:
                 self._screen.dim(f"{datetime.now().astimezone():%H:%M:%S}  …")
                 spoke = time.monotonic()
-            time.sleep(0.3)
+            pause(0.3)
 
 
 def main() -> int:
     """Tell the story; 0 only if all of it happened."""
     screen = Screen(sys.stdout)
+    stop_on_signals()
     try:
-        with stopping_on_signals(), system(screen.dim) as running:
+        with system(screen.dim) as running:
             Story(screen, running).tell()
     except Stopped:
         print("make demo: stopped before the end", file=sys.stderr)
         return 1
-    except (LocalError, BotoCoreError, ClientError) as problem:
+    except (LocalError, BotoCoreError, ClientError, OSError) as problem:
         print(f"make demo: {problem}", file=sys.stderr)
         return 1
     screen.say("All of it happened: booked, refused, rule created, reminded once, rule removed.")

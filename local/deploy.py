@@ -11,11 +11,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import LocalError
 from local.engine import Engine
 from local.places import LOCAL, ROOT, TEMPLATE
+from local.waiting import Heartbeat, Say, patiently, pause
 
 CONFIG = ROOT / "samconfig.toml"
 CONFIG_SECTION = "local"
@@ -34,8 +34,6 @@ SAM = Path(sys.executable).with_name("sam")
 BUILD = LOCAL / "build"
 USABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 UNUSABLE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -102,11 +100,18 @@ def fingerprint(*more: str) -> str:
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
+def only_one(say: Say) -> Iterator[None]:
     """Keep two commands, such as `make run` and `make test`, from building at the same time."""
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        heartbeat = Heartbeat(say, "waiting for another command that builds or deploys")
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pause(0.1)
+                heartbeat.beat()
         yield
 
 
@@ -119,7 +124,7 @@ def run_sam(engine: Engine, arguments: Sequence[str], log: Path, what: str, say:
     environment = engine.environment()
     # `python3` in src/Makefile must be this environment's, which has pip.
     environment["PATH"] = f"{SAM.parent}:{environment.get('PATH', '')}"
-    started = time.monotonic()
+    heartbeat = Heartbeat(say, what)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(SAM), *arguments],
@@ -131,12 +136,9 @@ def run_sam(engine: Engine, arguments: Sequence[str], log: Path, what: str, say:
             start_new_session=True,
         )
         try:
-            while True:
-                try:
-                    process.wait(8)
-                    break
-                except subprocess.TimeoutExpired:
-                    say(f"  still {what} ({time.monotonic() - started:.0f} s)")
+            while process.poll() is None:
+                pause(0.1)
+                heartbeat.beat()
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -181,7 +183,7 @@ def deploy(engine: Engine, name: str, say: Say, overrides: Mapping[str, str] | N
     """Build and deploy the template as the stack ``name``, and return what it consists of."""
     if not TEMPLATE.exists() or not CONFIG.exists():
         raise LocalError("template.yaml and samconfig.toml must lie in the checkout's folder")
-    with only_one():
+    with only_one(say):
         build(engine, say)
         clear_failed(engine, name)
         say("deploying (sam deploy)")
@@ -205,23 +207,24 @@ def deploy_if_changed(engine: Engine, name: str, say: Say, memory: Path) -> Stac
     """Deploy, unless ``memory`` says that this very code lies in the engine's kept state and the API answers."""
     current = fingerprint(name, json.dumps(parameters(), sort_keys=True))
     if memory.exists() and memory.read_text() == current:
-        stack = working_stack(engine, name)
+        stack = working_stack(engine, name, say)
         if stack is not None:
             return stack
     memory.unlink(missing_ok=True)
     stack = deploy(engine, name, say)
-    if working_stack(engine, name) is None:
+    if working_stack(engine, name, say) is None:
         raise LocalError(f"The stack {name} is deployed, but its API does not answer: {reason(engine.log)}")
     memory.write_text(current)
     return stack
 
 
-def working_stack(engine: Engine, name: str) -> Stack | None:
+def working_stack(engine: Engine, name: str, say: Say) -> Stack | None:
     """The stack, if it is complete and its API answers; asking also starts the function's first process."""
     try:
         status = stack_status(engine, name)
         stack = Stack.of(engine, name) if status in USABLE else None
-        return stack if stack is not None and answers(stack) else None
+        works = stack is not None and patiently(lambda: answers(stack), "waiting for the API", say)
+        return stack if works else None
     except (ClientError, BotoCoreError, KeyError):
         return None
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +21,18 @@ from botocore.config import Config
 
 from local import LocalError
 from local.places import ENGINE_PYTHON
+from local.waiting import Heartbeat, Say, pause
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 START_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 60
+# What engine_process.py ends with where it could not save its state: this, plus the number of the system's error.
+UNSAVED = 100
+
+
+def silent(text: str) -> None:
+    """Say nothing: for whoever shows no progress."""
 
 
 def free_port() -> int:
@@ -51,12 +58,25 @@ def require_free(port: int, setting: str) -> None:
 class Engine:
     """One engine. As a context manager it is started on entry and stopped, with its state saved, on exit."""
 
-    def __init__(self, *, port: int | None = None, state: Path | None = None, auth: bool = False) -> None:
-        """Without ``state`` the engine forgets everything when it stops. ``auth`` makes it enforce IAM."""
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        state: Path | None = None,
+        auth: bool = False,
+        lock: int | None = None,
+        say: Say = silent,
+    ) -> None:
+        """Without ``state`` the engine forgets everything when it stops. ``auth`` makes it enforce IAM.
+
+        ``lock`` is a descriptor that the engine holds open until it has saved its state and ended.
+        """
         self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.auth = auth
         self._state = state
+        self._lock = lock
+        self._say = say
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._home = Path()
@@ -95,26 +115,47 @@ class Engine:
                 env=self._environment(scratch),
                 # Ctrl-C in a terminal reaches every process of the group; this one stops when told to.
                 start_new_session=True,
+                pass_fds=() if self._lock is None else (self._lock,),
             )
         try:
             self._wait_until_ready()
         except BaseException:
-            self.stop()
+            with suppress(LocalError):  # nothing has changed yet that could be lost
+                self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop the engine so that it saves its state, and wait for that."""
+        """Stop the engine so that it saves its state, and wait for that. Raises `LocalError` where it did not."""
         process, self._process = self._process, None
+        unsaved = None
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            unsaved = self._failure(process)
         if process is not None and process.stdin is not None:
             process.stdin.close()
         self._stack.close()
+        if unsaved and self._state is not None:
+            raise LocalError(
+                f"The data was NOT saved in full: {unsaved}. It lies in {self._state}. "
+                "What changed since `make run` started may be lost"
+            )
+
+    def _failure(self, process: subprocess.Popen[bytes]) -> str | None:
+        """Wait for the end of an engine that was told to stop; why it did not save its state, None where it did."""
+        heartbeat = Heartbeat(self._say, "saving the data")
+        deadline = time.monotonic() + STOP_SECONDS
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+                return f"the engine did not stop within {STOP_SECONDS} s and was killed"
+            time.sleep(0.05)
+            heartbeat.beat()
+        if process.returncode > UNSAVED:
+            return os.strerror(process.returncode - UNSAVED)
+        if process.returncode:
+            return f"the engine ended with exit code {process.returncode}, and its log may say why: {self.log}"
+        return None
 
     @property
     def running(self) -> bool:
@@ -176,6 +217,7 @@ class Engine:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
+        heartbeat = Heartbeat(self._say, "starting the embedded engine")
         while time.monotonic() < deadline:
             if not self.running:
                 raise LocalError(f"The embedded engine stopped while starting; its log says why: {self.log}")
@@ -183,5 +225,6 @@ class Engine:
                 with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2):  # noqa: S310 - http to ourselves
                     return
             except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
+                pause(0.1)
+                heartbeat.beat()
         raise LocalError(f"The embedded engine did not answer within {START_SECONDS} s; its log: {self.log}")

@@ -7,7 +7,9 @@ state. This file runs in the engine's environment and may import nothing else of
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -75,6 +77,20 @@ def remove_targets(request: dict[str, Any]) -> Any:
     return _remove_targets_as_shipped(request)
 
 
+class Unsaved(logging.Handler):
+    """Remembers the first part of the state that could not be saved: the engine (1.5.33) logs it and goes on."""
+
+    # As in engine.py: the exit code that says so, to which the number of the system's error is added.
+    EXIT_CODE = 100
+    number: int | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take the number of the error, if the record has one."""
+        if self.number is None and "failed to load" not in str(record.msg):
+            causes = [cause for cause in record.args or () if isinstance(cause, OSError)]
+            self.number = (causes[0].errno if causes else None) or errno.EIO
+
+
 def stop_with_parent() -> None:
     """Wait for the pipe from the parent to close, then ask this process to stop."""
     while os.read(0, 4096):
@@ -88,5 +104,8 @@ if __name__ == "__main__":
     iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
     lambda_svc.invoke_async_with_retry = invoke_async
     eventbridge._remove_targets = remove_targets  # noqa: SLF001
+    unsaved = Unsaved(logging.ERROR)
+    logging.getLogger("persistence").addHandler(unsaved)
     sys.argv = ["ministack"]
     main()
+    sys.exit(0 if unsaved.number is None else unsaved.EXIT_CODE + unsaved.number)

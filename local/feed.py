@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.deploy import Stack
 from local.engine import Engine
+from local.waiting import ask_to_stop
 
 # How far a poll looks back: log lines are stored a little after the moment that they carry.
 OVERLAP_MS = 10_000
@@ -123,8 +124,10 @@ class Feed:
 
     def __init__(self, engine: Engine, stack: Stack, queue_url: str) -> None:
         """Only what happens from now on comes out."""
-        self._logs = engine.client("logs")
-        self._sqs = engine.client("sqs")
+        # One try and a short one: nothing is lost by a poll that fails, and Ctrl-C waits for it.
+        patience = {"read_timeout": 5, "retries": {"total_max_attempts": 1}}
+        self._logs = engine.client("logs", **patience)
+        self._sqs = engine.client("sqs", **patience)
         functions = (stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep)
         self._groups = [f"/aws/lambda/{name}" for name in functions]
         self._queue_url = queue_url
@@ -196,8 +199,11 @@ class Screen:
         self._colour = out.isatty() and "NO_COLOR" not in os.environ
 
     def say(self, text: str = "") -> None:
-        """A plain line."""
-        print(text, file=self._out, flush=True)
+        """A plain line. Where nobody can read it any more, it asks this program to stop."""
+        try:
+            print(text, file=self._out, flush=True)
+        except OSError:
+            ask_to_stop()
 
     def dim(self, text: str) -> None:
         """A line of lesser weight."""

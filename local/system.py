@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from local.deploy import Say, Stack, deploy, deploy_if_changed
-from local.engine import REGION, Engine, free_port, require_free
+from local import LocalError
+from local.deploy import Stack, deploy, deploy_if_changed
+from local.engine import HOST, REGION, Engine, free_port, require_free
 from local.front_door import FrontDoor
+from local.lock import sole_user
 from local.queues import subscribe
+from local.waiting import Say
 
 INBOX = "appointments-local-inbox"
 FEED = "appointments-local-feed"
 STACK = "appointments-local"
-
-
-class Stopped(BaseException):
-    """Somebody asked this program to stop."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +66,16 @@ def system(
     say: Say, *, port: int | None = None, engine_port: int | None = None, state: Path | None = None
 ) -> Iterator[System]:
     """Run everything until the block ends. Without ports it takes free ones, without ``state`` it forgets."""
-    if port is not None:
-        require_free(port, "PORT")
-    if engine_port is not None:
-        require_free(engine_port, "ENGINE_PORT")
-    say("starting the embedded engine")
-    memory = None if state is None else state.parent / "deployed"
-    with Engine(port=engine_port, state=state) as engine, serving(engine, say, port=port, memory=memory) as running:
-        yield running
-
-
-@contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into `Stopped`, once: the way out is not interrupted."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for wish in wishes:
-            signal.signal(wish, signal.SIG_IGN)
-        raise Stopped
-
-    wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("signals reach the main thread only")
-    for wish in wishes:
-        signal.signal(wish, stop)
-    yield
+    if port is not None and port == engine_port:
+        raise LocalError(f"PORT and ENGINE_PORT are both {port}, and they must differ")
+    with ExitStack() as stack:
+        # Before the ports: a second `make run` should hear of the first one, and not of a port.
+        lock = None if state is None else stack.enter_context(sole_user(state, f"http://{HOST}:{port}"))
+        if port is not None:
+            require_free(port, "PORT")
+        if engine_port is not None:
+            require_free(engine_port, "ENGINE_PORT")
+        say("starting the embedded engine")
+        engine = stack.enter_context(Engine(port=engine_port, state=state, lock=lock, say=say))
+        memory = None if state is None else state.parent / "deployed"
+        yield stack.enter_context(serving(engine, say, port=port, memory=memory))
