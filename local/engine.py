@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -120,8 +120,10 @@ class Engine:
         try:
             self._wait_until_ready()
         except BaseException:
-            with suppress(LocalError):  # nothing has changed yet that could be lost
-                self.stop()
+            # It has changed nothing yet that could be lost, and while it starts it may miss a milder signal.
+            self._process.kill()
+            self._process.wait()
+            self.stop()
             raise
 
     def stop(self) -> None:

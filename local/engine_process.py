@@ -14,12 +14,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import error_response_json
 from ministack.services import eventbridge, lambda_svc
+
+ASK_AGAIN_SECONDS = 5.0
 
 _resource_arn_as_shipped = iam_actions.extract_resource_arn
 _invoke_async_as_shipped = lambda_svc.invoke_async_with_retry
@@ -92,10 +95,15 @@ class Unsaved(logging.Handler):
 
 
 def stop_with_parent() -> None:
-    """Wait for the pipe from the parent to close, then ask this process to stop."""
+    """Wait for the pipe from the parent to close, then ask this process to stop.
+
+    More than once: while the engine starts, its handler raises, and where Python drops that the wish is lost.
+    """
     while os.read(0, 4096):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ASK_AGAIN_SECONDS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import local.__main__
+import local.run
 from local import LocalError, waiting
 from local.deploy import only_one
 from local.engine import Engine
@@ -43,7 +43,7 @@ def nobody_has_asked() -> Iterator[None]:
 @pytest.fixture
 def make_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """`make run` with its folder elsewhere, and on free ports."""
-    monkeypatch.setattr(local.__main__, "LOCAL", tmp_path)
+    monkeypatch.setattr(local.run, "LOCAL", tmp_path)
     monkeypatch.setenv("PORT", "39998")
     monkeypatch.setenv("ENGINE_PORT", "39997")
     return tmp_path
@@ -56,7 +56,7 @@ def test_a_second_run_is_refused_and_names_the_first(make_run: Path, capsys: pyt
     described = make_run / "stack.json"
     with sole_user(make_run / "state", URL):
         described.write_text("{}")
-        assert local.__main__.main() == 1
+        assert local.run.main() == 1
     told = capsys.readouterr()
     assert f"process {os.getpid()}, {URL}" in told.err
     assert described.read_text() == "{}"
@@ -96,7 +96,7 @@ def test_equal_ports_are_named(
     make_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENGINE_PORT", "39998")
-    assert local.__main__.main() == 1
+    assert local.run.main() == 1
     assert "PORT and ENGINE_PORT are both 39998" in capsys.readouterr().err
 
 
@@ -129,8 +129,8 @@ def test_data_that_was_not_saved_is_not_called_kept(
         def __exit__(self, *_: object) -> None:
             raise LocalError("The data was NOT saved in full")
 
-    monkeypatch.setattr(local.__main__, "system", full)
-    assert local.__main__.main() == 1
+    monkeypatch.setattr(local.run, "system", full)
+    assert local.run.main() == 1
     told = capsys.readouterr()
     assert "NOT saved in full" in told.err
     assert "kept" not in told.out
@@ -140,7 +140,7 @@ def test_a_disk_that_takes_nothing_at_the_start_is_one_sentence(
     make_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (make_run / "state").symlink_to("/dev/full")  # what is written below it fails
-    assert local.__main__.main() == 1
+    assert local.run.main() == 1
     told = capsys.readouterr().err
     assert told.startswith("make run: [Errno")
     assert "Traceback" not in told

@@ -1,0 +1,99 @@
+"""Everything on this machine, and a live feed of what happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import LocalError
+from local.feed import Feed, Screen
+from local.invoke import write_template
+from local.places import LOCAL
+from local.system import System, system
+from local.waiting import Stopped, ask_to_stop, pause
+
+API_PORT, ENGINE_PORT = 3000, 4566
+# The example's reminder is due on the first whole minute that leaves this long to paste it.
+PASTING = timedelta(seconds=80)
+POLL_SECONDS = 0.5
+
+
+def port(name: str, default: int) -> int:
+    """A port from the environment."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise LocalError(f"{name} must be a port number from 1 to 65535, and it is {text!r}")
+    return int(text)
+
+
+def example(url: str, due: datetime) -> str:
+    """A booking to paste into another terminal, whose 1h reminder is due at ``due``."""
+    start = due + timedelta(hours=1)
+    end = start + timedelta(minutes=30)
+    return f"""\
+curl -i {url}/appointments -H 'Content-Type: application/json' -d '{{
+  "userId": "alice", "startTime": "{start:%Y-%m-%dT%H:%M:%SZ}", "endTime": "{end:%Y-%m-%dT%H:%M:%SZ}",
+  "details": {{"title": "Check-up", "location": "Room 2"}}, "reminders": ["1h"]
+}}'"""
+
+
+def welcome(screen: Screen, running: System) -> None:
+    """What a person needs to know to go on."""
+    due = (datetime.now(UTC) + PASTING + timedelta(minutes=1)).replace(second=0, microsecond=0)
+    screen.say(f"ready {running.api_url}")
+    screen.say()
+    screen.say("Book an appointment from another terminal:")
+    screen.say()
+    screen.say(example(running.api_url, due))
+    screen.say()
+    screen.say(
+        f"It starts in an hour, and its reminder arrives soon after {due.astimezone():%H:%M:%S}, today. Sent once more,"
+    )
+    screen.say("it is refused as a conflict. Ctrl-C stops everything and keeps the data.")
+    screen.say()
+    screen.dim("What happens, in local time:")
+
+
+def run(screen: Screen) -> None:
+    """Start everything and show what happens until somebody asks to stop."""
+    LOCAL.mkdir(exist_ok=True)
+    described = LOCAL / "stack.json"
+    state = LOCAL / "state"
+    ports = {"port": port("PORT", API_PORT), "engine_port": port("ENGINE_PORT", ENGINE_PORT)}
+    with system(screen.dim, state=state, **ports) as running:
+        described.write_text(json.dumps(running.described(), indent=2) + "\n")
+        write_template(running.engine, running.stack, LOCAL / "invoke.json")
+        try:
+            feed = Feed(running.engine, running.stack, running.feed_queue_url)
+            welcome(screen, running)
+            parent = os.getppid()
+            while running.engine.running:
+                if os.getppid() != parent:
+                    ask_to_stop()  # `make` is gone, and nobody is left to stop this program
+                for line in feed.poll():
+                    screen.show(line)
+                pause(POLL_SECONDS)
+            raise LocalError("The embedded engine has stopped; .local/engine.log says why")
+        except Stopped:
+            screen.dim("stopping")
+            raise
+        finally:
+            described.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Run, and turn what goes wrong into one sentence."""
+    screen = Screen(sys.stdout)
+    try:
+        run(screen)
+    except Stopped:
+        screen.dim("stopped; the data is kept in .local")
+        return 0
+    except (LocalError, BotoCoreError, ClientError, OSError) as problem:
+        print(f"make run: {problem}", file=sys.stderr)
+        return 1
+    return 0
