@@ -3,7 +3,8 @@
 There are two queues, and a message of each is written in another way. EventBridge and Scheduler leave what they could
 not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to the sender once
 more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender sends what is
-still to be sent, and nothing twice. What fails again comes back to the queue.
+still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took and did not send it
+gives back at its end, also when it is broken off.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from appointments.reminders import parse_rule_name
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from ops.stack import NoStackError, Stack
+from ops.terminal import BROKEN_OFF, working
 from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
-# How long a message that is being sent again, or that nobody understands, is kept from a second redrive at the
-# same time.
+# How long a message is kept from a second redrive at the same time.
 HELD_SECONDS = 120
 
 
@@ -39,6 +40,12 @@ class Redriven:
     sent: int = 0
     over: int = 0
     left: int = 0
+    # In the hands of another redrive, or of one that was killed.
+    hidden: int = 0
+
+    def __str__(self) -> str:
+        hidden = f", {self.hidden} held by another redrive: run this again in {HELD_SECONDS} s" if self.hidden else ""
+        return f"{self.sent} sent again, {self.over} no longer wanted, {self.left} left{hidden}"
 
 
 @dataclass(frozen=True)
@@ -52,28 +59,43 @@ class Redrive:
     # Long enough for SQS to ask all of its servers.
     wait_seconds: int = 1
 
-    def queue(self, url: str, now: datetime) -> Redriven:
-        """Send again every message that a queue holds at this moment."""
-        done = Redriven()
-        for message in self._messages(url):
-            try:
-                event = self._event(message, now)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-                done.left += 1
-                print(f"left, not an event of a reminder: {message['MessageId']}", file=sys.stderr)
-                continue
-            if event is None:
-                done.over += 1
-            else:
-                self.functions.invoke(
-                    FunctionName=self.sender_function, InvocationType="Event", Payload=json.dumps(event).encode()
-                )
-                done.sent += 1
-            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    def queue(self, url: str, now: datetime, done: Redriven | None = None) -> Redriven:
+        """Send again every message that a queue holds at this moment.
+
+        ``done`` is counted up on the way, for whoever is there to tell when this is broken off.
+        """
+        done = Redriven() if done is None else done
+        held: dict[str, str] = {}
+        # Before anything is taken: SQS counts late, and would still count what was just deleted.
+        done.hidden = self._hidden(url)
+        try:
+            for message in self._messages(url, held):
+                try:
+                    event = self._event(message, now)
+                except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+                    done.left += 1
+                    print(f"left, not an event of a reminder: {message['MessageId']}", file=sys.stderr)
+                    continue
+                if event is None:
+                    done.over += 1
+                else:
+                    self.functions.invoke(
+                        FunctionName=self.sender_function, InvocationType="Event", Payload=json.dumps(event).encode()
+                    )
+                    done.sent += 1
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                del held[message["MessageId"]]
+        finally:
+            # As they were: the next redrive finds them at once.
+            for receipt in held.values():
+                self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
         return done
 
-    def _messages(self, url: str) -> Iterator[Mapping[str, Any]]:
-        """Every message once; those that come back while this goes on are for the next redrive."""
+    def _messages(self, url: str, held: dict[str, str]) -> Iterator[Mapping[str, Any]]:
+        """Every message once; those that come back while this goes on are for the next redrive.
+
+        ``held`` gets the receipt of each by its id, from the moment that the queue hides it.
+        """
         seen: set[str] = set()
         while True:
             answer = self.sqs.receive_message(
@@ -83,11 +105,18 @@ class Redrive:
                 WaitTimeSeconds=self.wait_seconds,
                 MessageAttributeNames=["All"],
             )
-            fresh = [message for message in answer.get("Messages", ()) if message["MessageId"] not in seen]
+            taken = {message["MessageId"]: message for message in answer.get("Messages", ())}
+            held |= {id_: message["ReceiptHandle"] for id_, message in taken.items()}
+            fresh = [message for id_, message in taken.items() if id_ not in seen]
             if not fresh:
                 return
-            seen |= {message["MessageId"] for message in fresh}
+            seen |= taken.keys()
             yield from fresh
+
+    def _hidden(self, url: str) -> int:
+        """How many messages of a queue are in anybody's hands. SQS counts them approximately."""
+        name = "ApproximateNumberOfMessagesNotVisible"
+        return int(self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
     def _event(self, message: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
         """The sender's event in a message; None where there is nothing to send any more.
@@ -97,7 +126,12 @@ class Redrive:
         body = json.loads(message["Body"])
         event = body.get("requestPayload", body)  # Lambda's envelope around the event, or the event itself
         if "appointmentId" in event:
-            Firing.from_event(event)
+            firing = Firing.from_event(event)
+            # What no timer of ours has sent would only fail again, and come back to the queue each time.
+            if parse_rule_name(firing.rule_name) != (event["appointmentId"], event["reminder"]):
+                raise ValueError("not a reminder of an appointment")
+            if to_utc_text(firing.due_at) != event["dueAt"]:
+                raise ValueError("not a time as timers send it")
             return dict(event)
         # A rule's own event, as EventBridge makes it before it puts the target's input in its place. It names the
         # rule and not the due time, which the appointment still knows.
@@ -121,15 +155,25 @@ def main() -> int:
         # As timers name it: by the alias, which has the retries and the queue for what fails again.
         sender = variables["REMINDER_SENDER_ARN"]
         redrive = Redrive(stack.client("sqs"), stack.client("lambda"), storage, sender)
-        left = 0
-        for queue in QUEUES:
-            done = redrive.queue(stack.resource(queue), datetime.now(UTC))
-            left += done.left
-            print(f"{queue}: {done.sent} sent again, {done.over} no longer wanted, {done.left} left")
+        remaining = sum([redrive_queue(redrive, queue, stack.resource(queue)) for queue in QUEUES])
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2
-    return 1 if left else 0
+    except KeyboardInterrupt:
+        print("redrive: broken off; what was not sent again lies in its queue as before", file=sys.stderr)
+        return BROKEN_OFF
+    return 1 if remaining else 0
+
+
+def redrive_queue(redrive: Redrive, name: str, url: str) -> int:
+    """Send one queue again and say what became of it; how many messages it still holds."""
+    done = Redriven()
+    try:
+        with working(f"sending {name} again"):
+            redrive.queue(url, datetime.now(UTC), done)
+    finally:
+        print(f"{name}: {done}")
+    return done.left + done.hidden
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ def redrive(world: World, queue: str) -> tuple[Redriven, list[dict[str, Any]]]:
     return done, functions.events
 
 
+def visible_in(world: World, queue: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    return int(world.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+
+
 def left_in(world: World, queue: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = world.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
@@ -126,16 +131,74 @@ def test_what_was_moved_into_the_future_is_left_to_its_timer(world: World, booke
     assert list(world.rules().values()) == ["cron(0 8 15 2 ? 2030)"]
 
 
-@pytest.mark.parametrize(
-    "text", ["no JSON", "{}", '{"appointmentId": "x"}', '{"resources": ["arn:rule/nightly"]}', "[1]"]
-)
+ID = "c69dd71d-9565-5b27-8ae7-9c2acfa4c2fe"
+EVENT = {"appointmentId": ID, "reminder": "1h", "dueAt": "2030-01-15T08:00:00Z"}
+JUNK = {
+    "no JSON": "no JSON",
+    "nested too deeply": "[" * 100_000,
+    "nothing": "{}",
+    "a list": "[1]",
+    "half an event": '{"appointmentId": "x"}',
+    "another's rule": '{"resources": ["arn:rule/nightly"]}',
+    "an envelope around nothing": '{"requestPayload": null}',
+    "an envelope around text": '{"requestPayload": "appointmentId"}',
+    **{
+        f"{name}: {value}": json.dumps(EVENT | {name: value})
+        for name, value in [
+            ("appointmentId", "x"),
+            ("appointmentId", 7),
+            ("appointmentId", None),
+            ("reminder", "soon"),
+            ("reminder", ["1h"]),
+            ("reminder", ""),
+            ("dueAt", "2030-01-15"),
+            ("dueAt", "2030-01-15T08:00:00"),
+            ("dueAt", "2030-01-15T09:00:00+01:00"),
+            ("dueAt", 1),
+            ("backend", "cron"),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("kind", JUNK)
 def test_what_is_no_event_stays_and_is_told(
-    world: World, queue: str, text: str, capsys: pytest.CaptureFixture[str]
+    world: World, queue: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.sqs.send_message(QueueUrl=queue, MessageBody=text)
-    assert redrive(world, queue)[0] == Redriven(left=1)
-    assert left_in(world, queue) == 1
+    world.sqs.send_message(QueueUrl=queue, MessageBody=JUNK[kind])
+    assert redrive(world, queue) == (Redriven(left=1), [])
+    assert visible_in(world, queue) == 1
     assert "not an event of a reminder" in capsys.readouterr().err
+    assert redrive(world, queue) == (Redriven(left=1), [])  # at once, and not when it would come back by itself
+
+
+def test_what_it_did_not_come_to_is_back_at_once(world: World, booked: dict[str, Any], queue: str) -> None:
+    for _ in range(5):
+        world.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event_of(booked)))
+    functions = Functions(world)
+
+    def broken_off(**_: Any) -> None:
+        if functions.events:
+            raise KeyboardInterrupt
+        functions.events.append({})
+
+    functions.invoke = broken_off  # type: ignore[method-assign]
+    done = Redriven()
+    with pytest.raises(KeyboardInterrupt):
+        Redrive(world.sqs, functions, world.storage, "sender", wait_seconds=0).queue(queue, world.now, done)
+    assert done == Redriven(sent=1)
+    assert visible_in(world, queue) == 4
+    assert redrive(world, queue)[0] == Redriven(sent=4)
+    assert left_in(world, queue) == 0
+
+
+def test_what_another_one_holds_is_told(world: World, booked: dict[str, Any], queue: str) -> None:
+    for _ in range(2):
+        world.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event_of(booked)))
+    world.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1)  # and dies
+    done, _ = redrive(world, queue)
+    assert done == Redriven(sent=1, hidden=1)
+    assert str(done) == "1 sent again, 0 no longer wanted, 0 left, 1 held by another redrive: run this again in 120 s"
 
 
 def test_more_than_one_answer_of_the_queue_holds(world: World, queue: str) -> None:
