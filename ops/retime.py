@@ -3,6 +3,7 @@
 Appointments that were given in local time keep their time on the wall: each that lies ahead is placed anew with the
 current time-zone data, by the same change that a person would ask for. What then meets another appointment, or a
 rule of a calendar, stays where it is and is reported, for people to decide. Running this twice moves nothing twice.
+Appointments that were given by another name of the zone are meant too: `US/Eastern` is `America/New_York`.
 
 Deploy first, with the new time-zone data (`tzdata` in src/requirements.in, then `make lock`): what is booked from then
 on lies right, and this command takes care of what was booked before.
@@ -16,6 +17,7 @@ import sys
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,10 +29,10 @@ from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api, api_of
 from conflict_detector.settings import Settings
 from ops.stack import NoStackError, Stack
+from ops.terminal import BROKEN_OFF, working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
 
     from appointments.model import Appointment
 
@@ -58,15 +60,38 @@ class Report:
     moved: list[Move] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return f"{len(self.moved)} moved, {len(self.refused)} not moved, {self.unchanged} lie right already"
 
-def retime(api: Api, zone_name: str) -> Report:
-    """Place every coming appointment of a zone that was given in local time anew."""
-    zone, report, moves = load_zone(zone_name), Report(), []
-    for appointment in api.storage.appointments.given_in_local_time(zone_name, api.clock()):
+
+def same_zone(zone_name: str) -> list[str]:
+    """Every name of a zone, by the links of the time-zone data: `US/Eastern` and `America/New_York`.
+
+    Raises InvalidTimeError for a name that the data does not know.
+    """
+    load_zone(zone_name)
+    lines = resources.files("tzdata").joinpath("zoneinfo", "tzdata.zi").read_text().splitlines()
+    links = {alias: target for kind, target, alias in (line.split() for line in lines if line.startswith("L "))}
+
+    def root(name: str) -> str:
+        while name in links:
+            name = links[name]
+        return name
+
+    return sorted({name for name in (*links, *links.values(), zone_name) if root(name) == root(zone_name)})
+
+
+def retime(api: Api, zone_name: str, report: Report | None = None) -> Report:
+    """Place every coming appointment of a zone that was given in local time anew, and say what becomes of each.
+
+    ``report`` is filled on the way, for whoever is there to tell when this is broken off.
+    """
+    report, moves = Report() if report is None else report, []
+    for appointment in api.storage.appointments.given_in_local_time(same_zone(zone_name), api.clock()):
         try:
-            placed = _placed(appointment, zone)
+            placed = _placed(appointment)
         except InvalidTimeError as exc:  # a clock change now skips or repeats it
-            report.refused.append(f"{appointment.appointment_id}: {exc}")
+            _refuse(report, f"{appointment.appointment_id}: {exc}")
             continue
         if placed == appointment.interval:
             report.unchanged += 1
@@ -76,18 +101,31 @@ def retime(api: Api, zone_name: str) -> Report:
     # time the first one. What is refused all the same is tried again once others have gone.
     waiting = sorted(moves, key=_room_first)
     while waiting:
-        refused = [(move, problem) for move in waiting if (problem := _move(api, move)) is not None]
-        still = [move for move, _ in refused]
-        report.moved += [move for move in waiting if move not in still]
-        if len(still) == len(waiting):
-            report.refused += [f"{move}: {problem}" for move, problem in refused]
+        refused = []
+        for move in waiting:
+            problem = _move(api, move)
+            if problem is None:
+                report.moved.append(move)
+                print(f"moved      {move}", flush=True)
+            else:
+                refused.append((move, problem))
+        if len(refused) == len(waiting):
+            for move, problem in refused:
+                _refuse(report, f"{move}: {problem}")
             break
-        waiting = still
+        waiting = [move for move, _ in refused]
     return report
 
 
-def _placed(appointment: Appointment, zone: ZoneInfo) -> Interval:
+def _refuse(report: Report, line: str) -> None:
+    report.refused.append(line)
+    print(f"not moved  {line}", flush=True)
+
+
+def _placed(appointment: Appointment) -> Interval:
     assert appointment.wall is not None  # noqa: S101 - the table was asked for these
+    assert appointment.time_zone is not None  # noqa: S101 - as above
+    zone = load_zone(appointment.time_zone)
     return Interval(*(parse_time(text, zone) for text in appointment.wall))
 
 
@@ -121,14 +159,6 @@ def _told(problem: dict[str, Any]) -> str:
     return "; ".join(faults + conflicts) or str(problem["detail"])
 
 
-def show(report: Report) -> None:
-    """One line for each appointment that moved, or should have, and the numbers."""
-    for title, lines in (("moved", [str(move) for move in report.moved]), ("not moved", report.refused)):
-        for line in lines:
-            print(f"{title:<10} {line}")
-    print(f"{len(report.moved)} moved, {len(report.refused)} not moved, {report.unchanged} lie right already")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 where everything lies right now, 1 where people have to decide something."""
     parser = argparse.ArgumentParser(description="Place appointments given in local time by a zone's present rules.")
@@ -136,15 +166,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("stack", nargs="?", help="name of the stack; without one that of `make run`")
     asked = parser.parse_args(arguments)
     logger.setLevel("ERROR")
+    report = Report()
     try:
         settings = Settings.from_env(Stack.find(asked.stack).environment("ConflictDetectorFunction"))
         # Whoever may run this has been let in by IAM, and acts for everyone.
         api = replace(api_of(settings), access=Access(Auth.NONE), clock=lambda: datetime.now(UTC))
-        report = retime(api, asked.zone)
-    except (InvalidTimeError, NoStackError, BotoCoreError, ClientError) as problem:
+        print(f"appointments of {', '.join(same_zone(asked.zone))}", flush=True)
+        with working("reading and moving"):
+            retime(api, asked.zone, report)
+    except InvalidTimeError as problem:
+        print(f"retime: ZONE={asked.zone} {problem}", file=sys.stderr)
+        return 2
+    except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"retime: {problem}", file=sys.stderr)
         return 2
-    show(report)
+    except KeyboardInterrupt:
+        print("retime: broken off; run it again for the rest", file=sys.stderr)
+        return BROKEN_OFF
+    finally:
+        print(report)
     return 1 if report.refused else 0
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.times import load_zone
-from ops.retime import Report, retime, show
+from appointments.times import InvalidTimeError, load_zone
+from ops.retime import Report, retime, same_zone
 from support import inconsistencies
+from world import KilledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,24 +19,25 @@ if TYPE_CHECKING:
 
     from world import World
 
-    NewRules = Callable[[str], None]
+    NewRules = Callable[..., None]
 
 ZONE = "America/New_York"
 
 
 @pytest.fixture
 def new_rules(tmp_path: Path) -> Iterator[NewRules]:
-    """Give New York the rules of another zone from now on."""
+    """Give New York, or the zones of these names, the rules of another zone from now on."""
 
-    def decree(model: str) -> None:
-        (tmp_path / "America").mkdir(exist_ok=True)
+    def decree(model: str, *names: str) -> None:
         rules = resources.files("tzdata").joinpath("zoneinfo", *model.split("/")).read_bytes()
-        (tmp_path / ZONE).write_bytes(rules)
+        for name in names or (ZONE,):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(rules)
         zoneinfo.reset_tzpath(to=[str(tmp_path)])
         forget()
 
     def forget() -> None:
-        zoneinfo.ZoneInfo.clear_cache(only_keys=[ZONE])
+        zoneinfo.ZoneInfo.clear_cache()
         load_zone.cache_clear()
 
     yield decree
@@ -93,6 +95,42 @@ def test_local_times_keep_their_place_on_the_wall(world: World, new_rules: NewRu
     assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []
 
 
+@pytest.mark.parametrize("asked", [ZONE, "US/Eastern"])
+def test_every_name_of_the_zone_is_meant(
+    world: World, new_rules: NewRules, asked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = (ZONE, "US/Eastern")
+    bodies = [local(world, "09:00", "10:00", user=f"user-{n}", timeZone=name) for n, name in enumerate(names)]
+    other = local(world, "09:00", "10:00", user="elsewhere", timeZone="America/Toronto")
+    new_rules("Etc/GMT+4", *names)
+    report = retime(world.api, asked)
+    assert {move.appointment.appointment_id for move in report.moved} == {body["appointmentId"] for body in bodies}
+    assert [start_of(world, body) for body in bodies] == ["2030-01-15T13:00:00Z"] * 2
+    assert start_of(world, other) == other["startTime"]
+    told = capsys.readouterr().out
+    assert all(f"moved      {body['appointmentId']}" in told for body in bodies)
+
+
+def test_the_names_of_a_zone() -> None:
+    assert {ZONE, "US/Eastern"} <= set(same_zone("US/Eastern")) == set(same_zone(ZONE))
+    assert "America/Chicago" not in same_zone(ZONE)
+    assert {"UTC", "Etc/UTC", "Zulu"} <= set(same_zone("UTC"))
+    assert same_zone("Asia/Tokyo") == ["Asia/Tokyo", "Japan"]
+    with pytest.raises(InvalidTimeError):
+        same_zone("Mars/Olympus")
+
+
+def test_what_is_broken_off_tells_what_it_has_moved(world: World, new_rules: NewRules) -> None:
+    for hour in (9, 10, 11):
+        local(world, f"{hour:02}:00", f"{hour + 1:02}:00", user=f"user-{hour}")
+    new_rules("Etc/GMT+4")
+    world.dying("TransactWriteItems", after=False, nth=3)
+    report = Report()
+    with pytest.raises(KilledError):
+        retime(world.api, ZONE, report)
+    assert len(report.moved) == 2
+
+
 def test_twice_moves_nothing_twice(world: World, new_rules: NewRules) -> None:
     local(world, "09:00", "10:00")
     new_rules("Etc/GMT+4")
@@ -123,8 +161,8 @@ def test_a_new_conflict_is_reported_and_stays_where_it_was(
     assert "room is taken from 2030-01-15T13:30:00Z" in line
     assert there["appointmentId"] not in line
     assert start_of(world, here) == "2030-01-15T14:00:00Z"
-    show(report)
-    assert "0 moved, 1 not moved, 0 lie right already" in capsys.readouterr().out
+    assert str(report) == "0 moved, 1 not moved, 0 lie right already"
+    assert capsys.readouterr().out == f"not moved  {line}\n"
     patch(world, there, {"startTime": "2030-01-15T20:00:00Z"})
     assert len(retime(world.api, ZONE).moved) == 1
 

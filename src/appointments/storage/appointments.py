@@ -15,7 +15,7 @@ from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError,
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from appointments.storage.dynamodb import Database, Entry, Item
 
@@ -132,18 +132,19 @@ class Appointments:
             next_position = Position(from_utc_text(read_up_to["startTime"]["S"]), read_up_to["appointmentId"]["S"])
         return Page(page, next_position)
 
-    def given_in_local_time(self, time_zone: str, now: datetime) -> Iterator[Appointment]:
-        """Every appointment to come that was given in the local time of a zone.
+    def given_in_local_time(self, time_zones: Collection[str], now: datetime) -> Iterator[Appointment]:
+        """Every appointment to come that was given in the local time of one of these zones.
 
         Reads the whole table, page by page: for an operator and once in years, when a zone's rules change.
         """
+        zones = {f":zone{number}": {"S": name} for number, name in enumerate(time_zones)}
         statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
         pages = self.database.client.get_paginator("scan").paginate(
             TableName=self.table,
-            FilterExpression="#timeZone = :zone AND attribute_exists(wallStart) "
+            FilterExpression=f"#timeZone IN ({', '.join(zones)}) AND attribute_exists(wallStart) "
             f"AND #status IN ({', '.join(statuses)}) AND startTime > :now",
             ExpressionAttributeNames={"#timeZone": "timeZone", "#status": "status"},
-            ExpressionAttributeValues={":zone": {"S": time_zone}, ":now": {"S": to_utc_text(now)}, **statuses},
+            ExpressionAttributeValues={**zones, ":now": {"S": to_utc_text(now)}, **statuses},
             ConsistentRead=True,
         )
         return (appointment_from_item(item) for page in pages for item in page["Items"])
