@@ -1,10 +1,12 @@
 """Remove a stack with everything that it made at run time: `make delete STACK=appointments-dev`.
 
 CloudFormation knows nothing of the rules that bookings made. They are found by what they aim at, this stack's sender,
-so that those of another stack on the same bus stay. Nothing is booked and nothing is swept meanwhile, or new rules
-would come after. Schedules go with their group, which the stack owns.
+so that those of another stack on the same bus stay. Nothing is booked and no sweep begins meanwhile. What runs already
+goes on and may make rules, so they are removed once more when the stack is gone. Schedules go with their group, which
+the stack owns.
 
-The tables stay, and so does a user pool: `DATA=delete` removes them too, unless they are protected from deletion.
+The tables stay, and so does a user pool: `DATA=delete` removes them too. It refuses before it changes anything where
+one is protected from deletion. It is safe to run again, also when the stack is gone and something was left.
 """
 
 from __future__ import annotations
@@ -12,87 +14,281 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.reminders import RULE_PREFIX, Rules, remove_rule
 from ops.stack import NoStackError, Stack
+from ops.terminal import BROKEN_OFF, confirmed, working
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+TABLE, USER_POOL = "AWS::DynamoDB::Table", "AWS::Cognito::UserPool"
 # What a stack leaves behind on purpose, by its kind.
-RETAINED = ("AWS::DynamoDB::Table", "AWS::Cognito::UserPool")
+RETAINED = (TABLE, USER_POOL)
+SENDER = "ReminderSenderFunction"
+HALTED = ("ConflictDetectorFunction", "ReminderSweepFunction")
+# Between two looks for rules that something still made while the stack went.
+LOOK_AGAIN_SECONDS = 10
+MOST_LOOKS = 30
+
+
+class Kept(NamedTuple):
+    """A table or a user pool that outlives its stack."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What is to go, of a stack that exists or of one that was deleted."""
+
+    name: str
+    exists: bool
+    sender_arn: str | None
+    data: tuple[Kept, ...]
+
+
+def look(cloudformation: Any, name: str) -> Doomed:
+    """What there is of the stack of this name, or else of the last one that was deleted. Raises NoStackError."""
+    stack_id, exists = _stack_id(cloudformation, name)
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    events = [event for page in pages for event in page["StackEvents"]]
+    kept = [event for event in events if event["ResourceStatus"] == "DELETE_SKIPPED"]
+    if exists:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        kept = [resource for page in pages for resource in page["StackResourceSummaries"]] + kept
+    data = {Kept(each["ResourceType"], each.get("PhysicalResourceId", "")) for each in kept}
+    sender = next(
+        (e["PhysicalResourceId"] for e in events if e["LogicalResourceId"] == SENDER and e.get("PhysicalResourceId")),
+        "",
+    )
+    _, partition, _, region, account, *_ = stack_id.split(":")
+    return Doomed(
+        name,
+        exists,
+        f"arn:{partition}:lambda:{region}:{account}:function:{sender}" if sender else None,
+        tuple(sorted(each for each in data if each.kind in RETAINED and each.name)),
+    )
+
+
+def _stack_id(cloudformation: Any, name: str) -> tuple[str, bool]:
+    """The id of the stack, and whether it exists. CloudFormation knows deleted ones for 90 days."""
+    try:
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"], True
+    except ClientError as exc:
+        if "does not exist" not in str(exc):
+            raise
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    gone = [stack for page in pages for stack in page["StackSummaries"] if stack["StackName"] == name]
+    if not gone:
+        raise NoStackError(f"there is no stack {name}, nor was one deleted lately")
+    # Two of one name never exist at a time, so the last to be made is the last to be deleted.
+    return max(gone, key=lambda stack: stack["CreationTime"])["StackId"], False
 
 
 @dataclass(frozen=True)
 class Deletion:
     """The steps, over clients that a test can bring along."""
 
-    stack: Stack
-    functions: Any
     events: Any
+    dynamodb: Any
+    pools: Any
 
-    def remove_rules(self) -> int:
-        """Remove the rules that aim at this stack's sender, whichever of its versions; how many there were."""
-        function = self.stack.resource("ReminderSenderFunction")
-        try:
-            arn = self.functions.get_function_configuration(FunctionName=function)["FunctionArn"]
-        except self.functions.exceptions.ResourceNotFoundException:
-            return 0  # an earlier run has removed it, and the rules before it
-        names = {name for target in (arn, f"{arn}:live") for name in Rules(self.events, target, "").aimed()}
+    def remove_rules(self, sender_arn: str) -> tuple[int, list[str]]:
+        """Remove the rules that aim at a sender, whichever of its versions; how many, and what is left and why."""
+        names = {
+            name for target in (sender_arn, f"{sender_arn}:live") for name in Rules(self.events, target, "").aimed()
+        }
         found = sorted(name for name in names if name.startswith(f"{RULE_PREFIX}-"))
+        left = []
         for name in found:
-            remove_rule(self.events, name)
-        return len(found)
+            try:
+                remove_rule(self.events, name)
+            except (ClientError, BotoCoreError) as exc:
+                left.append(f"rule {name}: {exc}")
+        return len(found) - len(left), left
+
+    def remove_late_rules(self, sender_arn: str) -> tuple[int, list[str]]:
+        """Remove what was made while the stack went, until nothing more comes; how many, and what is left and why."""
+        total = 0
+        for _ in range(MOST_LOOKS):
+            removed, left = self.remove_rules(sender_arn)
+            total += removed
+            if not removed:
+                break
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return total, left
+
+    def protected(self, data: Iterable[Kept]) -> list[str]:
+        """How to take the protection away from what is protected from deletion."""
+        found = []
+        for kept in data:
+            try:
+                if kept.kind == TABLE:
+                    table = self.dynamodb.describe_table(TableName=kept.name)["Table"]
+                    if table.get("DeletionProtectionEnabled"):
+                        found.append(
+                            f"aws dynamodb update-table --table-name {kept.name} --no-deletion-protection-enabled"
+                        )
+                elif self._pool_is_protected(kept.name):
+                    # An update of a pool resets what it does not name, so no command is suggested.
+                    found.append(f"switch the deletion protection of the user pool {kept.name} off, in the console")
+            except ClientError as exc:
+                if not _gone(exc):
+                    raise
+        return found
+
+    def _pool_is_protected(self, pool_id: str) -> bool:
+        pool = self.pools.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        return bool(pool.get("DeletionProtection") == "ACTIVE")
+
+    def remove_data(self, data: Iterable[Kept]) -> list[str]:
+        """Delete tables and user pools with all that is in them; what is left and why."""
+        left = []
+        for kept in data:
+            try:
+                if kept.kind == TABLE:
+                    self.dynamodb.delete_table(TableName=kept.name)
+                else:
+                    self.pools.delete_user_pool(UserPoolId=kept.name)
+            except (ClientError, BotoCoreError) as exc:
+                if isinstance(exc, ClientError) and _gone(exc):
+                    continue  # an earlier run has deleted it
+                left.append(f"{kept}: {exc}")
+            else:
+                print(f"deleted: {kept}")
+        return left
 
 
-def retained(stack: Stack) -> list[tuple[str, str]]:
-    """Kind and physical id of what the stack will leave behind."""
-    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
-    found = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    return [(r["ResourceType"], r["PhysicalResourceId"]) for r in found if r["ResourceType"] in RETAINED]
+def _gone(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def delete_retained(stack: Stack, kind: str, name: str) -> None:
-    """Delete a table or a user pool with all that is in it. Raises ClientError where it is protected."""
-    if kind == "AWS::DynamoDB::Table":
-        stack.client("dynamodb").delete_table(TableName=name)
+def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable[[], int]) -> list[str]:
+    """Halt a stack, remove its rules and delete it; what is left of it and why.
+
+    Until CloudFormation begins, whatever breaks this off lets the stack go on: the sweep makes missing rules anew.
+    """
+    began = False
+    try:
+        stack.halt(*HALTED)
+        print(f"{stack.name} is halted: nothing is booked any more")
+        if doomed.sender_arn:
+            removed, left = deletion.remove_rules(doomed.sender_arn)
+            print(f"{removed} reminder rules removed{f', {len(left)} left for now' if left else ''}")
+        began = True
+        if sam():
+            _tell_halted(stack)
+            return _undeleted(stack)
+    except BaseException:
+        if began:
+            _tell_halted(stack)
+        else:
+            _let_go_on(stack)
+        raise
+    return []
+
+
+def _let_go_on(stack: Stack) -> None:
+    try:
+        stack.release(*HALTED)
+    except (ClientError, BotoCoreError) as exc:
+        print(f"delete: {exc}", file=sys.stderr)
+        _tell_halted(stack)
     else:
-        stack.client("cognito-idp").delete_user_pool(UserPoolId=name)
+        print(f"{stack.name} was not deleted and goes on; its sweep makes removed rules anew", file=sys.stderr)
+
+
+def _tell_halted(stack: Stack) -> None:
+    print(f"{stack.name} is not deleted and STAYS HALTED: nothing can be booked; run this again", file=sys.stderr)
+
+
+def _undeleted(stack: Stack) -> list[str]:
+    """The resources that CloudFormation could not delete, or at least the stack."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    failed = [r for page in pages for r in page["StackResourceSummaries"] if r["ResourceStatus"] == "DELETE_FAILED"]
+    return [f"stack {stack.name}: sam delete failed"] + [
+        f"{r['ResourceType']} {r['PhysicalResourceId']}: {r.get('ResourceStatusReason', 'could not be deleted')}"
+        for r in failed
+    ]
+
+
+def sam_delete(name: str, region: str) -> int:
+    """Run `sam delete`; its exit code."""
+    sam = Path(sys.executable).with_name("sam")
+    command = [str(sam), "delete", "--no-prompts", "--stack-name", name, "--region", region]
+    with working("deleting the stack"):
+        return subprocess.run(command, check=False).returncode  # noqa: S603 - the argument is a stack's name
+
+
+def delete(stack: Stack, *, data: bool, sure: bool) -> int:
+    """Delete a stack, and say what was left; 0 where nothing was left that should go."""
+    cloudformation = stack.client("cloudformation")
+    doomed = look(cloudformation, stack.name)
+    deletion = Deletion(stack.client("events"), stack.client("dynamodb"), stack.client("cognito-idp"))
+    if data and (protected := deletion.protected(doomed.data)):
+        print(f"Nothing was changed: data of {stack.name} is protected. Take the protection away:", file=sys.stderr)
+        print("\n".join(f"  {how}" for how in protected), file=sys.stderr)
+        return 1
+    for kept in doomed.data:
+        print(f"{'to be DELETED' if data else 'to be kept'}: {kept}")
+    what = stack.name if doomed.exists else f"what is left of {stack.name}"
+    question = f"Delete {what} {'with ALL APPOINTMENTS' if data else 'and keep its data'}? Type its name: "
+    if not sure and not confirmed(question, stack.name):
+        print("Nothing was deleted.")
+        return 1
+    left: list[str] = []
+    if doomed.exists:
+        region = cloudformation.meta.region_name
+        left = remove_stack(stack, doomed, deletion, lambda: sam_delete(stack.name, region))
+    if not left:
+        left = remove_rest(doomed, deletion, data=data)
+    for what in left:
+        print(f"LEFT: {what}", file=sys.stderr)
+    if left:
+        print("Run this again when the reasons are gone.", file=sys.stderr)
+    return 1 if left else 0
+
+
+def remove_rest(doomed: Doomed, deletion: Deletion, *, data: bool) -> list[str]:
+    """Remove what a deleted stack has left behind; what is still left and why."""
+    left: list[str] = []
+    if doomed.sender_arn:
+        removed, left = deletion.remove_late_rules(doomed.sender_arn)
+        if removed:
+            print(f"{removed} more reminder rules removed, which were made meanwhile")
+    if data:
+        return left + deletion.remove_data(doomed.data)
+    for kept in doomed.data:
+        print(f"kept: {kept}")
+    return left
 
 
 def main() -> int:
-    """Delete the stack that the arguments name, and say what was left."""
+    """Delete the stack that the arguments name."""
     parser = argparse.ArgumentParser(prog="make delete", description="Remove a stack with the rules that it made.")
     parser.add_argument("stack", help="such as appointments-dev")
     parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="the tables, and a user pool")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
-    stack = Stack(arguments.stack)
     try:
-        data = retained(stack)
-        doomed = "with ALL APPOINTMENTS" if arguments.data == "delete" else "and keep its data"
-        if not arguments.yes and input(f"Delete {stack.name} {doomed}? Type its name: ") != stack.name:
-            print("Nothing was deleted.")
-            return 1
-        deletion = Deletion(stack, stack.client("lambda"), stack.client("events"))
-        stack.halt("ConflictDetectorFunction", "ReminderSweepFunction")
-        print(f"{deletion.remove_rules()} reminder rules removed")
-        region = stack.client("cloudformation").meta.region_name
-        sam = Path(sys.executable).with_name("sam")
-        command = [str(sam), "delete", "--no-prompts", "--stack-name", stack.name, "--region", region]
-        if code := subprocess.run(command, check=False).returncode:  # noqa: S603 - the argument is a stack's name
-            print("sam delete failed; it is safe to run this again", file=sys.stderr)
-            return code
-        for kind, name in data:
-            if arguments.data == "delete":
-                delete_retained(stack, kind, name)
-            print(f"{'deleted' if arguments.data == 'delete' else 'kept'}: {kind} {name}")
+        return delete(Stack(arguments.stack), data=arguments.data == "delete", sure=arguments.yes)
     except (NoStackError, ClientError, BotoCoreError, KeyError) as problem:
         print(f"delete: {problem}", file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        print("delete: broken off", file=sys.stderr)
+        return BROKEN_OFF
 
 
 if __name__ == "__main__":

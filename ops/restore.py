@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from appointments.times import InvalidTimeError, parse_time, to_utc_text
+from appointments.times import InvalidTimeError, has_offset, parse_time, to_utc_text
 from ops.stack import NoStackError, Stack
+from ops.terminal import BROKEN_OFF, confirmed, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,16 @@ def _key(item: dict[str, Any], names: list[str]) -> tuple[str, ...]:
     return tuple(item[name]["S"] for name in names)
 
 
+def moment(text: str) -> datetime:
+    """The moment that an argument names. Raises InvalidTimeError, in words that fit the command."""
+    if not has_offset(text):
+        raise InvalidTimeError(f"AT={text} is not a time with its offset; give it as AT=2026-11-24T10:00:00Z")
+    try:
+        return parse_time(text, None).astimezone(UTC)
+    except InvalidTimeError as exc:
+        raise InvalidTimeError(f"AT={text} {exc}") from exc
+
+
 def main() -> int:
     """Restore the stack that the arguments name."""
     parser = argparse.ArgumentParser(prog="make restore", description="Put a stack's tables back to a moment.")
@@ -96,25 +107,31 @@ def main() -> int:
     arguments = parser.parse_args()
     stack = Stack(arguments.stack)
     try:
-        at = parse_time(arguments.at, None).astimezone(UTC)
+        at = moment(arguments.at)
         question = f"Put {stack.name} back to {to_utc_text(at)} and lose what came after? Type its name: "
-        if not arguments.yes and input(question) != stack.name:
+        if not arguments.yes and not confirmed(question, stack.name):
             print("Nothing was changed.")
             return 1
         restore = Restore(stack.client("dynamodb"))
         restored = {}
         for table in TABLES:
-            restored[table] = restore.beside(stack.resource(table), at)
+            with working(f"restoring {table} beside the stack's own"):
+                restored[table] = restore.beside(stack.resource(table), at)
             print(f"restored: {restored[table]}")
         with stack.halted(*FUNCTIONS):
             print(f"halted; waiting {arguments.wait} s for what is under way")
-            time.sleep(arguments.wait)
+            with working("waiting"):
+                time.sleep(arguments.wait)
             for table in TABLES:
-                written, removed = restore.make_equal(stack.resource(table), restored[table])
+                with working(f"writing {table}"):
+                    written, removed = restore.make_equal(stack.resource(table), restored[table])
                 print(f"{table}: {written} items written, {removed} removed")
     except (NoStackError, ClientError, BotoCoreError, WaiterError, InvalidTimeError, KeyError) as problem:
         print(f"restore: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("restore: broken off", file=sys.stderr)
+        return BROKEN_OFF
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # Written by `make run` for as long as it runs.
 LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
+# What a halted function remembers: the concurrency that was reserved for it, a number or this.
+HALTED_TAG = "halted-with-reserved-concurrency"
+NOTHING = "none"
 
 
 class NoStackError(Exception):
@@ -64,20 +67,46 @@ class Stack:
         found = self.client("lambda").get_function_configuration(FunctionName=self.resource(logical_id))
         return dict(found["Environment"]["Variables"])
 
-    def halt(self, *functions: str) -> dict[str, int | None]:
-        """Let no invocation of these functions begin any more; the concurrency that was reserved for each until now.
+    def halt(self, *functions: str) -> None:
+        """Let no invocation of these functions begin any more. What runs goes on to its end.
 
+        Each function remembers in a tag what was reserved for it, so that `release` knows it even in another run.
         One that a deletion has removed already is left out.
         """
-        client, reserved = self.client("lambda"), {}
-        for name in map(self.resource, functions):
+        client = self.client("lambda")
+        for name in self._names(functions):
             try:
-                found = client.get_function_concurrency(FunctionName=name)
+                arn = client.get_function_configuration(FunctionName=name)["FunctionArn"]
+                reserved = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+                # One that is halted already has its tag from then.
+                if reserved != 0 or HALTED_TAG not in client.list_tags(Resource=arn)["Tags"]:
+                    client.tag_resource(Resource=arn, Tags={HALTED_TAG: NOTHING if reserved is None else str(reserved)})
                 client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
             except client.exceptions.ResourceNotFoundException:
                 continue
-            reserved[name] = found.get("ReservedConcurrentExecutions")
-        return reserved
+
+    def _names(self, functions: Iterable[str]) -> Iterator[str]:
+        """The physical ids of functions, as far as a deletion has left them in the stack."""
+        for logical_id in functions:
+            with suppress(KeyError):
+                yield self.resource(logical_id)
+
+    def release(self, *functions: str) -> None:
+        """Let halted functions go on, with what was reserved for each before."""
+        client = self.client("lambda")
+        for name in self._names(functions):
+            try:
+                arn = client.get_function_configuration(FunctionName=name)["FunctionArn"]
+                reserved = client.list_tags(Resource=arn)["Tags"].get(HALTED_TAG)
+                if reserved is None:
+                    continue  # it was never halted
+                if reserved == NOTHING:
+                    client.delete_function_concurrency(FunctionName=name)
+                else:
+                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+                client.untag_resource(Resource=arn, TagKeys=[HALTED_TAG])
+            except client.exceptions.ResourceNotFoundException:
+                continue
 
     @contextmanager
     def halted(self, *functions: str) -> Iterator[None]:
@@ -86,19 +115,12 @@ class Stack:
         Where it fails they stay halted: what it has left half done, nobody should book on. The next run lets them go.
         """
         try:
-            reserved = self.halt(*functions)
+            self.halt(*functions)
             yield
         except BaseException:
             print(f"{self.name} stays halted; run this again to finish it and let it go on", file=sys.stderr)
             raise
-        client = self.client("lambda")
-        for name, number in reserved.items():
-            if number:
-                client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
-                continue
-            client.delete_function_concurrency(FunctionName=name)
-            if number == 0:  # left by a run that failed, which alone knew what had been reserved
-                print(f"{name} goes on; its reserved concurrency comes back with the next deployment")
+        self.release(*functions)
 
     @cached_property
     def _resources(self) -> dict[str, str]:

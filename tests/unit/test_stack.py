@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ops.stack import Stack
+from ops.stack import HALTED_TAG, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +24,17 @@ class Functions:
 
     reserved: dict[str, int | None]
     broken: str = ""
+    tags: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     class exceptions:  # noqa: N801 - as a client has it
         ResourceNotFoundException = Gone
 
-    def get_function_concurrency(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
         if FunctionName not in self.reserved:
             raise Gone
+        return {"FunctionArn": f"arn:{FunctionName}"}
+
+    def get_function_concurrency(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803
         number = self.reserved[FunctionName]
         return {} if number is None else {"ReservedConcurrentExecutions": number}
 
@@ -40,6 +45,16 @@ class Functions:
 
     def delete_function_concurrency(self, FunctionName: str) -> None:  # noqa: N803
         self.reserved[FunctionName] = None
+
+    def list_tags(self, Resource: str) -> dict[str, Any]:  # noqa: N803
+        return {"Tags": self.tags[Resource]}
+
+    def tag_resource(self, Resource: str, Tags: dict[str, str]) -> None:  # noqa: N803
+        self.tags[Resource] |= Tags
+
+    def untag_resource(self, Resource: str, TagKeys: list[str]) -> None:  # noqa: N803
+        for key in TagKeys:
+            del self.tags[Resource][key]
 
 
 @pytest.fixture
@@ -53,10 +68,11 @@ def stack_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Functions], Stack]:
 
 
 def test_functions_are_halted_meanwhile_and_go_on_as_before(stack_of: Callable[[Functions], Stack]) -> None:
-    functions = Functions({"a": 100, "b": None})
-    with stack_of(functions).halted("a", "b"):
-        assert functions.reserved == {"a": 0, "b": 0}
-    assert functions.reserved == {"a": 100, "b": None}
+    functions = Functions({"a": 100, "b": None, "c": 0})
+    with stack_of(functions).halted("a", "b", "c"):
+        assert functions.reserved == {"a": 0, "b": 0, "c": 0}
+    assert functions.reserved == {"a": 100, "b": None, "c": 0}
+    assert not any(functions.tags.values())
 
 
 def test_what_failed_halfway_stays_halted_until_it_is_run_again(
@@ -70,8 +86,7 @@ def test_what_failed_halfway_stays_halted_until_it_is_run_again(
     assert "stays halted" in capsys.readouterr().err
     with stack.halted("a"):
         pass
-    assert functions.reserved == {"a": None}
-    assert "next deployment" in capsys.readouterr().out
+    assert functions.reserved == {"a": 100}
 
 
 def test_a_halt_that_fails_does_not_leave_a_function_halted_for_good(stack_of: Callable[[Functions], Stack]) -> None:
@@ -82,10 +97,27 @@ def test_a_halt_that_fails_does_not_leave_a_function_halted_for_good(stack_of: C
     functions.broken = ""
     with stack.halted("a", "b"):
         pass
-    assert functions.reserved == {"a": None, "b": None}
+    assert functions.reserved == {"a": 100, "b": None}
+
+
+def test_a_tag_that_was_left_behind_is_not_believed(stack_of: Callable[[Functions], Stack]) -> None:
+    functions = Functions({"a": 100})
+    functions.tags["arn:a"][HALTED_TAG] = "7"
+    with stack_of(functions).halted("a"):
+        pass
+    assert functions.reserved == {"a": 100}
 
 
 def test_a_function_that_is_gone_is_left_out(stack_of: Callable[[Functions], Stack]) -> None:
     functions = Functions({"a": 5})
-    assert stack_of(functions).halt("gone", "a") == {"a": 5}
+    stack = stack_of(functions)
+    stack.halt("gone", "a")
     assert functions.reserved == {"a": 0}
+    stack.release("gone", "a")
+    assert functions.reserved == {"a": 5}
+
+
+def test_what_was_never_halted_is_not_changed(stack_of: Callable[[Functions], Stack]) -> None:
+    functions = Functions({"a": 5})
+    stack_of(functions).release("a")
+    assert functions.reserved == {"a": 5}

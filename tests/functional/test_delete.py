@@ -1,0 +1,267 @@
+"""`make delete`: nothing left behind by accident, nothing halted without a word, and safe to run again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ops import delete as tool
+from ops.delete import Deletion, Doomed, Kept, look, remove_rest, remove_stack
+from ops.stack import NoStackError
+from world import SENDER_ARN
+
+if TYPE_CHECKING:
+    from world import World
+
+TABLES = tuple(Kept(tool.TABLE, name) for name in ("AppointmentsTable", "CalendarsTable"))
+
+
+@dataclass
+class FakeStack:
+    """A stack as far as halting goes, and whether it is halted."""
+
+    name: str = "appointments-test"
+    halted: bool = False
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def halt(self, *functions: str) -> None:
+        assert functions == tool.HALTED
+        self.halted = True
+
+    def release(self, *functions: str) -> None:
+        assert functions == tool.HALTED
+        self.halted = False
+
+    def client(self, service: str) -> Any:
+        assert service == "cloudformation"
+        return self
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        return [{"StackResourceSummaries": self.failed}]
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "LOOK_AGAIN_SECONDS", 0)
+
+
+@pytest.fixture
+def deletion(world: World) -> Deletion:
+    return Deletion(world.events, world.dynamodb, pools=None)
+
+
+DOOMED = Doomed("appointments-test", exists=True, sender_arn=SENDER_ARN, data=TABLES)
+
+
+def aim(world: World, name: str, sender: str = SENDER_ARN) -> None:
+    world.events.put_rule(Name=name, ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    world.events.put_targets(Rule=name, Targets=[{"Id": "reminder-sender", "Arn": sender, "Input": json.dumps({})}])
+
+
+def tables(world: World) -> set[str]:
+    return set(world.dynamodb.list_tables()["TableNames"])
+
+
+def test_rules_of_both_names_of_the_sender_go_and_no_others(world: World, deletion: Deletion) -> None:
+    aim(world, "appointment-reminder-1h-a")
+    aim(world, "appointment-reminder-1h-b", f"{SENDER_ARN}:live")
+    aim(world, "appointment-reminder-1h-c", f"{SENDER_ARN}-of-another-stack")
+    aim(world, "nightly")
+    assert deletion.remove_rules(SENDER_ARN) == (2, [])
+    assert set(world.rules()) == {"appointment-reminder-1h-c", "nightly"}
+
+
+def test_rules_that_a_running_sweep_made_meanwhile_go_too(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aim(world, "appointment-reminder-1h-before")
+
+    def sam() -> int:
+        for number in range(7):
+            aim(world, f"appointment-reminder-1h-late-{number}", f"{SENDER_ARN}:live")
+        return 0
+
+    assert remove_stack(FakeStack(), DOOMED, deletion, sam) == []  # type: ignore[arg-type]
+    assert len(world.rules()) == 7
+    assert remove_rest(DOOMED, deletion, data=False) == []
+    assert world.rules() == {}
+    assert "7 more reminder rules removed" in capsys.readouterr().out
+
+
+def test_one_rule_that_cannot_be_removed_keeps_no_other(world: World, deletion: Deletion) -> None:
+    for name in "abc":
+        aim(world, f"appointment-reminder-1h-{name}")
+    with world.failing("RemoveTargets", times=1):
+        removed, left = deletion.remove_rules(SENDER_ARN)
+    assert removed == 2
+    assert len(left) == 1
+    assert left[0].startswith("rule appointment-reminder-1h-a: ")
+    assert deletion.remove_rules(SENDER_ARN) == (1, [])
+
+
+def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with world.failing("DeleteTable", times=1):
+        left = remove_rest(DOOMED, deletion, data=True)
+    assert len(left) == 1
+    assert left[0].startswith(f"{TABLES[0]}: ")
+    assert tables(world) == {"AppointmentsTable"}
+    assert f"deleted: {TABLES[1]}" in capsys.readouterr().out
+    assert remove_rest(DOOMED, deletion, data=True) == []
+    assert tables(world) == set()
+
+
+def test_data_is_kept_unless_it_is_asked_for(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remove_rest(DOOMED, deletion, data=False) == []
+    assert tables(world) == {table.name for table in TABLES}
+    assert all(f"kept: {table}" in capsys.readouterr().out for table in TABLES[:1])
+
+
+def test_what_is_protected_is_found_before_anything_happens(world: World, deletion: Deletion) -> None:
+    assert deletion.protected([*TABLES, Kept(tool.TABLE, "gone-already")]) == []
+    world.dynamodb.update_table(TableName="CalendarsTable", DeletionProtectionEnabled=True)
+    (how,) = deletion.protected(TABLES)
+    assert "--table-name CalendarsTable --no-deletion-protection-enabled" in how
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, ClientError({"Error": {"Code": "Throttling"}}, "ListRules")])
+def test_broken_off_before_the_stack_goes_it_goes_on(
+    world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch, broken: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr(Deletion, "remove_rules", fail)
+    stack = FakeStack()
+    with pytest.raises((KeyboardInterrupt, ClientError)):
+        remove_stack(stack, DOOMED, deletion, lambda: pytest.fail("deleted"))  # type: ignore[arg-type]
+    assert not stack.halted
+    assert "goes on" in capsys.readouterr().err
+
+
+def test_broken_off_while_the_stack_goes_it_says_that_it_is_halted(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sam() -> int:
+        raise KeyboardInterrupt
+
+    stack = FakeStack()
+    with pytest.raises(KeyboardInterrupt):
+        remove_stack(stack, DOOMED, deletion, sam)  # type: ignore[arg-type]
+    assert stack.halted
+    assert "STAYS HALTED" in capsys.readouterr().err
+
+
+def test_a_stack_that_cannot_be_deleted_is_named_with_what_holds_it(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = {"ResourceType": "AWS::SNS::Topic", "PhysicalResourceId": "arn:topic"}
+    failed = resource | {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "no permission"}
+    stack = FakeStack(failed=[failed, resource | {"ResourceStatus": "DELETE_COMPLETE"}])
+    left = remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
+    assert left == ["stack appointments-test: sam delete failed", "AWS::SNS::Topic arn:topic: no permission"]
+    assert "STAYS HALTED" in capsys.readouterr().err
+
+
+# --- what there is of a stack ----------------------------------------------------------------------------
+
+
+@dataclass
+class CloudFormation:
+    """One stack, there or deleted, and an older one of the same name."""
+
+    exists: bool
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
+        if not self.exists:
+            problem = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": problem}, "DescribeStacks")
+        return {"Stacks": [{"StackId": self.id("2")}]}
+
+    @staticmethod
+    def id(number: str) -> str:
+        return f"arn:aws:cloudformation:eu-west-1:123456789012:stack/appointments-test/{number}"
+
+    def get_paginator(self, operation: str) -> Any:
+        return getattr(self, operation)
+
+    class list_stacks:  # noqa: N801 - the operation's name
+        @staticmethod
+        def paginate(StackStatusFilter: list[str]) -> list[dict[str, Any]]:  # noqa: N803
+            assert StackStatusFilter == ["DELETE_COMPLETE"]
+            deleted = [("appointments-test", "2", 2), ("appointments-test", "1", 1), ("other", "3", 3)]
+            return [
+                {"StackSummaries": [{"StackName": name, "StackId": CloudFormation.id(n), "CreationTime": at}]}
+                for name, n, at in deleted
+            ]
+
+    class list_stack_resources:  # noqa: N801
+        @staticmethod
+        def paginate(StackName: str) -> list[dict[str, Any]]:  # noqa: N803
+            assert StackName == "appointments-test"
+            there = [
+                ("Calendars", tool.TABLE, "calendars"),
+                ("Topic", "AWS::SNS::Topic", "topic"),
+                ("Pool", tool.USER_POOL, ""),
+            ]
+            return [
+                {
+                    "StackResourceSummaries": [
+                        {"LogicalResourceId": id_, "ResourceType": kind, "PhysicalResourceId": name}
+                        for id_, kind, name in there
+                    ]
+                }
+            ]
+
+    class describe_stack_events:  # noqa: N801
+        @staticmethod
+        def paginate(StackName: str) -> list[dict[str, Any]]:  # noqa: N803
+            assert StackName.endswith("/2")
+            events = [
+                ("Appointments", tool.TABLE, "DELETE_SKIPPED", "appointments"),
+                ("Topic", "AWS::SNS::Topic", "DELETE_COMPLETE", "topic"),
+                ("ReminderSenderFunction", "AWS::Lambda::Function", "CREATE_COMPLETE", "x-reminder-sender"),
+                ("ReminderSenderFunction", "AWS::Lambda::Function", "CREATE_IN_PROGRESS", ""),
+            ]
+            return [
+                {
+                    "StackEvents": [
+                        {
+                            "LogicalResourceId": id_,
+                            "ResourceType": kind,
+                            "ResourceStatus": status,
+                            "PhysicalResourceId": name,
+                        }
+                        for id_, kind, status, name in events
+                    ]
+                }
+            ]
+
+
+SENDER = "arn:aws:lambda:eu-west-1:123456789012:function:x-reminder-sender"
+
+
+def test_a_stack_that_exists_is_found_with_its_data() -> None:
+    data = (Kept(tool.TABLE, "appointments"), Kept(tool.TABLE, "calendars"))
+    assert look(CloudFormation(exists=True), "appointments-test") == Doomed("appointments-test", True, SENDER, data)
+
+
+def test_what_the_last_deleted_stack_left_is_found() -> None:
+    found = look(CloudFormation(exists=False), "appointments-test")
+    assert found == Doomed("appointments-test", False, SENDER, (Kept(tool.TABLE, "appointments"),))
+
+
+def test_a_name_that_no_stack_ever_had() -> None:
+    with pytest.raises(NoStackError, match="there is no stack misspelt"):
+        look(CloudFormation(exists=False), "misspelt")
