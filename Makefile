@@ -22,15 +22,20 @@ SOURCES := src local ops tests bench
 .PHONY: help setup run demo test browser lint format openapi holidays build lock clean faults redrive retime delete restore security cost
 
 help: ## Show these lines
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
+		line = sprintf("%-11s", $$1); count = split($$2, words, " "); \
+		for (i = 1; i <= count; i++) { \
+			if (length(line " " words[i]) > 80) { print line; line = sprintf("%-11s", "") } \
+			line = line " " words[i] } \
+		print line }'
 
 setup: ## Make .venv and .venv-engine and bring them to their locks
 	@PYTHON="$(PYTHON)" local/setup.sh
 
-run: setup ## Start everything locally and show what happens: API on 127.0.0.1:3000
+run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
 	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) python -m local
 
-demo: setup ## Tell the whole story by itself: booked, refused, reminded, cleaned up
+demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
 
 test: setup ## Run all tests, the end-to-end ones on an engine of their own

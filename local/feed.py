@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from local.waiting import ask_to_stop
 OVERLAP_MS = 10_000
 # As many events as one answer of FilterLogEvents holds.
 PAGE = 10_000
+
+# What stands before the text of a line: time, label, and what parts them.
+INDENT = 30
+# The narrowest column that is still easier to read than what the terminal makes of a long line.
+SHORTEST = 20
 
 GREEN, YELLOW, RED, CYAN, MAGENTA, DIM = "32", "33", "31", "36", "35", "2"
 
@@ -69,6 +76,16 @@ def calendars(fields: Mapping[str, Any], name: str = "calendar_ids") -> str:
     return ", ".join(fields.get(name) or [str(fields.get("user_id", "?"))])
 
 
+def lateness(fields: Mapping[str, Any]) -> str:
+    """How long after its time a reminder was sent. No timer fires more than a minute early, but a person can."""
+    late = float(fields.get("lateness_ms") or 0) / 1000
+    if late >= 0:
+        return f"{late:.1f} s after it was due"
+    if late >= -60:
+        return f"{-late:.1f} s before it was due"
+    return f"by an event sent by hand: it is due {moment(fields.get('due_at'))}"
+
+
 def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Label, text and colour of a log line, or None where it is no outcome."""
     event, reminder, of = fields.get("event_type"), fields.get("reminder", "?"), short(fields.get("appointment_id"))
@@ -87,10 +104,10 @@ def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
         case "REMINDER_SCHEDULED":
             return "rule created", f"{of}  {reminder} reminder, fires at {moment(fields.get('due_at'))}", CYAN
         case "RULE_CLEANED":
-            return "rule removed", str(fields.get("rule_name", "?")), DIM
+            known = "appointment_id" in fields and "reminder" in fields
+            return "rule removed", f"{of}  {reminder} reminder" if known else str(fields.get("rule_name", "?")), DIM
         case "REMINDER_SENT":
-            late = float(fields.get("lateness_ms") or 0) / 1000
-            return "reminder sent", f"{of}  {reminder} reminder, {late:.1f} s after it was due", CYAN
+            return "reminder sent", f"{of}  {reminder} reminder, {lateness(fields)}", CYAN
         case "REMINDER_SKIPPED":
             return "skipped", f"{of}  {reminder} reminder: {fields.get('reason', '?')}", DIM
         case "REMINDER_MISSED":
@@ -196,7 +213,8 @@ class Screen:
     def __init__(self, out: TextIO) -> None:
         """``NO_COLOR`` is honoured."""
         self._out = out
-        self._colour = out.isatty() and "NO_COLOR" not in os.environ
+        self._terminal = out.isatty()
+        self._colour = self._terminal and "NO_COLOR" not in os.environ
 
     def say(self, text: str = "") -> None:
         """A plain line. Where nobody can read it any more, it asks this program to stop."""
@@ -214,7 +232,14 @@ class Screen:
         at = datetime.fromtimestamp(line.at).astimezone()
         # Text comes from requests: a control character could rewrite the terminal.
         text = "".join(character if character.isprintable() else "·" for character in line.text)
+        text = self._folded(text, INDENT)
         self.say(f"{self._painted(f'{at:%H:%M:%S}', DIM)}  {self._painted(f'{line.label:<18}', line.colour)}  {text}")
+
+    def _folded(self, text: str, indent: int) -> str:
+        """The text in lines that fit the terminal beside what stands left of it."""
+        room = shutil.get_terminal_size().columns - indent if self._terminal else 0
+        lines = textwrap.wrap(text, room, break_on_hyphens=False) if room > SHORTEST else [text]
+        return f"\n{' ' * indent}".join(lines)
 
     def _painted(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text

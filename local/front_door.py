@@ -6,9 +6,7 @@ The engine serves an API under a path that changes with its id; users want `http
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from io import BytesIO
 from types import TracebackType
 from typing import Self
@@ -19,6 +17,7 @@ from yarl import URL
 
 from local import LocalError
 from local.engine import HOST
+from local.loop import Loop
 
 # API Gateway takes 10 MB; what is larger must be refused by it or by the function, not here.
 LARGEST_BODY = 11 * 1024 * 1024
@@ -55,15 +54,14 @@ class FrontDoor:
         self.url = f"http://{HOST}:{port}"
         self._port = port
         self._target = target.rstrip("/")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="front-door", daemon=True)
+        self._loop = Loop("front-door")
         self._runner: web.AppRunner | None = None
         self._session: ClientSession | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._loop.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+            self._loop.run(self._start())
         except OSError as problem:
             self.__exit__(None, None, None)
             raise LocalError(f"Port {self._port} on {HOST} cannot be used: {problem.strerror}") from problem
@@ -72,10 +70,8 @@ class FrontDoor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._loop.run(self._stop())
+        self._loop.stop()
 
     async def _start(self) -> None:
         # Bodies travel as bytes in both directions, compressed or not, and no cookie is kept for anyone.

@@ -10,13 +10,19 @@ from samtranslator.yaml_helper import yaml_parse
 from local.deploy import BUILD, Stack, runtime
 from local.engine import Engine
 
+# As samconfig.toml names them.
+TEMPLATE_NAME, VARIABLES_NAME = "invoke.json", "invoke-variables.json"
 
-def write_template(engine: Engine, stack: Stack, path: Path) -> None:
-    """Write the built template to ``path``, its functions set up as they are deployed.
+
+def write(engine: Engine, stack: Stack, url: str | None, folder: Path) -> None:
+    """Write the built template, its functions set up as they are deployed, and the address of the engine.
 
     `sam local invoke` resolves no name of a deployed resource, and passes a container no variable that the template
-    does not declare: the real names, and where the engine listens, have to stand in it.
+    does not declare, so the real names stand in it. The shell's variables win over the template's, and an
+    AWS_ENDPOINT_URL there names 127.0.0.1, which in a container is the container itself. So ``url`` stands in a file
+    that wins over both.
     """
+    endpoint = {"AWS_ENDPOINT_URL": url or engine.url}
     template = yaml_parse((BUILD / "template.yaml").read_text())
     template["Parameters"]["Architectures"]["Default"] = runtime()["Architectures"]
     awslambda = engine.client("lambda")
@@ -27,6 +33,6 @@ def write_template(engine: Engine, stack: Stack, path: Path) -> None:
         deployed = awslambda.get_function_configuration(FunctionName=resource["PhysicalResourceId"])
         properties = template["Resources"][resource["LogicalResourceId"]]["Properties"]
         properties["CodeUri"] = str(BUILD / properties["CodeUri"])
-        variables = deployed["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": engine.url}
-        properties["Environment"] = {"Variables": variables}
-    path.write_text(json.dumps(template, indent=2) + "\n")
+        properties["Environment"] = {"Variables": deployed["Environment"]["Variables"] | endpoint}
+    (folder / TEMPLATE_NAME).write_text(json.dumps(template, indent=2) + "\n")
+    (folder / VARIABLES_NAME).write_text(json.dumps({"Parameters": endpoint}) + "\n")

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import LocalError
+from local import LocalError, bridge, invoke
 from local.feed import Feed, Screen
-from local.invoke import write_template
 from local.places import LOCAL
 from local.system import System, system
 from local.waiting import Stopped, ask_to_stop, pause
@@ -30,30 +29,40 @@ def port(name: str, default: int) -> int:
     return int(text)
 
 
-def example(url: str, due: datetime) -> str:
+def example(url: str, due: datetime, user: str) -> str:
     """A booking to paste into another terminal, whose 1h reminder is due at ``due``."""
     start = due + timedelta(hours=1)
     end = start + timedelta(minutes=30)
     return f"""\
-curl -i {url}/appointments -H 'Content-Type: application/json' -d '{{
-  "userId": "alice", "startTime": "{start:%Y-%m-%dT%H:%M:%SZ}", "endTime": "{end:%Y-%m-%dT%H:%M:%SZ}",
-  "details": {{"title": "Check-up", "location": "Room 2"}}, "reminders": ["1h"]
-}}'"""
+curl -i {url}/appointments \\
+  -H 'Content-Type: application/json' -d '{{
+    "userId": "{user}",
+    "startTime": "{start:%Y-%m-%dT%H:%M:%SZ}",
+    "endTime": "{end:%Y-%m-%dT%H:%M:%SZ}",
+    "details": {{"title": "Check-up", "location": "Room 2"}},
+    "reminders": ["1h"]
+  }}'"""
 
 
-def welcome(screen: Screen, running: System) -> None:
-    """What a person needs to know to go on."""
-    due = (datetime.now(UTC) + PASTING + timedelta(minutes=1)).replace(second=0, microsecond=0)
+def welcome(screen: Screen, running: System, containers: str | None) -> None:
+    """What a person needs to know to go on, in lines of 80 columns at most."""
+    now = datetime.now(UTC)
+    due = (now + PASTING + timedelta(minutes=1)).replace(second=0, microsecond=0)
     screen.say(f"ready {running.api_url}")
+    screen.say()
+    screen.say(f"  try every call   {running.api_url}/docs")
+    screen.say(f"  embedded AWS     {running.engine.url}")
+    if containers:
+        screen.say(f"  for containers   {containers}")
     screen.say()
     screen.say("Book an appointment from another terminal:")
     screen.say()
-    screen.say(example(running.api_url, due))
+    # Whoever starts a second time should not meet the first time's example.
+    screen.say(example(running.api_url, due, f"alice-{now:%H%M%S}"))
     screen.say()
-    screen.say(
-        f"It starts in an hour, and its reminder arrives soon after {due.astimezone():%H:%M:%S}, today. Sent once more,"
-    )
-    screen.say("it is refused as a conflict. Ctrl-C stops everything and keeps the data.")
+    screen.say("It starts in an hour or so, and its reminder arrives some seconds after")
+    screen.say(f"{due.astimezone():%H:%M:%S}. Sent once more, it is refused as a conflict.")
+    screen.say("Ctrl-C stops everything and keeps the data.")
     screen.say()
     screen.dim("What happens, in local time:")
 
@@ -64,12 +73,15 @@ def run(screen: Screen) -> None:
     described = LOCAL / "stack.json"
     state = LOCAL / "state"
     ports = {"port": port("PORT", API_PORT), "engine_port": port("ENGINE_PORT", ENGINE_PORT)}
-    with system(screen.dim, state=state, **ports) as running:
+    with (
+        system(screen.dim, state=state, **ports) as running,
+        bridge.offered(running.engine.port, screen.dim) as containers,
+    ):
         described.write_text(json.dumps(running.described(), indent=2) + "\n")
-        write_template(running.engine, running.stack, LOCAL / "invoke.json")
+        invoke.write(running.engine, running.stack, containers, LOCAL)
         try:
             feed = Feed(running.engine, running.stack, running.feed_queue_url)
-            welcome(screen, running)
+            welcome(screen, running, containers)
             parent = os.getppid()
             while running.engine.running:
                 if os.getppid() != parent:

@@ -18,6 +18,21 @@ interpreter() {
     "$1" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))' 2>/dev/null
 }
 
+# Runs a command, and says every 8 s that it still does.
+patiently() {
+    local what=$1 status=0
+    shift
+    while sleep 8 >/dev/null && kill -0 $$; do echo "  still $what (${SECONDS} s since the start)"; done 2>/dev/null &
+    heartbeat=$!
+    "$@" || status=$?
+    kill "$heartbeat" 2>/dev/null || true
+    wait "$heartbeat" 2>/dev/null || true
+    heartbeat=
+    return "$status"
+}
+heartbeat=
+trap '[ -z "$heartbeat" ] || kill "$heartbeat" 2>/dev/null || true' EXIT
+
 # Shows what is downloaded and how many packages went in, not each package's name.
 sync() {
     local environment=$1 lock=$2
@@ -50,14 +65,14 @@ if [ "$(cat .venv/.made 2>/dev/null)" != "$identity" ]; then
         fail "the venv module of Python $version is missing; on Debian and Ubuntu install the package python3-venv"
     echo "setup: making .venv with Python $version"
     rm -rf .venv .venv-engine
-    "$chosen" -m venv .venv
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+    patiently "making .venv" "$chosen" -m venv .venv
+    patiently "installing uv" .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
     echo "$identity" >.venv/.made
 fi
 rm -f .venv/.ready
-echo "setup: installing sam, the libraries and the test tools into .venv"
-sync .venv requirements/dev.txt
-echo "setup: installing the embedded engine into .venv-engine"
+echo "setup: installing sam, the libraries and the test tools into .venv (590 MB)"
+patiently "installing" sync .venv requirements/dev.txt
+echo "setup: installing the embedded engine into .venv-engine (65 MB)"
 [ -x .venv-engine/bin/python ] || .venv/bin/uv venv --quiet --python "$chosen" .venv-engine
-sync .venv-engine requirements/engine.txt
+patiently "installing" sync .venv-engine requirements/engine.txt
 echo "$key" >.venv/.ready
