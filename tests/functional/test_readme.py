@@ -44,7 +44,7 @@ def test_every_make_target_exists(target: str) -> None:
 
 
 def test_the_first_request_answers_as_it_says(world: World) -> None:
-    request = json.loads(re.search(r"/appointments -H .* -d '(\{.*?\})'", README, re.DOTALL)[1])  # type: ignore[index]
+    request = json.loads(re.search(r"/appointments\"? -H .* -d '(\{.*?\})'", README, re.DOTALL)[1])  # type: ignore[index]
     answers = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
     found: list[dict[str, Any]] = [world.request("POST", "/appointments", request)[2] for _ in range(2)]
     for told, answered in zip(answers, found, strict=True):
