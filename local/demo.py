@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import LocalError
 from local.feed import Feed, Line, Screen
 from local.system import System, system
-from local.waiting import Stopped, pause, stop_on_signals
+from local.waiting import SAY_EVERY, Stopped, pause, stop_on_signals
 
 # A rule created less than 10 s before its minute never fires on the engine.
 AHEAD_OF_RULE = timedelta(seconds=20)
@@ -120,7 +120,7 @@ class Story:
                 self._lines.append(line)
                 self._screen.show(line)
                 spoke = time.monotonic()
-            if time.monotonic() - spoke > 9:
+            if time.monotonic() - spoke > SAY_EVERY:
                 self._screen.dim(f"{datetime.now().astimezone():%H:%M:%S}  …")
                 spoke = time.monotonic()
             pause(0.3)

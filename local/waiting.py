@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
-# Somebody who waits should not see nothing for 10 s.
-SAY_EVERY = 8.0
+# Nobody should see nothing for 10 s. What lies between two steps that say so takes some seconds on a busy machine.
+SAY_EVERY = 5.0
 POLL_SECONDS = 0.1
 
 Say = Callable[[str], None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAY_EVERY = 8.0
+SAY_EVERY = 5.0
 # What a shell answers for a command that Ctrl-C ended.
 BROKEN_OFF = 130
 

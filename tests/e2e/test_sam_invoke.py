@@ -47,8 +47,9 @@ def forget_sample(system: System) -> None:
     """Remove the sample booking that another test has made, with its places on the calendars."""
     dynamodb = system.engine.client("dynamodb")
     dynamodb.delete_item(TableName=system.stack.appointments_table, Key={"appointmentId": {"S": SAMPLE}})
-    for calendar in ("anna", "dr-lee"):
-        key = {"calendarId": {"S": calendar}, "day": {"S": "2030-01-15"}}
+    booking = json.loads(sample_event("booking")["body"])
+    for calendar in (booking["userId"], *booking["resourceIds"]):
+        key = {"calendarId": {"S": calendar}, "day": {"S": booking["startTime"][:10]}}
         dynamodb.delete_item(TableName=system.stack.calendars_table, Key=key)
 
 

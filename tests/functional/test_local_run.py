@@ -219,4 +219,4 @@ def test_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     heartbeat = Heartbeat(said.append, "building")
     for now in range(100, 120):  # noqa: B007 - read by the clock
         heartbeat.beat()
-    assert said == ["  still building (8 s)", "  still building (16 s)"]
+    assert said == ["  still building (5 s)", "  still building (10 s)", "  still building (15 s)"]
