@@ -96,6 +96,20 @@ def test_rules_that_a_running_sweep_made_meanwhile_go_too(
     assert "7 more reminder rules removed" in capsys.readouterr().out
 
 
+def test_it_looks_until_nothing_new_is_found(world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = iter(["appointment-reminder-1h-b", "appointment-reminder-1h-c"])
+
+    def meanwhile(_: float) -> None:
+        for name in late:
+            aim(world, name)
+            return
+
+    monkeypatch.setattr("ops.delete.time.sleep", meanwhile)
+    aim(world, "appointment-reminder-1h-a")
+    assert deletion.remove_late_rules(SENDER_ARN) == (3, [])
+    assert world.rules() == {}
+
+
 def test_one_rule_that_cannot_be_removed_keeps_no_other(world: World, deletion: Deletion) -> None:
     for name in "abc":
         aim(world, f"appointment-reminder-1h-{name}")
