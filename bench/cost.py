@@ -15,7 +15,7 @@ import json
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -262,7 +262,7 @@ def story(world: World, meter: Meter, log: io.StringIO) -> dict[str, Measured]:
 
 def lines_per_booking(found: dict[str, Measured], memory: int, stored_bytes: int) -> dict[str, float]:
     """Dollars for one booking and what goes with it, by line, on demand."""
-    lines: Counter[str] = Counter()
+    lines: defaultdict[str, float] = defaultdict(float)
     days = int(template()["Parameters"]["RetentionDays"]["Default"])
     log_days = int(template()["Parameters"]["LogRetentionDays"]["Default"])
     for name, times in MIX.items():
@@ -339,7 +339,8 @@ def main() -> None:
     logger.registered_handler.setStream(log)  # type: ignore[attr-defined]  # it is a StreamHandler
     with Engine() as engine:
         names = ("dynamodb", "events", "scheduler", "sns", "sqs")
-        world = World({name: session.client(name, endpoint_url=engine.url) for name in names})
+        client: Callable[..., Any] = session.client
+        world = World({name: client(name, endpoint_url=engine.url) for name in names})
         meter = Meter(world, engine.client("dynamodb"))
         found = story(world, meter, log)
     appointment = statistics.median(map(size, meter.items["AppointmentsTable"]))

@@ -18,6 +18,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from appointments.telemetry import logger
 from conflict_detector import app
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
 def idle() -> None:
     """Exchange the clients for some that do nothing."""
     app._api.cache_clear()  # noqa: SLF001
-    app.client = lambda *_, **__: Nothing()
+    module: Any = app
+    module.client = lambda *_, **__: Nothing()
 
 
 def make(case: str, bookings: int) -> None:
@@ -103,9 +105,10 @@ def make(case: str, bookings: int) -> None:
 def main() -> Iterator[dict[str, str]]:
     """Every case."""
     out, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115, PTH123 - the log, which is no result
-    for handler in app.logger.handlers:
+    for handler in logger.handlers:
         handler.stream = sys.stdout  # type: ignore[attr-defined]  # it is a StreamHandler
-    real = app.client
+    module: Any = app
+    real = module.client
     calls: Counter[str] = Counter()
 
     def counted(service: str, **more: Any) -> Any:
@@ -117,7 +120,7 @@ def main() -> Iterator[dict[str, str]]:
     whole: dict[str, float] = {}
     made: dict[str, str] = {}
     app._api.cache_clear()  # noqa: SLF001 - its clients are what is exchanged here
-    app.client = counted
+    module.client = counted
     for name, events in CASES.items():
         wanted = events()
         began = time.process_time()

@@ -22,7 +22,8 @@ METHODS = ("get", "put", "post", "patch", "delete")
 @cache
 def contract() -> dict[str, Any]:
     """`openapi.yaml`, as it is written."""
-    return yaml.safe_load(WRITTEN.read_text())
+    found: dict[str, Any] = yaml.safe_load(WRITTEN.read_text())
+    return found
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -55,7 +56,7 @@ def _closed() -> dict[str, Any]:
 
     A client, on the other hand, must take fields that a later version adds, so the contract itself leaves them open.
     """
-    components = deepcopy(contract()["components"])
+    components: dict[str, Any] = deepcopy(contract()["components"])
     for name, schema in components["schemas"].items():
         if name != "Details" and "properties" in schema:
             schema["additionalProperties"] = False
@@ -85,7 +86,8 @@ def check(method: str, path: str, response: Mapping[str, Any]) -> None:
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:
-    for template, item in contract()["paths"].items():
+    paths: dict[str, dict[str, dict[str, Any]]] = contract()["paths"]
+    for template, item in paths.items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return item.get(method)
     return None

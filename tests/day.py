@@ -96,7 +96,7 @@ SERVICES = (
 
 def bad_day(seed: int, **more: Any) -> Plan:
     """Everything goes wrong now and then, and each service altogether for some minutes."""
-    plan = {
+    plan: dict[str, Any] = {
         "rates": BAD_DAY,
         "outages": 4,
         "events_lost": 0.05,

@@ -27,7 +27,7 @@ class Term(NamedTuple):
         found = line.get(self.field)
         if isinstance(found, bool) or not isinstance(found, str if isinstance(self.value, str) else (int, float)):
             return False
-        return _OPERATORS[self.operator](found, self.value)
+        return bool(_OPERATORS[self.operator](found, self.value))
 
 
 def parse(pattern: str) -> list[Term]:

@@ -207,6 +207,16 @@ def operation_of(request: Any) -> str:
     return form["Action"][0] if "Action" in form else path
 
 
+class Raw:
+    """The body of an answer, as botocore reads it from a connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self) -> list[bytes]:
+        return [self.body]
+
+
 def refusal(request: Any, status: int, code: str) -> AWSResponse:
     """An error in the words of the service that the request is for."""
     if request.headers.get("X-Amz-Target") or "/schedules/" in request.url:
@@ -214,9 +224,8 @@ def refusal(request: Any, status: int, code: str) -> AWSResponse:
     else:
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error>"
         body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode()
-    answer = AWSResponse(request.url, status, {"x-amzn-errortype": code}, None)
-    answer._content = body
-    return answer
+    headers: Any = {"x-amzn-errortype": code}
+    return AWSResponse(request.url, status, headers, Raw(body))
 
 
 def _identity(request: Any) -> str:
@@ -226,7 +235,7 @@ def _identity(request: Any) -> str:
 
 
 def _schedule_name(request: Any) -> str:
-    return urlsplit(request.url).path.rpartition("/")[2]
+    return str(urlsplit(request.url).path.rpartition("/")[2])
 
 
 def _text(value: Any) -> str:

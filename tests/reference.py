@@ -23,11 +23,10 @@ class ReferenceCalendar:
         self.has_hours = "workingHours" in body or bool(body.get("overrides"))
 
     def hours_on(self, day: date) -> list[dict[str, str]]:
-        if day.isoformat() in self.body.get("overrides", {}):
-            return self.body["overrides"][day.isoformat()]
-        if "workingHours" not in self.body:
-            return [{"start": "00:00", "end": "24:00"}]
-        return self.body["workingHours"].get(WEEKDAYS[day.weekday()], [])
+        always = {weekday: [{"start": "00:00", "end": "24:00"}] for weekday in WEEKDAYS}
+        weekly: dict[str, list[dict[str, str]]] = self.body.get("workingHours", always)
+        overrides: dict[str, list[dict[str, str]]] = self.body.get("overrides", {})
+        return overrides.get(day.isoformat(), weekly.get(WEEKDAYS[day.weekday()], []))
 
     def opened_by(self, moment: datetime) -> set[tuple[date, int]]:
         """Which hours of which date the clock on the wall is in; those of the day before may have passed midnight."""
@@ -44,7 +43,7 @@ class ReferenceCalendar:
     def is_full(self, moment: datetime) -> bool:
         """An appointment holds its place until its end, and the buffer after that."""
         here = sum(start <= moment < end + self.gap for start, end in self.busy)
-        return here >= self.body.get("capacity", 1)
+        return bool(here >= self.body.get("capacity", 1))
 
     def takes(self, start: datetime, end: datetime, now: datetime, cell: timedelta = MINUTE) -> bool:
         """Whether `[start, end)` can be booked, looked at once per `cell`."""

@@ -20,7 +20,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -34,7 +34,8 @@ STAGES = ("default", "local", "dev", "prod")
 @cache
 def template() -> dict[str, Any]:
     """`template.yaml` as it is written, intrinsic functions in their long form."""
-    return yaml_parse((ROOT / "template.yaml").read_text())
+    found: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return found
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
@@ -69,12 +70,13 @@ def create_tables(client: DynamoDBClient) -> None:
             {key: value for key, value in index.items() if key != "ProvisionedThroughput"}
             for index in properties.get("GlobalSecondaryIndexes", [])
         ]
+        more: Any = {"GlobalSecondaryIndexes": indexes} if indexes else {}
         client.create_table(
             TableName=name,
             KeySchema=properties["KeySchema"],
             AttributeDefinitions=properties["AttributeDefinitions"],
             BillingMode="PAY_PER_REQUEST",
-            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+            **more,
         )
 
 
@@ -85,7 +87,8 @@ def with_memory(storage: Storage, memory: Memory) -> Storage:
 
 def sample_event(name: str) -> dict[str, Any]:
     """One of the sample events in `events/`."""
-    return json.loads((ROOT / "events" / f"{name}.json").read_text())
+    found: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return found
 
 
 def api_event(method: str, path: str, body: object = None, **more: Any) -> dict[str, Any]:
@@ -111,7 +114,8 @@ def transformed(stage: str = "default") -> dict[str, Any]:
     parameters = {name: p["Default"] for name, p in source["Parameters"].items() if "Default" in p}
     # The template names no managed policy, so the translator needs to look none up.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
-    return translator.translate(source, parameters | stage_parameters(stage))["Resources"]
+    found: dict[str, Any] = translator.translate(source, parameters | stage_parameters(stage))["Resources"]
+    return found
 
 
 def inconsistencies(
@@ -158,7 +162,7 @@ def _scan(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:
     return [item for page in pages for item in page["Items"]]
 
 
-def at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
+def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run every job on a thread of its own, all let go at the same moment; their results in order."""
     gate = threading.Barrier(len(jobs))
 

@@ -100,7 +100,7 @@ class World:
             refusal = {
                 "Error": {"Code": "LimitExceededException", "Message": "The requested resource exceeds the limit"}
             }
-            raise self.events.exceptions.LimitExceededException(refusal, "PutRule")  # type: ignore[arg-type]
+            raise self.events.exceptions.LimitExceededException(refusal, "PutRule")
 
     def after_call(self, model: Any, **_: Any) -> None:
         """Registered with botocore by the fixture."""

@@ -151,22 +151,23 @@ class People:
         if scheduler:
             self.cognito.admin_add_user_to_group(**user, GroupName="schedulers")
         attributes = self.cognito.admin_get_user(**user)["UserAttributes"]
-        return next(a["Value"] for a in attributes if a["Name"] == "sub")
+        return str(next(a["Value"] for a in attributes if a["Name"] == "sub"))
 
     def tokens(self, name: str, client_id: str | None = None) -> dict[str, str]:
-        return self.cognito.admin_initiate_auth(
+        tokens: dict[str, str] = self.cognito.admin_initiate_auth(
             UserPoolId=self.pool_id,
             ClientId=client_id or self.client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": f"{name}@example.org", "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
+        return tokens
 
     def another_client(self, **more: Any) -> str:
         flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
         made = self.cognito.create_user_pool_client(
             UserPoolId=self.pool_id, ClientName=f"c-{uuid.uuid4()}", ExplicitAuthFlows=flows, **more
         )
-        return made["UserPoolClient"]["ClientId"]
+        return str(made["UserPoolClient"]["ClientId"])
 
 
 @pytest.fixture(scope="module")

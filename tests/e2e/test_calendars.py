@@ -47,7 +47,8 @@ def test_a_practice_opens_offers_and_books(
         query = {"from": start, "to": end, "timeZone": ZONE, "durationMinutes": "60"} | more
         answer = call("GET", f"/availability?{urlencode(query)}")
         assert answer.status == 200, answer
-        return answer.body["available"]
+        found: list[dict[str, Any]] = answer.body["available"]
+        return found
 
     everybody = ",".join([*doctors, room])
     friday, monday = (

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def booking(user_id: str, start: datetime, **more: object) -> dict[str, object]:
@@ -14,7 +18,7 @@ def in_days(days: int) -> datetime:
     return (datetime.now(UTC) + timedelta(days=days)).replace(hour=10, minute=0, second=0, microsecond=0)
 
 
-def test_books_refuses_and_reads_back(call, calendar_id):
+def test_books_refuses_and_reads_back(call: Callable[..., Any], calendar_id: str) -> None:
     booked = call("POST", "/appointments", booking(calendar_id, in_days(10)))
     assert booked.status == 201, booked.body
     refused = call("POST", "/appointments", booking(calendar_id, in_days(10) + timedelta(minutes=10)))

@@ -49,7 +49,7 @@ def body(start: datetime, user: str = "anna") -> dict[str, Any]:
 
 
 def live_version(engine: Engine, function: str) -> str:
-    return engine.client("lambda").get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+    return str(engine.client("lambda").get_alias(FunctionName=function, Name="live")["FunctionVersion"])
 
 
 def first_reminder(engine: Engine, inbox: str, until: datetime) -> str | None:
@@ -57,7 +57,8 @@ def first_reminder(engine: Engine, inbox: str, until: datetime) -> str | None:
     sqs = engine.client("sqs")
     while datetime.now(UTC) < until:
         for message in sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=1).get("Messages", []):
-            return json.loads(json.loads(message["Body"])["Message"])["appointmentId"]
+            found: str | None = json.loads(json.loads(message["Body"])["Message"])["appointmentId"]
+            return found
     return None
 
 
@@ -128,7 +129,7 @@ def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: 
     doomed, other = "appointments-doomed", "appointments-other"
     stacks = {name: deploy(engine, name, print) for name in (doomed, other)}
     start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)
-    booked = {}
+    booked: dict[Any, Any] = {}
     for name, stack in stacks.items():
         for user in ("anna", "ben"):
             status, answer = send(stack, "POST", "/appointments", body(start, user))

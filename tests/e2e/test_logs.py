@@ -65,6 +65,7 @@ class Clinic:
     def book(self, timer: str = "ReminderScheduledMetric") -> dict[str, Any]:
         """Book the next free hour with one reminder."""
         self.hour += timedelta(hours=1)
+        booked: dict[str, Any]
         status, booked = self.call("POST", "/appointments", self.body())
         assert status == 201, booked
         self.happened.update(["BookingSuccessMetric", timer])
@@ -74,7 +75,7 @@ class Clinic:
         """What the rule of the appointment's reminder tells the sender."""
         rule = f"appointment-reminder-1h-{booked['appointmentId']}"
         (target,) = self.engine.client("events").list_targets_by_rule(Rule=rule)["Targets"]
-        return target["Input"]
+        return str(target["Input"])
 
     def shift(self, booked: dict[str, Any], due: timedelta, **item: dict[str, str]) -> dict[str, str]:
         """Let the reminder be due so long from now, behind the back of all code; the input of a timer for that."""

@@ -54,9 +54,11 @@ class Deployed:
         }
         answer = self.call("POST", "/appointments", body)
         assert answer.status == 201, answer.body
-        return answer.body
+        found: dict[str, Any] = answer.body
+        return found
 
     def reminder(self, body: dict[str, Any]) -> dict[str, Any]:
+        reminder: dict[str, Any]
         (reminder,) = self.call("GET", f"/appointments/{body['appointmentId']}").body["reminders"]
         return reminder
 

@@ -80,7 +80,7 @@ def test_of_350_reminders_on_the_engine_300_are_rules_and_50_are_schedules() -> 
 
 
 def test_a_sender_that_sends_whatever_was_sent_already_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Reminders._update_reminder
+    original: Callable[..., Any] = Reminders._update_reminder
 
     def careless(self: Reminders, *what: Any) -> Any:
         *which, condition, values = what

@@ -136,7 +136,7 @@ def test_a_token_that_is_not_for_us_is_nobodys(desk: Desk, route: str, claims: d
 
 def test_unknown_ids_and_versions_are_told_only_to_whom_they_concern(desk: Desk) -> None:
     assert desk.send("GET", "/appointments/nothing", token(ANNA))[0] == 404
-    stale = {"headers": {"If-Match": '"99"'}}
+    stale: Any = {"headers": {"If-Match": '"99"'}}
     for method, body in (("PATCH", {"details": {}}), ("DELETE", None)):
         path = f"/appointments/{desk.ids[BEN]}"
         assert desk.send(method, path, token(ANNA), body=body, **stale)[0] == 403
@@ -144,7 +144,7 @@ def test_unknown_ids_and_versions_are_told_only_to_whom_they_concern(desk: Desk)
 
 
 def test_a_persons_dry_run_for_another_is_refused_too(desk: Desk) -> None:
-    dry = {"queryStringParameters": {"dryRun": "true"}}
+    dry: Any = {"queryStringParameters": {"dryRun": "true"}}
     assert desk.send("POST", "/appointments", token(ANNA), body=booking(BEN, 15), **dry)[0] == 403
     assert desk.send("POST", "/appointments", token(ANNA), body=booking(ANNA, 15), **dry)[0] == 200
 

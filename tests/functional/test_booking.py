@@ -135,14 +135,15 @@ def test_a_refusal_makes_one_call(world: World) -> None:
 
 def test_bookings_elsewhere_in_the_day_do_not_get_in_the_way(world: World) -> None:
     """A booking that was decided on an older day still commits when only other quarter hours changed."""
-    original = world.storage.database.client.transact_write_items
+    client: Any = world.storage.database.client
+    original = client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.storage.database.client.transact_write_items = original
+        client.transact_write_items = original
         assert world.book("14:00", "15:00")[0] == 201
         return original(**kwargs)
 
-    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    client.transact_write_items = slip_in_between
     world.calls.clear()
     assert world.book("9:00", "10:00")[0] == 201
     assert world.calls.count("TransactWriteItems") == 2
@@ -155,14 +156,15 @@ def test_the_loser_of_a_race_decides_again_on_the_newer_day_without_another_read
 ) -> None:
     if read_first:  # because something is known to have lain there
         world.storage.memory.touch(DayKey("C", date(2030, 1, 15)), range(36, 44))
-    original = world.storage.database.client.transact_write_items
+    client: Any = world.storage.database.client
+    original = client.transact_write_items
 
     def slip_in_between(**kwargs: Any) -> Any:
-        world.storage.database.client.transact_write_items = original
+        client.transact_write_items = original
         assert world.book(*slipped_in)[0] == 201
         return original(**kwargs)
 
-    world.storage.database.client.transact_write_items = slip_in_between  # type: ignore[method-assign]
+    client.transact_write_items = slip_in_between
     # 9:55-10:00 lies in the same quarter hour but overlaps nothing: the newer day shows that, exactly.
     assert world.book("9:00", "9:55")[0] == status
     # One read each; without one first, only a refusal asks for it.

@@ -14,7 +14,7 @@ from log_filters import values
 from support import api_event, inconsistencies, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from world import World
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _consistent(world: World):
+def _consistent(world: World) -> Iterator[None]:
     """Whatever a test does, both tables agree afterwards."""
     yield
     assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []

@@ -33,35 +33,35 @@ CLAIMED, PUBLISHED = 1, 2
 
 
 class Crash(NamedTuple):
-    """A death at the call of this index in the order of calls."""
+    """A death at the call of this position in the order of calls."""
 
     calls: list[str]
-    index: int
+    position: int
     after: bool
 
     @property
     def operation(self) -> str:
-        return self.calls[self.index]
+        return self.calls[self.position]
 
     @property
     def nth(self) -> int:
-        return self.calls[: self.index + 1].count(self.operation)
+        return self.calls[: self.position + 1].count(self.operation)
 
     @property
     def holds_the_claim(self) -> bool:
         """Whether the dead sender had claimed the reminder and not recorded what became of it."""
-        return (CLAIMED, True) <= (self.index, self.after) < (CLAIMED + 2, True)
+        return (CLAIMED, True) <= (self.position, self.after) < (CLAIMED + 2, True)
 
     @property
     def has_published(self) -> bool:
-        return (self.index, self.after) >= (PUBLISHED, True)
+        return (self.position, self.after) >= (PUBLISHED, True)
 
     def __str__(self) -> str:
-        return f"{'after' if self.after else 'before'}-{self.index}-{self.operation}"
+        return f"{'after' if self.after else 'before'}-{self.position}-{self.operation}"
 
 
 def crashes(calls: list[str]) -> list[Crash]:
-    return [Crash(calls, index, after) for index in range(len(calls)) for after in (False, True)]
+    return [Crash(calls, position, after) for position in range(len(calls)) for after in (False, True)]
 
 
 CRASHES = [
@@ -89,6 +89,7 @@ def fire(world: World, body: dict[str, Any], backend: Backend) -> None:
 
 def reminder_of(world: World, body: dict[str, Any]) -> dict[str, Any]:
     _, _, now = world.request("GET", f"/appointments/{body['appointmentId']}")
+    reminder: dict[str, Any]
     (reminder,) = now["reminders"]
     return reminder
 
@@ -219,7 +220,7 @@ def test_the_booking_dies_and_what_was_booked_is_reminded_of(world: World, backe
             world.book("9:00", "10:00", reminders=["1h"])
     else:  # timers are made on threads of their own, and a dead one is an error like another
         assert world.book("9:00", "10:00", reminders=["1h"])[0] == 201
-    committed = (crash.index, crash.after) >= (0, True)
+    committed = (crash.position, crash.after) >= (0, True)
     assert len(world.items("AppointmentsTable")) == len(world.items("CalendarsTable")) == committed
     for minutes in (-8, -3, 2, 7, 12):
         world.now = DUE + timedelta(minutes=minutes)

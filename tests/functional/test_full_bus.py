@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,7 +115,7 @@ def test_the_sweep_arms_outside_the_bus_too(world: World, events_of: LogLines) -
         body = book(world, 0)
     fill(world)
     events_of()
-    world.now = world.storage.appointments.get(body["appointmentId"]).reminders[0].due_at - timedelta(minutes=5)
+    world.now = datetime.fromisoformat(body["reminders"][0]["dueAt"]) - timedelta(minutes=5)
     world.sweep()
     assert len(world.schedules()) == 1
     written = events_of()

@@ -58,7 +58,7 @@ def test_a_day_that_is_fresh_and_one_that_is_stale(world: World, how: str, capac
 
 def reading_in_parts(world: World, monkeypatch: pytest.MonkeyPatch, first: Any, act: Any) -> None:
     """Let the next BatchGetItem read the items that are `first`, then `act` happens, then it reads the others."""
-    client = world.storage.database.client
+    client: Any = world.storage.database.client
     original = client.batch_get_item
 
     def item_by_item(**kwargs: Any) -> Any:
@@ -141,7 +141,7 @@ def test_a_booking_that_lost_obeys_the_settings_in_force(
     world: World, since: dict[str, Any], start: str, large: bool
 ) -> None:
     """W has read the settings; then they change, and V is booked by the new ones. W must not commit by the old."""
-    more = {"overrides": {f"2031-01-{day:02}": [] for day in range(1, 31)} if large else {}}
+    more: dict[str, Any] = {"overrides": {f"2031-01-{day:02}": [] for day in range(1, 31)} if large else {}}
     world.request("PUT", "/calendars/c", {"capacity": 2, **more})
     _, before = world.book("8:00", "13:00", user="c", reminders=[])
     outcomes: list[int] = []

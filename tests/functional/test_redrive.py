@@ -39,7 +39,7 @@ def booked(world: World) -> dict[str, Any]:
 
 @pytest.fixture
 def queue(world: World) -> str:
-    return world.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    return str(world.sqs.create_queue(QueueName="dead-letters")["QueueUrl"])
 
 
 def redrive(world: World, queue: str) -> tuple[Redriven, list[dict[str, Any]]]:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from appointments.model import ReminderState
 from appointments.reminders import LEAD, Backend
@@ -37,7 +43,7 @@ def booked(world: World) -> dict[str, Any]:
 
 def state(world: World, appointment: dict[str, Any], offset: str = "1h") -> str:
     _, _, body = world.request("GET", f"/appointments/{appointment['appointmentId']}")
-    return next(reminder["state"] for reminder in body["reminders"] if reminder["offset"] == offset)
+    return str(next(reminder["state"] for reminder in body["reminders"] if reminder["offset"] == offset))
 
 
 def names(lines: list[dict[str, Any]]) -> list[str]:
@@ -111,15 +117,16 @@ def test_a_cancelled_appointment_sends_nothing_and_leaves_no_rule(world: World, 
 
 
 def test_cancelled_between_the_read_and_the_claim(world: World, booked: dict[str, Any]) -> None:
-    original = world.storage.database.client.get_item
+    client: Any = world.storage.database.client
+    original = client.get_item
 
     def cancel_after(**kwargs: Any) -> Any:
         answer = original(**kwargs)
-        world.storage.database.client.get_item = original
+        client.get_item = original
         change(world, booked, status=Status.CANCELLED)
         return answer
 
-    world.storage.database.client.get_item = cancel_after  # type: ignore[method-assign]
+    client.get_item = cancel_after
     world.fire(booked)
     assert world.inbox() == []
 
@@ -168,7 +175,7 @@ def test_publish_fails_for_two_deliveries_then_works_sends_one_message(world: Wo
 
 @pytest.mark.parametrize("error", [EndpointConnectionError, ConnectTimeoutError])
 def test_sns_that_cannot_be_reached_has_sent_nothing(
-    world: World, booked: dict[str, Any], events_of: LogLines, error: type[Exception]
+    world: World, booked: dict[str, Any], events_of: LogLines, error: type[BotoCoreError]
 ) -> None:
     original = world.sns.publish
 
@@ -507,7 +514,7 @@ def test_a_change_of_an_item_of_the_next_version_whose_answer_was_lost_is_no_con
     before = world.storage.appointments.get(of_the_next_version["appointmentId"])
     assert before
     after = replace(before, details={"title": "New"}, version=before.version + 1)
-    client = world.storage.database.client
+    client: Any = world.storage.database.client
     original = client.update_item
 
     def repeated(**kwargs: Any) -> Any:

@@ -46,13 +46,13 @@ def new_rules(tmp_path: Path) -> Iterator[NewRules]:
 def local(world: World, start: str, end: str, user: str = "anna", **more: Any) -> dict[str, Any]:
     """Book by the clock on the wall in New York, `HH:MM` on 2030-01-15 or a whole local time."""
     times = [f"2030-01-15T{text}:00" if len(text) == 5 else text for text in (start, end)]
-    status, body = world.book(*times, user=user, **({"timeZone": ZONE} | more))
+    status, body = world.book(times[0], times[1], user=user, **({"timeZone": ZONE} | more))
     assert status == 201, body
     return body
 
 
 def start_of(world: World, body: dict[str, Any]) -> str:
-    return world.request("GET", f"/appointments/{body['appointmentId']}")[2]["startTime"]
+    return str(world.request("GET", f"/appointments/{body['appointmentId']}")[2]["startTime"])
 
 
 def item_of(world: World, body: dict[str, Any]) -> dict[str, Any]:

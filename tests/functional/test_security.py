@@ -40,7 +40,7 @@ def cursor(world: World) -> str:
     for hour in (9, 11, 13):
         for who in (ANNA, BEN):
             assert world.book(f"{hour}:00", f"{hour + 1}:00", user=who, reminders=[])[0] == 201
-    return listed(world, ANNA)[1]["nextCursor"]
+    return str(listed(world, ANNA)[1]["nextCursor"])
 
 
 def test_a_cursor_of_another_user_shows_nothing_of_theirs(world: World, cursor: str) -> None:
@@ -73,7 +73,7 @@ def test_a_cursor_that_was_tampered_with_is_refused_or_is_another_place_in_the_o
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_ids_that_are_none_are_not_found(world: World, method: str, id_: str) -> None:
-    body = {"details": {}} if method == "PATCH" else None
+    body: dict[str, Any] | None = {"details": {}} if method == "PATCH" else None
     status, _, answer = world.request(method, f"/appointments/{id_}", body)
     assert (status, answer["status"]) == (404, 404)
     # DynamoDB takes no key over 2 KB, and its refusal would be a bug of ours.

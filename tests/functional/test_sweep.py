@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,7 +236,7 @@ def test_it_stops_in_time_and_goes_on_next_time(world: World, events_of: LogLine
     one_at_a_time = replace(world.sweeper, workers=1)
     for sweep in range(1, 4):
         left = iter([270.0] * 4 + [59.0] * 1000)
-        one_at_a_time.run(lambda left=left: next(left))
+        one_at_a_time.run(partial(next, left))
         assert len([body for body in bodies if state(world, body) == "sent"]) == 4 * sweep
     assert len(world.inbox()) == 12
     assert any(line.get("unfinished") for line in events_of())

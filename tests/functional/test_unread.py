@@ -92,7 +92,7 @@ def test_a_configured_calendar_costs_two_calls_and_one_once_it_is_known(world: W
 
 
 def test_large_settings_are_read_rather_than_held_to_their_version(world: World) -> None:
-    holidays = {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 29)}
+    holidays: dict[str, list[Any]] = {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 29)}
     configure(world, overrides=holidays)
     world.calls.clear()
     assert world.book("9:00", "10:00", reminders=[])[0] == 201
@@ -209,7 +209,7 @@ def test_three_processes_answer_as_one_that_always_reads(world: World, seed: int
         act = chance.random()
         if act < 0.12:
             gap, seats = chance.choice([0, 0, 20, 90]), chance.choice([1, 1, 2])
-            hours = chance.choice([{}, {"overrides": {"2030-01-16": []}}])
+            hours: dict[str, Any] = chance.choice([{}, {"overrides": {"2030-01-16": []}}])
             settings = {"bufferMinutes": {"before": gap, "after": 0}, "capacity": seats, **hours}
             world.request("PUT", f"/calendars/{chance.choice(['C', 'room'])}", settings)
             continue

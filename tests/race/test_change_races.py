@@ -101,7 +101,12 @@ class Client:
 def work_at_once(storage: Storage, steps: int, calendars: int) -> list[Client]:
     # Each is a process of its own, which remembers what it has seen itself.
     clients = [Client(with_memory(storage, Memory()), seed, calendars) for seed in range(CLIENTS)]
-    return at_once([lambda client=client: client.work(steps) for client in clients])
+    return at_once([partial(client.work, steps) for client in clients])
+
+
+def book_each(appointments: list[Appointment], storage: Storage) -> None:
+    for each in appointments:
+        book(each, storage, DAY)
 
 
 def problems(storage: Storage) -> list[str]:
@@ -212,7 +217,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(sto
         )
 
     steady = [booked(number) for number in range(1000)]
-    at_once([lambda n=n: [book(one, storage, DAY) for one in steady[n::8]] for n in range(8)])
+    at_once([partial(book_each, steady[n::8], storage) for n in range(8)])
     stop = threading.Event()
 
     def disturb() -> int:

@@ -63,7 +63,7 @@ def book_at_random(storage: Storage, bookings: int = 20, calendars: int = 4) -> 
                 outcomes.append("gave up")
         return outcomes
 
-    return [one for many in at_once([lambda seed=seed: client(seed) for seed in range(CLIENTS)]) for one in many]
+    return [one for many in at_once([partial(client, seed) for seed in range(CLIENTS)]) for one in many]
 
 
 def test_32_threads_never_double_book(storage: Storage) -> None:
@@ -110,7 +110,7 @@ def test_of_intervals_that_overlap_exactly_one_wins(storage: Storage, wanted: li
             return False
         return True
 
-    assert at_once([lambda span=span: attempt(*span) for span in wanted]).count(True) == 1
+    assert at_once([partial(attempt, *span) for span in wanted]).count(True) == 1
 
 
 def test_neighbours_in_one_day_all_win(storage: Storage) -> None:
@@ -120,7 +120,7 @@ def test_neighbours_in_one_day_all_win(storage: Storage) -> None:
         start = DAY + timedelta(hours=hour)
         book(Appointment(str(uuid.uuid4()), "c", Interval(start, start + timedelta(hours=1)), DAY, DAY), storage, DAY)
 
-    at_once([lambda hour=hour: attempt(hour) for hour in range(24)])
+    at_once([partial(attempt, hour) for hour in range(24)])
     assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
 
 
@@ -246,7 +246,7 @@ def post(api_url: str, user: str, interval: Interval, resources: list[str]) -> i
     request = urllib.request.Request(f"{api_url}/appointments", json.dumps(body).encode(), method="POST")
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
-            return answer.status
+            return int(answer.status)
     except urllib.error.HTTPError as refusal:
         with refusal:
             return refusal.code
@@ -263,7 +263,7 @@ def test_32_clients_of_the_api_never_double_book(deployed_system: System) -> Non
             statuses.append(post(deployed_system.api_url, names[0], random_interval(chance), names[1:]))
         return statuses
 
-    statuses = [one for many in at_once([lambda seed=seed: client(seed) for seed in range(CLIENTS)]) for one in many]
+    statuses = [one for many in at_once([partial(client, seed) for seed in range(CLIENTS)]) for one in many]
     stack = deployed_system.stack
     dynamodb = deployed_system.engine.client("dynamodb")
     assert inconsistencies(dynamodb, stack.appointments_table, stack.calendars_table, beginning=run) == []
@@ -276,5 +276,5 @@ def test_parallel_posts_of_overlapping_intervals_have_one_winner(
 ) -> None:
     user = f"user-{uuid.uuid4()}"
     spans = [Interval(DAY + timedelta(minutes=start), DAY + timedelta(minutes=end)) for start, end in intervals]
-    statuses = at_once([lambda span=span: post(deployed_system.api_url, user, span, []) for span in spans])
+    statuses = at_once([partial(post, deployed_system.api_url, user, span, []) for span in spans])
     assert sorted(statuses) == [201] + [409] * (len(spans) - 1)

@@ -20,7 +20,7 @@ COUNTED = {
     r["Properties"]["MetricTransformations"][0]["MetricName"] for r in resources("AWS::Logs::MetricFilter").values()
 }
 # Metrics of AWS that are in use here, and what their dimensions must name.
-OF_AWS = {
+OF_AWS: dict[str, tuple[set[str], dict[str, str | None]]] = {
     "AWS/Lambda": ({"Errors", "Throttles", "Duration"}, {"FunctionName": "AWS::Serverless::Function"}),
     "AWS/SQS": (
         {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
@@ -46,7 +46,7 @@ def headings(text: str) -> set[str]:
 
 def dashboard_as_written() -> str:
     (resource,) = resources("AWS::CloudWatch::Dashboard").values()
-    return resource["Properties"]["DashboardBody"]["Fn::Sub"]
+    return str(resource["Properties"]["DashboardBody"]["Fn::Sub"])
 
 
 def dashboard() -> Any:
@@ -55,7 +55,7 @@ def dashboard() -> Any:
 
 
 def text_of(value: Any) -> str:
-    return value["Fn::Sub"] if isinstance(value, dict) else value
+    return str(value["Fn::Sub"] if isinstance(value, dict) else value)
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -114,7 +114,7 @@ def success_rate(**counts: int) -> float:
     assert match
     condition, rate, otherwise = match.groups()
     values = {part["Id"]: counts.get(part["MetricStat"]["Metric"]["MetricName"], 0) for part in read}
-    return eval(f"({rate}) if ({condition}) else {otherwise}", {"__builtins__": {}}, values)
+    return float(eval(f"({rate}) if ({condition}) else {otherwise}", {"__builtins__": {}}, values))
 
 
 def success_rate_on_the_dashboard(**counts: int) -> float:
@@ -123,7 +123,7 @@ def success_rate_on_the_dashboard(**counts: int) -> float:
     ]
     ((expression,), *read) = series
     values = {options["id"]: counts.get(name, 0) for _, name, options in read}
-    return eval(expression["expression"], {"__builtins__": {}}, values)
+    return float(eval(expression["expression"], {"__builtins__": {}}, values))
 
 
 def test_the_success_rate_is_quiet_at_low_traffic() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(autouse=True)
-def _no_sockets():
+def _no_sockets() -> Iterator[None]:
     disable_socket()
     yield
     enable_socket()

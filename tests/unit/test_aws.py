@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore
@@ -19,6 +19,10 @@ from botocore.session import Session
 
 from appointments.aws import client, read_items_as_they_are
 from appointments.storage.store import Storage
+from network import Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ITEM = {
     "calendarId": {"S": "café"},
@@ -41,18 +45,18 @@ ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def answer_with(client: Any, answer: Callable[..., Any]) -> None:
+    """Answer every call of a DynamoDB client, without a network."""
+    client.meta.events.register("before-send.dynamodb", answer)
+
+
 def answering(status: int, body: dict[str, Any]) -> Any:
     """A DynamoDB client whose every call is answered by this, without a network."""
     made = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x").client("dynamodb", "eu-central-1")
     content = json.dumps(body, ensure_ascii=False).encode()
 
-    class Raw:
-        def stream(self) -> list[bytes]:
-            return [content]
-
-    made.meta.events.register(
-        "before-send.dynamodb", lambda request, **_: AWSResponse(request.url, status, {"x-amzn-RequestId": "7"}, Raw())
-    )
+    headers: Any = {"x-amzn-RequestId": "7"}
+    answer_with(made, lambda request, **_: AWSResponse(request.url, status, headers, Raw(content)))
     return made
 
 
@@ -88,11 +92,8 @@ def test_the_functions_client_reads_so() -> None:
     content = json.dumps(body).encode()
     seen: list[bytes] = []
 
-    class Raw:
-        def stream(self) -> list[bytes]:
-            return [content]
-
-    ours.meta.events.register("before-send.dynamodb", lambda request, **_: AWSResponse(request.url, 200, {}, Raw()))
+    headers: Any = {}
+    answer_with(ours, lambda request, **_: AWSResponse(request.url, 200, headers, Raw(content)))
     ours.meta.events.register_last(
         "before-parse.dynamodb.Query", lambda response_dict, **_: seen.append(response_dict["body"])
     )
@@ -112,15 +113,12 @@ def test_the_functions_client_says_who_calls_as_the_sdk_says_it(
     ours = client("dynamodb")
     sent: list[str] = []
 
-    class Raw:
-        def stream(self) -> list[bytes]:
-            return [b"{}"]
-
     def send(request: Any, **_: Any) -> AWSResponse:
         sent.append(request.headers["User-Agent"].decode())
-        return AWSResponse(request.url, 200, {}, Raw())
+        headers: Any = {}
+        return AWSResponse(request.url, 200, headers, Raw(b"{}"))
 
-    ours.meta.events.register("before-send.dynamodb", send)
+    answer_with(ours, send)
     ours.list_tables()
     # Powertools adds itself to every session that is made after it was imported, which is another test's affair.
     (said,) = (re.sub(r" PT/\S+ PTEnv/\S+$", "", text) for text in sent)

@@ -185,7 +185,7 @@ def test_whatever_the_order_a_calendar_takes_what_its_places_can_hold(it: Situat
                 ends.append(end)
             else:
                 ends[free] = end
-        return len(ends) <= it.body["capacity"]
+        return bool(len(ends) <= it.body["capacity"])
 
     taken: list[Interval] = []
     for wanted in data.draw(st.permutations([*it.busy, it.wanted])):

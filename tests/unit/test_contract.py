@@ -75,7 +75,7 @@ def test_the_contract_and_the_routes_name_the_same_paths_and_methods() -> None:
 
 def problem_examples() -> dict[str, dict[str, Any]]:
     """Every example of a problem in the contract, by its slug."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for _, _, operation in operations():
         for response in operation["responses"].values():
             media = resolved(response).get("content", {}).get("application/problem+json", {})
