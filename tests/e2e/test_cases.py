@@ -10,19 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from overlaps import OVERLAPS, Overlap, at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Book = Callable[..., Any]
     Call = Callable[..., Any]
 
-DAY = "2030-01-15"
 NEW_YORK = "America/New_York"
-
-
-def at(text: str) -> str:
-    """`9:30` is a time in UTC on one future day; what is longer says itself when it is."""
-    return f"{DAY}T{text:0>5}:00Z" if len(text) <= 5 else text
 
 
 @pytest.fixture
@@ -45,22 +41,10 @@ def faulty(answer: Any) -> set[str]:
 # --- overlap -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "status"),
-    [
-        (("8:00", "9:00"), ("9:00", "12:00"), 201),
-        (("9:00", "10:00"), ("9:00", "10:00"), 409),
-        (("9:00", "10:00"), ("9:00", "9:30"), 409),
-        (("17:40", "17:50"), ("17:30", "18:00"), 409),
-        (("9:30", "10:30"), ("9:15", "10:00"), 409),
-        (("2030-01-15T22:00:00Z", "2030-01-16T02:00:00Z"), ("2030-01-16T01:00:00Z", "2030-01-16T05:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-02T23:59:59Z", "2030-01-03T01:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-03T00:00:00Z", "2030-01-03T01:00:00Z"), 201),
-    ],
-)
-def test_overlap(book: Book, first: tuple[str, str], second: tuple[str, str], status: int) -> None:
-    assert book(*first).status == 201
-    assert book(*second).status == status
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_overlap(book: Book, case: Overlap) -> None:
+    assert book(*case.busy).status == 201
+    assert book(*case.wanted).status == (201 if case.fits else 409)
 
 
 def test_the_same_interval_on_another_calendar(book: Book, calendar_id: str) -> None:
@@ -263,7 +247,7 @@ def test_working_hours_are_local_times(book: Book, configure: Any, slots: Any) -
 
 def test_an_override_closes_a_date_and_opens_another(book: Book, configure: Any) -> None:
     every_day = {day: [{"start": "09:00", "end": "17:00"}] for day in ("tuesday", "wednesday")}
-    configure(workingHours=every_day, overrides={DAY: [], "2030-01-16": [{"start": "22:00", "end": "23:00"}]})
+    configure(workingHours=every_day, overrides={"2030-01-15": [], "2030-01-16": [{"start": "22:00", "end": "23:00"}]})
     assert faulty(book("9:00", "10:00")) == {"startTime"}
     assert faulty(book("2030-01-16T09:00:00Z", "2030-01-16T10:00:00Z")) == {"startTime"}
     assert book("2030-01-16T22:00:00Z", "2030-01-16T23:00:00Z").status == 201

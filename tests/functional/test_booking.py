@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.model import DayKey
+from overlaps import OVERLAPS, Overlap
 from support import api_event, sample_event
 
 if TYPE_CHECKING:
@@ -20,27 +21,12 @@ if TYPE_CHECKING:
     LogLines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "status"),
-    [
-        (("8:00", "9:00"), ("9:00", "12:00"), 201),
-        (("9:00", "10:00"), ("9:00", "10:00"), 409),
-        (("9:00", "10:00"), ("9:00", "9:30"), 409),
-        (("17:40", "17:50"), ("17:30", "18:00"), 409),
-        (("9:30", "10:30"), ("9:15", "10:00"), 409),
-        (("2030-01-15T22:00:00Z", "2030-01-16T02:00:00Z"), ("2030-01-16T01:00:00Z", "2030-01-16T05:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-01T12:00:00Z", "2030-01-01T13:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-02T23:00:00Z", "2030-01-03T01:00:00Z"), 409),
-        (("2030-01-01T12:00:00Z", "2030-01-03T00:00:00Z"), ("2030-01-03T00:00:00Z", "2030-01-03T01:00:00Z"), 201),
-    ],
-)
-def test_two_bookings_on_one_calendar(
-    world: World, first: tuple[str, str], second: tuple[str, str], status: int
-) -> None:
-    assert world.book(*first)[0] == 201
-    found, body = world.book(*second)
-    assert found == status
-    if status == 409:
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_two_bookings_on_one_calendar(world: World, case: Overlap) -> None:
+    assert world.book(*case.busy)[0] == 201
+    status, body = world.book(*case.wanted)
+    assert status == (201 if case.fits else 409)
+    if not case.fits:
         assert {conflict["calendarId"] for conflict in body["conflicts"]} == {"C"}
 
 

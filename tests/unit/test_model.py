@@ -22,6 +22,7 @@ from appointments.model import (
     reminders_ahead,
 )
 from appointments.reminders import cron_expression, rule_name
+from overlaps import OVERLAPS, Overlap, interval_of
 
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
 
@@ -54,27 +55,11 @@ def days_with(*busy: Interval, calendar: str = "c") -> list[CalendarDay]:
     return [CalendarDay(DayKey(calendar, day), entries) for day, entries in days.items()]
 
 
-@pytest.mark.parametrize(
-    ("busy", "wanted", "fits"),
-    [
-        (span("8:00", "9:00"), span("9:00", "12:00"), True),
-        (span("9:00", "12:00"), span("8:00", "9:00"), True),
-        (span("9:00", "10:00"), span("9:00", "10:00"), False),
-        (span("9:00", "10:00"), span("9:00", "9:30"), False),
-        (span("17:40", "17:50"), span("17:30", "18:00"), False),
-        (span("17:30", "18:00"), span("17:40", "17:50"), False),
-        (span("9:30", "10:30"), span("9:15", "10:00"), False),
-        (span("9:30", "10:30"), span("10:00", "11:00"), False),
-    ],
-)
-def test_one_busy_interval(busy: Interval, wanted: Interval, fits: bool) -> None:
-    assert find_conflicts(wanted, days_with(busy)) == ([] if fits else [Conflict("c", busy)])
-
-
-def test_over_midnight() -> None:
-    busy = span("22:00", "2:00")
-    wanted = Interval(at("1:00", days=1), at("5:00", days=1))
-    assert find_conflicts(wanted, days_with(busy)) == [Conflict("c", busy)]
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_one_busy_interval(case: Overlap) -> None:
+    busy = interval_of(case.busy)
+    expected = [] if case.fits else [Conflict("c", busy)]
+    assert find_conflicts(interval_of(case.wanted), days_with(busy)) == expected
 
 
 def test_each_calendar_decides_for_itself() -> None:
