@@ -40,8 +40,9 @@ run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
 demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
 
+# Coverage is measured only where all tests run: a part of them would not reach the figure.
 test: setup ## Run all tests, the end-to-end ones on an engine of their own
-	@$(IN_VENV) python -m pytest $(ARGS)
+	@$(IN_VENV) python -m pytest $(if $(filter-out --randomly-seed=%,$(ARGS)),,--cov) $(ARGS)
 
 faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 appointments (15 minutes)
 	@$(IN_VENV) python -m pytest tests/faults -m long -q -s -p no:randomly $(ARGS)

@@ -51,3 +51,13 @@ def test_every_test_that_a_document_names_exists(document: Path) -> None:
 
 def test_paths_are_found() -> None:
     assert {path for _, path, _ in named()} >= {"tests/unit", "src/appointments/"}
+
+
+def test_every_recipe_ends_in_the_tests_that_fail_without_it() -> None:
+    recipes = re.split(r"^### ", GUIDE.partition("## Recipes")[2].partition("\n## ")[0], flags=re.MULTILINE)[1:]
+    assert [recipe.partition("\n")[0] for recipe in recipes] == [
+        "Add a field", "Add a status", "Add a route", "Add a metric", "Add a setting", "Add a function",
+    ]  # fmt: skip
+    for recipe in recipes:
+        last = recipe.strip().split("\n\n")[-1]
+        assert re.search(r"`tests/\w+/\w+\.py::\w+`", last), recipe.partition("\n")[0]

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from contract import operations
 from support import ROOT
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def test_the_guide_shows_what_happens(world: World, name: str) -> None:
         else:
             assert status in (200, 201), (first, answer)
     assert asked > 5
+
+
+def test_the_guide_lists_every_call() -> None:
+    table = (ROOT / "docs" / "api.md").read_text().partition("| call | answers |")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"^\| \[`(\w+ [^`?]+)", table, re.MULTILINE))
+    about = {"GET /openapi.json", "GET /docs"}
+    assert listed == {f"{method.upper()} {path}" for path, method, _ in operations()} - about
 
 
 def test_what_is_told_and_is_not_so_is_noticed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appointments.statuses import REMINDING, Status
+from contract import contract
 
 
 def test_what_each_status_means() -> None:
@@ -22,3 +23,7 @@ def test_every_transition_leads_to_a_status() -> None:
 
 def test_nothing_that_reminds_leaves_its_time_free() -> None:
     assert all(status.occupies for status in Status if status.reminds)
+
+
+def test_the_contract_lists_every_status() -> None:
+    assert contract()["components"]["schemas"]["Status"]["enum"] == list(Status)

@@ -1,0 +1,100 @@
+"""Every field of the contract is accepted, stored and answered. A new field fails here until each step is done."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contract import contract
+from support import ROOT
+
+if TYPE_CHECKING:
+    from world import World
+
+# A value for each field that a caller can send, and another one to change it to.
+BOOKED: dict[str, Any] = {
+    "userId": "anna",
+    "startTime": "2030-01-15T09:00:00Z",
+    "endTime": "2030-01-15T09:30:00Z",
+    "timeZone": "America/New_York",
+    "resourceIds": ["dr-lee"],
+    "anyOf": ["room-1", "room-2"],
+    "details": {"title": "Check-up"},
+    "reminders": ["2h"],
+}
+CHANGED: dict[str, Any] = {
+    "startTime": "2030-01-15T08:00:00Z",
+    "endTime": "2030-01-15T09:45:00Z",
+    "timeZone": "Europe/Berlin",
+    "resourceIds": ["dr-kim"],
+    "details": {"title": "Follow-up"},
+    "reminders": ["3h", "30m"],
+}
+
+
+def answered(name: str, appointment: dict[str, Any]) -> Any:
+    """What an answer shows of a field, in the form in which it was sent."""
+    if name == "reminders":
+        return [reminder["offset"] for reminder in appointment["reminders"] if reminder["state"] != "skipped"]
+    if name == "anyOf":
+        return BOOKED["anyOf"] if appointment["assignedCalendarId"] in BOOKED["anyOf"] else None
+    if name == "resourceIds":
+        return [id_ for id_ in appointment["resourceIds"] if id_ != appointment.get("assignedCalendarId")]
+    return appointment[name]
+
+
+def fields(schema: str) -> set[str]:
+    return set(contract()["components"]["schemas"][schema]["properties"])
+
+
+def book(world: World) -> dict[str, Any]:
+    status, _, body = world.request("POST", "/appointments", BOOKED)
+    assert status == 201, body
+    assert isinstance(body, dict)
+    return body
+
+
+def read(world: World, appointment: dict[str, Any]) -> dict[str, Any]:
+    status, _, body = world.request("GET", f"/appointments/{appointment['appointmentId']}")
+    assert status == 200
+    assert isinstance(body, dict)
+    return body
+
+
+def test_there_is_a_value_for_every_field() -> None:
+    assert BOOKED.keys() == fields("Booking")
+    assert CHANGED.keys() == fields("Change")
+
+
+@pytest.mark.parametrize("name", BOOKED)
+def test_a_field_is_booked_stored_and_answered(world: World, name: str) -> None:
+    appointment = book(world)
+    assert answered(name, appointment) == BOOKED[name]
+    assert answered(name, read(world, appointment)) == BOOKED[name]
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_field_is_changed_stored_and_answered(world: World, name: str) -> None:
+    appointment = book(world)
+    status, _, changed = world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {name: CHANGED[name]})
+    assert status == 200, changed
+    assert answered(name, changed) == CHANGED[name]
+    assert answered(name, read(world, appointment)) == CHANGED[name]
+
+
+@pytest.mark.parametrize(("method", "schema"), [("POST", "Booking"), ("PATCH", "Change")])
+def test_the_code_accepts_the_fields_of_the_contract_and_no_others(world: World, method: str, schema: str) -> None:
+    path = "/appointments" if method == "POST" else f"/appointments/{book(world)['appointmentId']}"
+    _, _, refusal = world.request(method, path, {"colour": "red"})
+    (message,) = [error["message"] for error in refusal["errors"] if error["field"] == "colour"]
+    assert set(message.partition("it takes ")[2].split(", ")) == fields(schema)
+
+
+def test_the_data_model_lists_every_attribute(world: World) -> None:
+    book(world)
+    text = (ROOT / "docs" / "data-model.md").read_text()
+    (row,) = re.findall(r"^\| appointment \|.*$", text, re.MULTILINE)
+    (item,) = world.items("AppointmentsTable")
+    assert item.keys() <= set(re.findall(r"`(\w+)`", row))
