@@ -97,9 +97,7 @@ def test_faults_and_conflicts_beyond_the_bound_are_counted() -> None:
     # 30 days and an hour of each calendar; in an hour lie 20 or 21 appointments of 500 a day.
     assert len(body["conflicts"]) == 100
     assert 3 * 15_020 <= body["conflictsOmitted"] + 100 <= 3 * 15_022
-    few = json.loads(
-        worst_api(worst.tables()).handle(WORST["41 calendars of 600 appointments a day"].event())["body"]
-    )
+    few = json.loads(worst_api(worst.tables()).handle(WORST["41 calendars of 600 appointments a day"].event())["body"])
     assert "errorsOmitted" not in few
 
 

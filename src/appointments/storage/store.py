@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from appointments.storage.dynamodb import Entry
 
 
-# Entries of calendar days that one read brings at most: each takes some 10 us of CPU, and a request reads thrice at most.
+# Entries of calendar days that one read brings at most: each takes some 10 us of CPU, and a request reads thrice.
 MAX_ENTRIES_READ = 50_000
 
 
