@@ -102,7 +102,7 @@ def watched(alarm: Alarm) -> dict[str, Any]:
 
 def alarm_resource(alarm: Alarm) -> dict[str, Any]:
     """An alarm that tells operations when it begins and when it is over."""
-    comparison, _, threshold = alarm.rings.partition(" ")
+    comparison, _, threshold = alarm.breach.partition(" ")
     properties = {
         "AlarmName": resolved(f"${{AWS::StackName}}-{alarm.name}"),
         "AlarmDescription": resolved(" ".join(alarm.means.split())),

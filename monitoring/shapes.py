@@ -65,13 +65,13 @@ class Math(NamedTuple):
 
 @dataclass(frozen=True)
 class Alarm:
-    """Rings when `rings` holds for the statistic of a period, in so many of the last periods."""
+    """Triggers when `breach` holds for the statistic in `datapoints` of the last `periods` periods."""
 
     id: str
     name: str
     of: Metric | Math
     statistic: str
-    rings: str  # such as ">= 5", or "< SuccessRatePercent" with the name of a parameter
+    breach: str  # such as ">= 5", or "< SuccessRatePercent" with the name of a parameter
     means: str  # what happened, what to do, and where docs/operations.md says more
     seconds: int = 300
     datapoints: int = 1

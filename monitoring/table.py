@@ -62,7 +62,7 @@ def of_function(name: str, function: str = "ConflictDetectorFunction") -> Metric
 
 
 def of_new_version(function: str) -> Metric:
-    """The errors of the version that the alias is about to lead to; Lambda tells versions apart while two share it."""
+    """The errors of the version that is being deployed. Lambda separates versions while two share an alias."""
     dimensions = (
         ("FunctionName", f"${{{function}}}"),
         ("Resource", f"${{{function}}}:live"),
@@ -95,16 +95,16 @@ DELIVERY, EXECUTION, SWEEPS = (
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
 # --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
-# A single failure that was repeated with success rings none of them.
+# A single failure whose retry succeeds triggers none of them.
 
 AGE_MEANS = """
-    A dead letter has lain for a day and nobody has looked; after 14 days it is gone, and with it the trace of
-    what failed. docs/operations.md#dead-letter-queues"""
+    A dead letter has been in the queue for a day. After 14 days SQS deletes it, and with it the error.
+    docs/operations.md#dead-letter-queues"""
 
 THROTTLES_MEAN = """
-    DynamoDB refused reads or writes of a table or of an index for want of capacity, for ten minutes. Bookings are
-    slower and may answer 503. Raise ReadCapacity or WriteCapacity, or deploy with BillingMode=PAY_PER_REQUEST.
-    docs/operations.md#table-throttles"""
+    For ten minutes DynamoDB refused reads or writes of a table or of an index because their capacity was
+    exceeded. Bookings are slower and may be answered with 503. Raise ReadCapacity or WriteCapacity, or deploy
+    with BillingMode=PAY_PER_REQUEST. docs/operations.md#table-throttles"""
 
 ALARMS: tuple[Alarm, ...] = (
     Alarm(
@@ -127,9 +127,9 @@ ALARMS: tuple[Alarm, ...] = (
         ),
         "Sum",
         "< SuccessRatePercent",
-        """For 15 minutes fewer than ${SuccessRatePercent} % of the requests to book or to move succeeded. Look
-        on the dashboard which grew: conflicts (demand, or a client that repeats a taken slot), rejections (a
-        client's new version sends faults), or errors (see that alarm). docs/operations.md#booking-success-rate""",
+        """For 15 minutes fewer than ${SuccessRatePercent} % of the requests to book or to move succeeded. The dashboard
+        shows which grew: conflicts (demand, or a client that repeats a taken slot), rejections (a client's new version
+        sends faulty requests), or errors (see that alarm). docs/operations.md#booking-success-rate""",
         datapoints=3,
         periods=3,
     ),
@@ -139,9 +139,9 @@ ALARMS: tuple[Alarm, ...] = (
         of_logs("BookingError"),
         "Sum",
         ">= 5",
-        """Five or more requests in 15 minutes, to book or to do anything else, met a bug (500) or could not be
-        decided in time (503). Nothing was half-booked. Read the BOOKING_ERROR lines; after a deployment, roll
-        it back. docs/operations.md#booking-errors""",
+        """Five or more requests of any kind in 15 minutes met a bug (500) or could not be decided in time (503).
+        Nothing is half-booked. Read the BOOKING_ERROR lines; after a deployment, go back.
+        docs/operations.md#booking-errors""",
         seconds=900,
     ),
     Alarm(
@@ -150,8 +150,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_function("Errors"),
         "Sum",
         ">= 1",
-        """The function behind the API did not start, ran out of time or memory, or raised. It answers its own
-        bugs with 500, so this is graver, though people get 500 here too. Read its log for lines that are no
+        """The function behind the API did not start, exceeded its time or memory, or raised an exception. It answers
+        its own bugs with 500, so this is more serious; callers get 500 here too. Read the lines of its log that are not
         JSON. docs/operations.md#conflict-detector-errors""",
         datapoints=2,
         periods=3,
@@ -162,8 +162,9 @@ ALARMS: tuple[Alarm, ...] = (
         of_function("Throttles"),
         "Sum",
         ">= 1",
-        """Requests found no free instance of the function behind the API and were refused. Raise
-        ReservedConcurrency, or find out who sends so many. docs/operations.md#conflict-detector-throttles""",
+        """Requests found no free instance of the function behind the API and were refused. Raise the account's quota
+        and ReservedConcurrency, or limit the caller who sends too many.
+        docs/operations.md#conflict-detector-throttles""",
         datapoints=2,
         periods=3,
     ),
@@ -173,9 +174,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_function("Duration"),
         "p99",
         "> 3000",
-        """For 15 minutes one request in a hundred took the function longer than 3 seconds. Usually a table is
-        throttled or EventBridge is slow; both have their own marks on the dashboard.
-        docs/operations.md#conflict-detector-duration""",
+        """For 15 minutes one request in a hundred took the function longer than 3 seconds. Usually a table is throttled
+        or EventBridge is slow; the dashboard shows both. docs/operations.md#conflict-detector-duration""",
         datapoints=3,
         periods=3,
         unit="Milliseconds",
@@ -187,9 +187,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_api("5XXError"),
         "Sum",
         ">= 3",
-        """The API answered 500, 503 or 504, three times or more in each of two periods of five minutes. If
-        booking-errors and the function's errors and throttles are silent, API Gateway cannot reach it.
-        docs/operations.md#api-5xx""",
+        """The API answered 500, 503 or 504 three times or more in each of two periods of five minutes. If no other
+        alarm of the API triggered, API Gateway cannot reach the function. docs/operations.md#api-5xx""",
         datapoints=2,
         periods=3,
     ),
@@ -199,9 +198,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_logs("ReminderError"),
         "Sum",
         ">= 1",
-        """Reminders failed to be sent in two periods of five minutes; what fails once is tried again, by Lambda
-        and by the sweep. Read the REMINDER_ERROR lines: most often SNS or the key refuses.
-        docs/operations.md#reminder-errors""",
+        """Reminders could not be sent in two periods of five minutes. Lambda and the sweep retry a single failure. Read
+        the REMINDER_ERROR lines: most often SNS or the key refuses. docs/operations.md#reminder-errors""",
         datapoints=2,
         periods=3,
     ),
@@ -211,9 +209,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_logs("ReminderLateness"),
         "p99",
         "> 300000",
-        """For ten minutes one reminder in a hundred, or more, went out over five minutes late: timers do not
-        fire and the sweep does their work. Look at ReminderRecovered and at the sweep.
-        docs/operations.md#reminder-lateness""",
+        """For ten minutes one reminder in a hundred, or more, was sent over five minutes late. Timers do not fire, and
+        the sweep replaces them. Check ReminderRecovered and the sweep. docs/operations.md#reminder-lateness""",
         datapoints=2,
         periods=2,
         unit="Milliseconds",
@@ -224,8 +221,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_logs("ReminderMissed"),
         "Sum",
         ">= 1",
-        """Appointments began before their reminder could be sent, and it was not sent any more: people were not
-        reminded. The REMINDER_MISSED lines name them. docs/operations.md#reminders-missed""",
+        """Appointments began before their reminder could be sent, so it was not sent. The REMINDER_MISSED lines contain
+        their ids. docs/operations.md#reminders-missed""",
         seconds=900,
     ),
     Alarm(
@@ -234,9 +231,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_logs("SweepOverdue"),
         "SampleCount",
         "< 1",
-        """No reminder sweep has come to its end for 15 minutes. Reminders still go out by their timers, but
-        nothing catches those that the timers lose. It may ring once right after the very first deployment.
-        docs/operations.md#sweep-not-running""",
+        """No reminder sweep has ended for 15 minutes. Timers still send reminders, but nothing sends those that a timer
+        fails to send. This may trigger once after the very first deployment. docs/operations.md#sweep-not-running""",
         seconds=900,
         missing="breaching",
     ),
@@ -251,9 +247,9 @@ ALARMS: tuple[Alarm, ...] = (
         ),
         "Maximum",
         "> 80",
-        """Reminder rules fill 80 % of the ${RuleQuota} that the event bus holds. Nothing is lost: what finds no
-        room goes to EventBridge Scheduler. But every booking then pays for a refused call. No hurry: deploy
-        with ReminderBackend=scheduler. docs/operations.md#rules-near-quota""",
+        """Reminder rules fill 80 % of the ${RuleQuota} that the event bus holds. No reminder is lost, because
+        EventBridge Scheduler takes those that find the bus full, but each such booking makes a refused call. Deploy
+        with ReminderBackend=scheduler during working hours. docs/operations.md#rules-near-quota""",
         datapoints=3,
         periods=3,
         condition="WatchesRules",
@@ -264,8 +260,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_queue(DEPTH, DELIVERY),
         "Maximum",
         ">= 1",
-        """EventBridge could not hand a reminder to its function. The sweep sends what is still due, so people
-        are reminded; find out why (permission, throttling), then redrive. docs/operations.md#dead-letter-queues""",
+        """EventBridge could not deliver a reminder's event to its function. The sweep sends the reminder if it is still
+        due. Find the cause (permission, throttling), then redrive. docs/operations.md#dead-letter-queues""",
     ),
     Alarm(
         "ReminderDeliveryAgeAlarm",
@@ -281,9 +277,8 @@ ALARMS: tuple[Alarm, ...] = (
         of_queue(DEPTH, EXECUTION),
         "Maximum",
         ">= 1",
-        """The reminder sender failed on an event three times. The sweep goes on trying until the appointment
-        begins. The message in the queue holds the error; mend it, then redrive.
-        docs/operations.md#dead-letter-queues""",
+        """The reminder sender failed on an event three times. The sweep retries until the appointment begins. The
+        message in the queue contains the error. Correct it, then redrive. docs/operations.md#dead-letter-queues""",
     ),
     Alarm(
         "ReminderExecutionAgeAlarm",
@@ -299,9 +294,9 @@ ALARMS: tuple[Alarm, ...] = (
         of_queue(DEPTH, SWEEPS),
         "Maximum",
         ">= 3",
-        """Three sweeps or more did not run or met failures. What one leaves the next one does, so a single one
-        is no matter. Read the sweep's REMINDER_ERROR lines, then purge the queue: there is nothing to send
-        again. docs/operations.md#dead-letter-queues""",
+        """Three sweeps or more did not run or met failures. The next sweep does what one leaves, so a single one does
+        not matter. Read the sweep's REMINDER_ERROR lines, then purge the queue: there is nothing to redrive.
+        docs/operations.md#dead-letter-queues""",
     ),
     Alarm("ReminderSweepAgeAlarm", "reminder-sweep-dlq-age", of_queue(AGE, SWEEPS), "Maximum", "> 86400", AGE_MEANS),
     Alarm(
@@ -347,14 +342,14 @@ ALARMS: tuple[Alarm, ...] = (
     ),
 )
 
-# --- Alarms that take a new version back: they look at its errors alone ------------------------------------
-# What rings already for the version before must not take back the fix.
+# --- Alarms that roll a new version back: they read its errors alone ---------------------------------------
+# Errors of the previous version must not roll back its fix.
 
 
 def of_deployment(id_: str, name: str, metric: Metric, what: str, datapoints: int = 2) -> Alarm:
-    """Rings within the five minutes that a gradual deployment takes."""
-    means = f"""{what} in the version that is being deployed, so CodeDeploy takes it back. Read that version's errors
-        before you deploy it again. docs/operations.md#a-new-version-fails"""
+    """Triggers within the five minutes that a gradual deployment takes."""
+    means = f"""{what} in the version that is being deployed, so CodeDeploy rolls it back. Read that version's errors
+        before you deploy again. docs/operations.md#a-new-version-fails"""
     return Alarm(id_, name, metric, "Sum", ">= 1", means, 60, datapoints, periods=5, condition="WatchesNewVersions")
 
 
