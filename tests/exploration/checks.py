@@ -1,0 +1,128 @@
+"""What must hold after every run, read from the items as they lie in the tables with none of the product's code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
+
+APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
+
+
+class Limits(NamedTuple):
+    """The loosest settings that a calendar had at any moment of the run."""
+
+    capacity: int = 1
+    buffer_minutes: int = 0
+
+
+def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict[str, Limits]:
+    """By calendar, from the settings that lie in a database and those that are sent later."""
+    sent = [
+        (item["calendarId"]["S"], json.loads(item["settings"]["S"]))
+        for _, item in database.within(CALENDARS)
+        if item["day"]["S"] == "settings"
+    ]
+    found: dict[str, Limits] = {}
+    initial = {calendar for calendar, _ in sent}
+    for calendar, body in (*sent, *later):
+        one = Limits(body.get("capacity", 1), max(body.get("bufferMinutes", {}).values(), default=0))
+        known = found.get(calendar) or (one if calendar in initial else Limits())
+        found[calendar] = Limits(max(one.capacity, known.capacity), min(one.buffer_minutes, known.buffer_minutes))
+    return found
+
+
+def broken_invariants(database: Database, limits: Mapping[str, Limits]) -> list[str]:
+    return [*_on_calendars(database, limits), *_reminders(database)]
+
+
+def _epoch(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+class Lying(NamedTuple):
+    """A live appointment on one of its calendars, in epoch seconds."""
+
+    start: int
+    end: int
+    appointment_id: str
+
+
+def _live(database: Database) -> Iterator[tuple[str, Lying]]:
+    """Every live appointment with each of its calendars."""
+    for key, item in database.within(APPOINTMENTS):
+        if item["status"]["S"] == "scheduled":
+            lying = Lying(_epoch(item["startTime"]["S"]), _epoch(item["endTime"]["S"]), key.partition)
+            for calendar in {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}:
+                yield calendar, lying
+
+
+def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
+    wanted: dict[tuple[str, str, str], str] = {}
+    by_calendar: dict[str, list[Lying]] = {}
+    for calendar, lying in _live(database):
+        by_calendar.setdefault(calendar, []).append(lying)
+        for day in range(lying.start // 86400, (lying.end - 1) // 86400 + 1):
+            date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
+            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}"
+    found = {
+        (key.partition, key.sort, name[2:]): value["S"]
+        for key, item in database.within(CALENDARS)
+        for name, value in item.items()
+        if name.startswith("a#")
+    }
+    for entry in sorted(wanted.keys() | found.keys()):
+        if wanted.get(entry) != found.get(entry):
+            yield f"the entry {entry} is {found.get(entry)}, and its appointment is at {wanted.get(entry)}"
+    for calendar, there in sorted(by_calendar.items()):
+        yield from _overfull(calendar, there, limits.get(calendar, Limits()))
+
+
+def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
+    """Moments at which a calendar holds more than it may; one is full, if ever, as an appointment begins."""
+    for at in sorted({one.start for one in lying}):
+        there = [one.appointment_id for one in lying if one.start <= at < one.end + 60 * limits.buffer_minutes]
+        if len(there) > limits.capacity:
+            yield f"{calendar} holds {len(there)} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(there))}"
+
+
+def _reminders(database: Database) -> Iterator[str]:
+    for key, item in database.within(APPOINTMENTS):
+        reminders = {offset: value["M"] for offset, value in item["reminders"]["M"].items()}
+        due = [one["dueAt"]["S"] for one in reminders.values() if one["state"]["S"] in ("pending", "sending")]
+        told = item.get("nextReminderAt", {}).get("S")
+        if told != min(due, default=None):
+            yield f"{key.partition}: nextReminderAt is {told}, and open reminders are due at {sorted(due)}"
+        for offset, one in reminders.items():
+            if one["state"]["S"] == "sending" and not {"claim", "leaseUntil"} <= one.keys():
+                yield f"{key.partition}: {offset} is being sent by nobody"
+            message = database.get(_message(key.partition, offset, one))
+            if one["state"]["S"] == "sent" and message is None:
+                yield f"{key.partition}: {offset} counts as sent, and was not"
+
+
+def _message(appointment_id: str, offset: str, reminder: Attributes) -> Key:
+    return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}")
+
+
+def repeated_messages(database: Database) -> list[str]:
+    return [f"published {item['count']} times: {key}" for key, item in database.within(MESSAGES) if item["count"] > 1]
+
+
+def essence(database: Database, *, versions: bool = True) -> str:
+    """What a run leaves that callers can see: appointments, settings, messages. Who holds a claim is chance."""
+    seen: list[Any] = []
+    for key, item in database.within(APPOINTMENTS):
+        reminders = {
+            offset: {name: value for name, value in one["M"].items() if name != "claim"}
+            for offset, one in item["reminders"]["M"].items()
+        }
+        seen.append((key.partition, {**item, "reminders": reminders}))
+    for key, item in database.within(CALENDARS):
+        if key.sort == "settings":
+            seen.append((key.partition, item["settings"], item["version"] if versions else None))
+    seen += [(str(key), item) for key, item in database.within(MESSAGES)]
+    return canonical(seen)

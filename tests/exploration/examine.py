@@ -1,0 +1,294 @@
+"""Explore a scenario and judge every end that it comes to."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from exploration import checks, dynamo
+from exploration.dynamo import Call, Database, Weakening
+from exploration.explore import Actor, Explorer, Fault, Found, Move, State, explore
+from exploration.wiring import Determinism, Process, Request, determinism, play
+
+UNEXPLAINED = "no order of the requests explains the answers and what is left"
+INEXACT = "a refusal is right, and names conflicts of several moments"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What lies there, and what happens to it at once.
+
+    `setup` are requests one after another, each by a process of that name. An actor named like one of these goes on
+    as that process: it remembers what the process has learned. `after` names who must have ended before it begins.
+    """
+
+    name: str
+    setup: tuple[tuple[str, Request], ...]
+    actors: Mapping[str, tuple[Request, ...]]
+    after: Mapping[str, str] = field(default_factory=dict)
+
+
+class Failure(NamedTuple):
+    """A run that breaks a promise."""
+
+    scenario: str
+    faults: list[str]
+    schedule: list[str]
+    trace: list[str]
+    answers: list[str]
+
+    def __str__(self) -> str:
+        replay = f"PYTHONPATH=src:tests:. .venv/bin/python -m exploration {shlex.quote(self.scenario)}"
+        return "\n".join(
+            [
+                f"scenario: {self.scenario}",
+                *(f"  {line}" for line in self.trace),
+                *(f"  answer {answer}" for answer in self.answers),
+                *(f"  broken: {fault}" for fault in self.faults),
+                f"  replay: {replay} {shlex.quote(' '.join(self.schedule))}",
+            ]
+        )
+
+
+@dataclass
+class Report:
+    """What was explored, and the first run, if any, that breaks a promise."""
+
+    scenario: str
+    states: int = 0
+    runs: int = 0
+    outcomes: int = 0
+    overlapping: bool = False
+    meeting: bool = False
+    statuses: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    failure: Failure | None = None
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: {self.states} states, {self.runs} runs, {self.outcomes} ends"
+
+
+class BadSetupError(AssertionError):
+    """A request that prepares a scenario was refused."""
+
+
+@dataclass
+class Examination:
+    """A scenario, prepared."""
+
+    scenario: Scenario
+    made: Determinism
+    weakened: Weakening = dynamo._holds
+
+    def __post_init__(self) -> None:
+        self.ids: dict[str, str] = {}
+        self.database, memories = self._prepare()
+        self.actors = [
+            Actor(name, tuple(self._named(r) for r in requests), memories.get(name), self.scenario.after.get(name, ""))
+            for name, requests in self.scenario.actors.items()
+        ]
+        sent = [
+            (request.path.rpartition("/")[2], request.body or {})
+            for actor in self.actors
+            for request in actor.requests
+            if request.method == "PUT"
+        ]
+        self.limits = checks.limits_of(self.database, *sent)
+        self._explained: dict[Any, set[Any]] = {}
+
+    def _prepare(self) -> tuple[Database, dict[str, Any]]:
+        database = Database()
+        processes: dict[str, Process] = {}
+
+        def channel(operation: str, parameters: Mapping[str, Any]) -> Any:
+            nonlocal database
+            effect = dynamo.apply(database, Call(operation, parameters))
+            database = effect.database
+            return effect.answer.give()
+
+        for number, (name, request) in enumerate(self.scenario.setup):
+            self.made.begin(f"setup {number}")
+            answer = play(self._named(request), processes.setdefault(name, Process()), channel)
+            if not (answer.get("done") or answer["status"] < 300):
+                raise BadSetupError(f"{self.scenario.name}: {request}: {answer}")
+            if request.name:
+                self.ids[request.name] = answer["body"]["appointmentId"]
+        return database, {name: process.memory for name, process in processes.items()}
+
+    def _named(self, request: Request) -> Request:
+        def put_in(text: str) -> str:
+            for name, id_ in self.ids.items():
+                text = text.replace(f"{{{name}}}", id_)
+            return text
+
+        body = None if request.body is None else json.loads(put_in(json.dumps(request.body)))
+        return replace(request, path=put_in(request.path), body=body)
+
+    def explorer(self) -> Explorer:
+        return Explorer(self.database, self.actors, self.made, self.weakened)
+
+    def examine(self, faults: Sequence[Fault] = (), *, first_only: bool = True) -> Report:
+        """Explore everything; the first failure is the one with the shortest trace."""
+        explorer = self.explorer()
+        found = explore(explorer, faults)
+        report = Report(self.scenario.name, found.states, found.runs, len(found.ends))
+        touched = [explorer.touched[i] for i in range(len(self.actors))]
+        changed = [explorer.changed[i] for i in range(len(self.actors))]
+        pairs = [(i, j) for i in range(len(touched)) for j in range(len(touched)) if i != j]
+        report.meeting = any(not changed[i].isdisjoint(touched[j]) for i, j in pairs)
+        for end in found.ends:
+            report.overlapping |= self._overlaps(end)
+            report.statuses[self.statuses(explorer, end)] += 1
+            broken = self.judge(explorer, end)
+            if broken and report.failure is None:
+                report.failure = self._failure(explorer, end, broken, list(_way_to(found, end)))
+                if first_only:
+                    break
+        return report
+
+    @staticmethod
+    def statuses(explorer: Explorer, end: State) -> tuple[Any, ...]:
+        answers = [[json.loads(text) for text in texts] for texts in explorer.answers(end)]
+        return tuple(tuple(one.get("status", one.get("failed", "done")) for one in texts) for texts in answers)
+
+    @staticmethod
+    def _overlaps(end: State) -> bool:
+        """Whether in this run some request of one actor was under way while one of another was."""
+        return any(
+            a[0] != b[0] and (a, b) not in end.order and (b, a) not in end.order for a in end.ended for b in end.ended
+        )
+
+    # --- judging -------------------------------------------------------------------------------------
+
+    def judge(self, explorer: Explorer, end: State) -> list[str]:
+        """All promises that a run broke."""
+        broken = checks.broken_invariants(end.database, self.limits)
+        broken += [f"answer 500: {text}" for texts in explorer.answers(end) for text in texts if '"status":500' in text]
+        if end.fault is None:
+            broken += checks.repeated_messages(end.database)
+        if not broken:
+            broken += self._unexplained(explorer, end)
+        return broken
+
+    def _unexplained(self, explorer: Explorer, end: State) -> list[str]:
+        fault = end.fault[0] if end.fault else None
+        dying = {index: actor.died_with for index, actor in enumerate(end.actors) if actor.died_with is not None}
+        versions = fault is not Fault.LOST
+        known = (tuple(sorted(dying.items())), fault)
+        if known not in self._explained:
+            self._explained[known] = set(self._sequential(explorer, dying, fault, versions=versions))
+        answers = explorer.answers(end)
+        if not versions:
+            answers = _without_versions(answers)
+        left = checks.essence(end.database, versions=versions)
+        fitting = [
+            one for one, left_by_it, order in self._explained[known] if left == left_by_it and end.order <= order
+        ]
+        if answers in fitting:
+            return []
+        if _without_conflicts(answers) in map(_without_conflicts, fitting):
+            return [INEXACT]
+        return [UNEXPLAINED]
+
+    def _sequential(
+        self, explorer: Explorer, dying: Mapping[int, int], fault: Fault | None, *, versions: bool
+    ) -> Iterator[tuple[Any, ...]]:
+        """What every order of whole requests answers and leaves, with that order."""
+        reached, waiting = {explorer.start}, [explorer.start]
+        while waiting:
+            state = waiting.pop()
+            following = list(explorer.atomic_moves(state, dying, [fault] if fault else []))
+            if not following and not explorer.ready(state):
+                answers = explorer.answers(state)
+                essence = checks.essence(state.database, versions=versions)
+                yield answers if versions else _without_versions(answers), essence, state.order
+            new = set(following) - reached
+            reached |= new
+            waiting += new
+
+    def _failure(self, explorer: Explorer, end: State, broken: list[str], way: list[Move]) -> Failure:
+        answers = [f"{self.actors[i].name}: {text}" for i, texts in enumerate(explorer.answers(end)) for text in texts]
+        told = [self._readable(move.told) for move in way]
+        return Failure(
+            self.scenario.name,
+            [self._readable(one) for one in broken],
+            [move.token for move in way],
+            told,
+            [self._readable(answer) for answer in answers],
+        )
+
+    def _readable(self, text: str) -> str:
+        for name, id_ in self.ids.items():
+            text = text.replace(id_, name)
+        return text
+
+    def replay(self, schedule: Sequence[str]) -> Failure | None:
+        """Play one run, printing each step, and judge it."""
+        explorer = self.explorer()
+        state, way = explorer.start, []
+        names = {actor.name: index for index, actor in enumerate(self.actors)}
+        for token in schedule:
+            name, _, number = token.partition(".")
+            index = names[name.partition("!")[0]]
+            step = explorer.step(index, state.actors[index])
+            if "!" in token:
+                fault = Fault[name.partition("!")[2]]
+                move = next(m for m in explorer.moves_of(state, index, [fault]) if m.token == token)
+            elif number:
+                move = explorer.read_one(state, index, int(number))
+            elif step.call and step.call.operation == "batch_get_item":
+                move = explorer.finish_batch(state, index, step.call)
+            else:
+                move = next(explorer.moves_of(state, index))
+            way.append(move)
+            state = move.state
+            print(self._readable(move.told))
+        for actor, texts in zip(self.actors, explorer.answers(state), strict=True):
+            for text in texts:
+                print(self._readable(f"{actor.name} is answered {text}"))
+        if explorer.ready(state):
+            print("not at its end")
+            return None
+        broken = self.judge(explorer, state)
+        print("\n".join(map(self._readable, broken)) or "no promise is broken")
+        return self._failure(explorer, state, broken, way) if broken else None
+
+
+def _without_versions(answers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Answers about settings count how often they were written, which an answer that got lost makes once more."""
+
+    def without(text: str) -> str:
+        answer = json.loads(text)
+        if "calendarId" in answer.get("body", {}):
+            answer["body"].pop("version")
+        return dynamo.canonical(answer)
+
+    return tuple(tuple(without(text) for text in texts) for texts in answers)
+
+
+def _without_conflicts(answers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    def without(text: str) -> str:
+        answer = json.loads(text)
+        answer.get("body", {}).pop("conflicts", None)
+        return dynamo.canonical(answer)
+
+    return tuple(tuple(without(text) for text in texts) for texts in answers)
+
+
+def _way_to(found: Found, end: State) -> Iterator[Move]:
+    steps = []
+    state = end
+    while (before := found.parents[state]) is not None:
+        state, move = before
+        steps.append(move)
+    yield from reversed(steps)
+
+
+def examine(scenario: Scenario, faults: Sequence[Fault] = (), weakened: Weakening = dynamo._holds) -> Report:
+    with ExitStack() as stack:
+        made = stack.enter_context(determinism())
+        return Examination(scenario, made, weakened).examine(faults)

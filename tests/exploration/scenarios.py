@@ -1,0 +1,182 @@
+"""What is explored, as data: requests, and which of them meet over what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from exploration.examine import Scenario
+from exploration.wiring import Request
+
+NOW = datetime.fromisoformat("2029-12-01T12:00:00Z")
+
+
+def at(text: str) -> str:
+    """`1T23:15` is 23:15 UTC on the first day of the scenarios, `2T…` on the next."""
+    day, clock = text.split("T")
+    return f"2030-01-{14 + int(day)}T{clock}:00Z"
+
+
+def book(user: str, start: str, end: str, *calendars: str, name: str = "", key: str = "", **more: Any) -> Request:
+    body = {"userId": user, "startTime": at(start), "endTime": at(end), "resourceIds": list(calendars), **more}
+    headers = {"Idempotency-Key": key} if key else {}
+    return Request("http", NOW, "POST", "/appointments", {"reminders": [], **body}, headers, name=name)
+
+
+def patch(name: str, start: str = "", end: str = "", *, if_match: str = "", **more: Any) -> Request:
+    times = {"startTime": at(start), "endTime": at(end)} if start else {}
+    headers = {"If-Match": if_match} if if_match else {}
+    return Request("http", NOW, "PATCH", f"/appointments/{{{name}}}", {**times, **more}, headers)
+
+
+def delete(name: str) -> Request:
+    return Request("http", NOW, "DELETE", f"/appointments/{{{name}}}")
+
+
+def put(calendar: str, *, if_match: str = "", **settings: Any) -> Request:
+    headers = {"If-Match": if_match} if if_match else {}
+    return Request("http", NOW, "PUT", f"/calendars/{calendar}", settings, headers)
+
+
+def scenario(name: str, setup: list[Any], after: Mapping[str, str] | None = None, **actors: Any) -> Scenario:
+    """Requests of the setup stand alone or with the name of their process; an actor has one request or several."""
+    return Scenario(
+        name,
+        tuple(one if isinstance(one, tuple) else ("setup", one) for one in setup),
+        {actor: (asked,) if isinstance(asked, Request) else tuple(asked) for actor, asked in actors.items()},
+        after or {},
+    )
+
+
+def try_out(*calendars: str) -> Request:
+    """A dry run that reads calendars around midnight, from which a process learns their settings and days."""
+    request = book("t", "1T21:00", "2T03:00", anyOf=list(calendars))
+    return replace(request, path="/appointments", query={"dryRun": "true"})
+
+
+def fire(name: str, offset: str, due: str, now: str = "") -> Request:
+    """The timer of a reminder fires, at its due time unless said otherwise."""
+    event = {"appointmentId": f"{{{name}}}", "reminder": offset, "dueAt": at(due)}
+    return Request("sender", datetime.fromisoformat(at(now or due)), body=event)
+
+
+def sweep(now: str) -> Request:
+    return Request("sweep", datetime.fromisoformat(at(now)))
+
+
+MIDNIGHT = [
+    scenario(
+        "move over midnight, move into it from the next day",
+        [book("x", "2T10:00", "2T10:30", "c", name="X"), book("w", "1T20:00", "1T20:30", "c", name="W")],
+        W=patch("W", "1T23:00", "2T01:00"),
+        X=patch("X", "1T23:15", "1T23:45"),
+    ),
+    scenario(
+        "book over midnight, move into it from the next day",
+        [
+            book("t", "1T22:00", "2T02:00", "c", name="T"),
+            delete("T"),
+            book("x", "2T10:00", "2T10:30", "c", name="X"),
+        ],
+        W=book("w", "1T23:00", "2T01:00", "c"),
+        X=patch("X", "1T23:15", "1T23:45"),
+    ),
+]
+
+# --- every pair --------------------------------------------------------------------------------------
+
+LARGE = {"overrides": {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 9)}}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every pair of a kind meets on: the settings of `c` and `d`, and what lies on `c`.
+
+    Around midnight one place is left on `c`. `touched`: quarter hours there were booked before and are free again.
+    `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    touched: bool = False
+    memory: str = "cold"
+
+    def setup(self) -> list[tuple[str, Request]]:
+        learning = [(actor, try_out("c", "d")) for actor in "AB"]
+        made: list[tuple[str, Request]] = learning if self.memory == "stale" else []
+        if self.settings:
+            made += [("S", put(calendar, **self.settings)) for calendar in "cd"]
+        if self.touched:
+            made += [("S", book("t", "1T22:00", "2T02:00", "c", name="T")), ("S", delete("T"))]
+        made += [("S", book(f"f{n}", "1T21:00", "2T03:00", "c")) for n in range(self.settings.get("capacity", 1) - 1)]
+        made += [
+            ("S", book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"])),
+            ("S", book("w", "1T19:00", "1T19:30", "c", name="W")),
+            ("S", book("y", "1T23:15", "1T23:45", "d", name="Y")),
+        ]
+        return made + (learning if self.memory == "warm" else [])
+
+
+GROUNDS = [
+    Ground("untouched"),
+    Ground("touched", touched=True),
+    Ground("touched, warm", touched=True, memory="warm"),
+    Ground("capacity 2", {"capacity": 2}),
+    Ground("capacity 2, warm", {"capacity": 2}, memory="warm"),
+    Ground("capacity 2, stale", {"capacity": 2}, memory="stale"),
+    Ground("buffer", {"bufferMinutes": {"after": 30}}),
+    Ground("buffer, touched, warm", {"bufferMinutes": {"after": 30}}, touched=True, memory="warm"),
+    Ground("large settings", LARGE),
+    Ground("large settings, touched, stale", LARGE, touched=True, memory="stale"),
+]
+
+OPERATIONS: dict[str, tuple[Request, ...]] = {
+    "book over midnight": (book("a", "1T23:00", "2T01:00", "c"),),
+    "book before midnight": (book("b", "1T23:15", "1T23:45", "c"),),
+    "book after midnight": (book("e", "2T00:15", "2T00:45", "c"),),
+    "book any": (book("n", "1T23:00", "2T01:00", anyOf=["c", "d"]),),
+    "book by key": (book("k", "1T23:15", "1T23:45", "c", key="one"),),
+    "move X over midnight": (patch("X", "1T23:00", "2T01:00"),),
+    "move W over midnight": (patch("W", "1T23:00", "2T01:00"),),
+    "move X before midnight": (patch("X", "1T23:15", "1T23:45"),),
+    "move W after midnight": (patch("W", "2T00:15", "2T00:45"),),
+    "move X to d": (patch("X", resourceIds=["d"]),),
+    "move Y to c": (patch("Y", resourceIds=["c"]),),
+    "move X to d before midnight": (patch("X", "1T22:15", "1T22:45", resourceIds=["d"]),),
+    "there and back": (patch("X", "1T23:15", "1T23:45"), patch("X", "2T10:00", "2T10:30")),
+    "change details": (patch("X", details={"note": "n"}),),
+    "change details of a version": (patch("X", details={"note": "v"}, if_match='"1"'),),
+    "change reminders": (patch("X", reminders=["1h", "30m"]),),
+    "cancel X": (delete("X"),),
+    "cancel Y, book it on c": (delete("Y"), book("y", "1T23:15", "1T23:45", "c")),
+    "set capacity": (put("c", capacity=3),),
+    "set buffer": (put("c", bufferMinutes={"after": 60}),),
+    "set hours": (put("c", workingHours={}),),
+    "set capacity, book before midnight": (put("c", capacity=1), book("s", "1T23:15", "1T23:45", "c")),
+    "set buffer, book after midnight": (
+        put("c", bufferMinutes={"after": 60}),
+        book("s", "2T01:30", "2T02:00", "c"),
+    ),
+    "set over a version": (put("c", capacity=2, if_match='"1"'),),
+    "set much": (put("c", **LARGE, capacity=2),),
+    "send": (fire("X", "1h", "2T09:00", now="2T09:03"),),
+    "sweep": (sweep("2T09:03"),),
+}
+
+
+def pairs(ground: Ground) -> list[Scenario]:
+    """Each operation beside each, itself included."""
+    names = list(OPERATIONS)
+    # Two equal changes of one second are one change, whoever asks.
+    later = {name: [replace(r, now=r.now + timedelta(seconds=1)) for r in asked] for name, asked in OPERATIONS.items()}
+    return [
+        scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=later[b])
+        for i, a in enumerate(names)
+        for b in names[i:]
+    ]
+
+
+PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
+SCENARIOS = [*MIDNIGHT, *PAIRS]
