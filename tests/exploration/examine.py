@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 from exploration import checks, dynamo
 from exploration.dynamo import Call, Database, Weakening
-from exploration.explore import Actor, Explorer, Fault, Found, Move, State, explore
+from exploration.explore import Actor, Explorer, Fault, Found, Happened, Move, State, explore
 from exploration.wiring import Determinism, Process, Request, determinism, play
+
+# By actor, and by request.
+Answers = tuple[tuple[str, ...], ...]
 
 UNEXPLAINED = "no order of the requests explains the answers and what is left"
 INEXACT = "a refusal is right, and names conflicts of several moments"
@@ -175,38 +178,36 @@ class Examination:
         return broken
 
     def _unexplained(self, explorer: Explorer, end: State) -> list[str]:
-        fault = end.fault[0] if end.fault else None
+        happened = end.fault
         dying = {index: actor.died_with for index, actor in enumerate(end.actors) if actor.died_with is not None}
-        versions = fault is not Fault.LOST
-        known = (tuple(sorted(dying.items())), fault)
+        # An update of settings that comes twice is counted twice; nobody is promised the number.
+        versions = happened is None or happened.fault is not Fault.LOST
+        known = (happened, tuple(sorted(dying.items())))
         if known not in self._explained:
-            self._explained[known] = set(self._sequential(explorer, dying, fault, versions=versions))
-        answers = explorer.answers(end)
-        if not versions:
-            answers = _without_versions(answers)
-        left = checks.essence(end.database, versions=versions)
-        fitting = [
-            one for one, left_by_it, order in self._explained[known] if left == left_by_it and end.order <= order
-        ]
+            self._explained[known] = set(self._sequential(explorer, happened, dying, versions=versions))
+        answers, left = self._outcome(explorer, end, versions=versions)
+        fitting = [a for a, left_by_it, order in self._explained[known] if left == left_by_it and end.order <= order]
         if answers in fitting:
             return []
         if _without_conflicts(answers) in map(_without_conflicts, fitting):
             return [INEXACT]
         return [UNEXPLAINED]
 
+    @staticmethod
+    def _outcome(explorer: Explorer, end: State, *, versions: bool) -> tuple[Answers, str]:
+        answers = explorer.answers(end)
+        return answers if versions else _without_versions(answers), checks.essence(end.database, versions=versions)
+
     def _sequential(
-        self, explorer: Explorer, dying: Mapping[int, int], fault: Fault | None, *, versions: bool
-    ) -> Iterator[tuple[Any, ...]]:
+        self, explorer: Explorer, happened: Happened | None, dying: Mapping[int, int], *, versions: bool
+    ) -> Iterator[tuple[Answers, str, frozenset[Any]]]:
         """What every order of whole requests answers and leaves, with that order."""
         reached, waiting = {explorer.start}, [explorer.start]
         while waiting:
             state = waiting.pop()
-            following = list(explorer.atomic_moves(state, dying, [fault] if fault else []))
-            if not following and not explorer.ready(state):
-                answers = explorer.answers(state)
-                essence = checks.essence(state.database, versions=versions)
-                yield answers if versions else _without_versions(answers), essence, state.order
-            new = set(following) - reached
+            if not explorer.ready(state):
+                yield (*self._outcome(explorer, state, versions=versions), state.order)
+            new = set(explorer.atomic_moves(state, happened, dying)) - reached
             reached |= new
             waiting += new
 
@@ -258,7 +259,7 @@ class Examination:
         return self._failure(explorer, state, broken, way) if broken else None
 
 
-def _without_versions(answers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+def _without_versions(answers: Answers) -> Answers:
     """Answers about settings count how often they were written, which an answer that got lost makes once more."""
 
     def without(text: str) -> str:
@@ -270,7 +271,7 @@ def _without_versions(answers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, 
     return tuple(tuple(without(text) for text in texts) for texts in answers)
 
 
-def _without_conflicts(answers: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+def _without_conflicts(answers: Answers) -> Answers:
     def without(text: str) -> str:
         answer = json.loads(text)
         answer.get("body", {}).pop("conflicts", None)

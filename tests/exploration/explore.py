@@ -48,6 +48,14 @@ class Fault(StrEnum):
     TOLD_IN_PART = "told one reason of several"
 
 
+class Happened(NamedTuple):
+    """A fault that took place: at whose call, and which."""
+
+    fault: Fault
+    actor: int
+    operation: str
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A process and its requests. `after` names an actor that must have ended, or died, before this one begins."""
@@ -90,7 +98,7 @@ class State(NamedTuple):
     actors: tuple[ActorState, ...]
     order: frozenset[tuple[RequestId, RequestId]] = frozenset()
     ended: frozenset[RequestId] = frozenset()
-    fault: tuple[Fault, int] | None = None
+    fault: Happened | None = None
 
 
 class Move(NamedTuple):
@@ -268,7 +276,7 @@ class Explorer:
         step = self.step(index, actor)
         told = f"{name}: {_told(call, effect.answer)} -- {fault}"
         token = f"{name}!{fault.name}"
-        marked = state._replace(fault=(fault, index))
+        marked = state._replace(fault=Happened(fault, index, call.operation))
         match fault:
             case Fault.DIES_BEFORE | Fault.DIES_AFTER:
                 after = actor._replace(died_with=len(step.answers), read=())
@@ -326,22 +334,28 @@ class Explorer:
 
     # --- explanations --------------------------------------------------------------------------------
 
-    def atomic_moves(self, state: State, dying: Mapping[int, int], faults: Sequence[Fault]) -> Iterator[State]:
+    def atomic_moves(self, state: State, happened: Happened | None, dying: Mapping[int, int]) -> Iterator[State]:
         """As `moves`, but a request that callers may take for one step is one.
 
-        `dying` says how many answers an actor had when it died, if it did: its last request may have come to its
-        end or not have begun.
+        `happened` is the fault of the run that is to be explained, and `dying` how many answers an actor had when it
+        died, if it did: its last request may have come to its end or not have begun. A single update whose answer got
+        lost may take place twice, as if it had been sent twice; a transaction may not.
         """
         for index in self.ready(state):
             actor = state.actors[index]
             step = self.step(index, actor)
-            if dying.get(index) == len(step.answers):
-                yield self._with(state, index, actor._replace(died_with=len(step.answers)), begins=step)
             request = self.actors[index].requests[step.request]
             if not request.is_atomic:
-                for move in self.moves_of(state, index, [f for f in faults if not f.name.startswith("DIES")]):
+                own = happened and happened.actor == index
+                for move in self.moves_of(state, index, [happened.fault] if happened and own else []):
                     yield move.state
                 continue
+            if dying.get(index) == len(step.answers):
+                yield self._with(state, index, actor._replace(died_with=len(step.answers)), begins=step)
+            if happened == (Fault.LOST, index, "update_item") and state.fault is None:
+                unanswered = self._whole(state, index, None).database
+                twice = self._with(state, index, actor._replace(begun=True), begins=step)
+                yield twice._replace(database=unanswered, fault=happened)
             for calendar in (None, *(request.body or {}).get("anyOf", ())):
                 after = self._whole(state, index, calendar)
                 then = self.step(index, after.actors[index])
