@@ -285,7 +285,7 @@ class Explorer:
                 elif not step.first:
                     told = f"{name}: {fault} {_told(call, None)}"
                 yield Move(token, told, self._with(marked, index, after, begins=step))
-            case Fault.LOST if effect.database is not state.database or effect.answer.code is None:
+            case Fault.LOST if effect.answer.code is None:
                 database = effect.database
                 if call.operation == "transact_write_items":
                     database = dynamo.remember_token(database, call)
