@@ -113,14 +113,15 @@ def repeated_messages(database: Database) -> list[str]:
 
 
 def essence(database: Database, *, versions: bool = True) -> str:
-    """What a run leaves that callers can see: appointments, settings, messages. Who holds a claim is chance."""
+    """What a run leaves that callers can see: appointments, settings, messages; no marks of who wrote last."""
     seen: list[Any] = []
     for key, item in database.within(APPOINTMENTS):
         reminders = {
             offset: {name: value for name, value in one["M"].items() if name != "claim"}
             for offset, one in item["reminders"]["M"].items()
         }
-        seen.append((key.partition, {**item, "reminders": reminders}))
+        shown = {name: value for name, value in item.items() if name != "changeId"}
+        seen.append((key.partition, {**shown, "reminders": reminders}))
     for key, item in database.within(CALENDARS):
         if key.sort == "settings":
             seen.append((key.partition, item["settings"], item["version"] if versions else None))

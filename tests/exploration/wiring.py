@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from appointments.memory import Memory
 from appointments.reminders import Backend
-from appointments.table import SchedulerTable
+from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
 from reminder_sender import sweep
@@ -76,13 +76,13 @@ class Process:
 
 def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]:
     """Run one request to its end and return its answer, as far as a caller can rely on it."""
-    table = SchedulerTable(_Client(channel), *TABLES, memory=process.memory)  # type: ignore[arg-type]
+    storage = Storage.of(_Client(channel), *TABLES, memory=process.memory)  # type: ignore[arg-type]
 
     def clock() -> datetime:
         return request.now
 
     if request.kind == "http":
-        api = Api(table, _Timers(), Access(Auth.NONE), clock=clock)  # type: ignore[arg-type]
+        api = Api(storage, _Timers(), Access(Auth.NONE), clock=clock)  # type: ignore[arg-type]
         event = {
             "httpMethod": request.method,
             "path": request.path,
@@ -92,12 +92,12 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
             "requestContext": {"requestId": "r"},
         }
         return _public(api.handle(event))
-    sender = ReminderSender(table, _Client(channel), _Events, "topic", clock)  # type: ignore[arg-type]
+    sender = ReminderSender(storage, _Client(channel), _Events, "topic", clock)  # type: ignore[arg-type]
     try:
         if request.kind == "sender":
             sender.send(Firing.from_event(request.body or {}))
         else:
-            sweep.Sweep(table, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
+            sweep.Sweep(storage, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
     except Exception as exc:  # noqa: BLE001 - how it failed is its answer; no test expects a failure that it did not cause
         return {"failed": type(exc).__name__}
     return {"done": True}
