@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +69,12 @@ class Report:
     outcomes: int = 0
     overlapping: bool = False
     meeting: bool = False
+    # Ends of which a refusal names conflicts of several moments: read without a snapshot, it cannot do better.
+    inexact: int = 0
+    # The most calls that an actor makes: where all make one, there is nothing to overlap.
+    calls: int = 0
     statuses: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
     failure: Failure | None = None
 
     def __str__(self) -> str:
@@ -143,14 +149,39 @@ class Examination:
         changed = [explorer.changed[i] for i in range(len(self.actors))]
         pairs = [(i, j) for i in range(len(touched)) for j in range(len(touched)) if i != j]
         report.meeting = any(not changed[i].isdisjoint(touched[j]) for i, j in pairs)
+        most = [max(len(end.actors[i].history) for end in found.ends) for i in range(len(self.actors))]
+        report.calls = max(most)
         for end in found.ends:
-            report.overlapping |= self._overlaps(end)
-            report.statuses[self.statuses(explorer, end)] += 1
-            broken = self.judge(explorer, end)
-            if broken and report.failure is None:
-                report.failure = self._failure(explorer, end, broken, list(_way_to(found, end)))
+            self._count(explorer, end, report)
+            if report.broken and report.failure is None:
+                report.failure = self._failure(explorer, end, report.broken, list(_way_to(found, end)))
                 if first_only:
                     break
+        return report
+
+    def _count(self, explorer: Explorer, end: State, report: Report) -> None:
+        report.overlapping |= self._overlaps(end)
+        report.statuses[self.statuses(explorer, end)] += 1
+        report.broken = self.judge(explorer, end)
+        if report.broken == [INEXACT]:
+            report.inexact += 1
+            report.broken = []
+
+    def sample(self, chance: random.Random, runs: int) -> Report:
+        """Play some runs, each step by chance. Items that were seen to be written are read one by one from then on."""
+        explorer = self.explorer()
+        report = Report(self.scenario.name)
+        for _ in range(runs):
+            state, way = explorer.start, []
+            while ready := explorer.ready(state):
+                move = chance.choice(list(explorer.moves_of(state, chance.choice(ready))))
+                way.append(move)
+                state = move.state
+            report.runs += 1
+            self._count(explorer, state, report)
+            if report.broken:
+                report.failure = self._failure(explorer, state, report.broken, way)
+                break
         return report
 
     @staticmethod

@@ -135,7 +135,7 @@ GROUNDS = [
 OPERATIONS: dict[str, tuple[Request, ...]] = {
     "book over midnight": (book("a", "1T23:00", "2T01:00", "c"),),
     "book before midnight": (book("b", "1T23:15", "1T23:45", "c"),),
-    "book after midnight": (book("e", "2T00:15", "2T00:45", "c"),),
+    "book after midnight": (book("e", "2T00:00", "2T00:30", "c"),),
     "book any": (book("n", "1T23:00", "2T01:00", anyOf=["c", "d"]),),
     "book by key": (book("k", "1T23:15", "1T23:45", "c", key="one"),),
     "move X over midnight": (patch("X", "1T23:00", "2T01:00"),),
@@ -169,13 +169,22 @@ OPERATIONS: dict[str, tuple[Request, ...]] = {
 def pairs(ground: Ground) -> list[Scenario]:
     """Each operation beside each, itself included."""
     names = list(OPERATIONS)
-    # Two equal changes of one second are one change, whoever asks.
+    # Each asks in a second of its own, so that the answers tell them apart.
     later = {name: [replace(r, now=r.now + timedelta(seconds=1)) for r in asked] for name, asked in OPERATIONS.items()}
     return [
         scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=later[b])
         for i, a in enumerate(names)
         for b in names[i:]
     ]
+
+
+def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
+    """Three operations at once. The third process remembers nothing."""
+
+    def later(name: str, seconds: int) -> list[Request]:
+        return [replace(asked, now=asked.now + timedelta(seconds=seconds)) for asked in OPERATIONS[name]]
+
+    return scenario(f"{ground.name}: {a} | {b} | {c}", ground.setup(), A=OPERATIONS[a], B=later(b, 1), C=later(c, 2))
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]

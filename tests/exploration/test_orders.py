@@ -1,0 +1,124 @@
+"""Every order of the calls of two operations, on several grounds, keeps every promise and has an explanation.
+
+What is told of a run, and how to play it again, stands in the failure: one line per call, and the command.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from exploration.examine import Examination, Report
+from exploration.explore import Fault
+from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, Ground, Scenario, pairs, triple
+from exploration.wiring import determinism
+
+GROUND = {ground.name: ground for ground in GROUNDS}
+# Those that differ most in the calls that are made. The others, and the faults on all of them, are `make faults`.
+SHORT = ["untouched", "buffer, touched, warm"]
+# Of the ways to fail, those that add most for their price; on operations that are quickly explored.
+WITH_FAULTS = ["capacity 2, warm"]
+# Two requests of one actor beside two of another take as long as all other pairs together.
+SLOW = {"there and back"}
+TRIPLES = 300
+
+
+def examined(scenarios: Iterable[Scenario], faults: Sequence[Fault] = ()) -> list[Report]:
+    """Explore all of them; fails with the first broken promise of the shortest trace."""
+    reports = []
+    for scenario in scenarios:
+        with determinism() as made:
+            report = Examination(scenario, made).examine(faults)
+        assert report.failure is None, f"\n{report.failure}"
+        reports.append(report)
+    return reports
+
+
+def told(what: str, reports: Sequence[Report]) -> None:
+    states, runs, ends, inexact = (
+        sum(getattr(report, name) for report in reports) for name in ("states", "runs", "outcomes", "inexact")
+    )
+    print(
+        f"\n{what}: {len(reports)} scenarios, {states} states, {runs} runs, {ends} ends, in {inexact} of which "
+        f"a refusal names conflicts of several moments"
+    )
+
+
+def assert_covers(reports: Sequence[Report]) -> None:
+    """The operations really met: an exploration that never lets them overlap would pass for nothing."""
+    meeting = [report for report in reports if report.meeting]
+    assert len(meeting) > 0.6 * len(reports)
+    for report in meeting:
+        assert report.overlapping or report.calls == 1, f"never at the same time: {report}"
+    order_matters = [report for report in meeting if len(report.statuses) > 1]
+    assert len(order_matters) > 0.2 * len(meeting)
+
+
+def quick(ground: Ground) -> list[Scenario]:
+    return [one for one in pairs(ground) if not SLOW & set(one.name.partition(": ")[2].split(" | "))]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_every_order_of_two_operations_is_explained(name: str) -> None:
+    reports = examined(quick(GROUND[name]))
+    told(name, reports)
+    assert_covers(reports)
+
+
+@pytest.mark.parametrize("scenario", MIDNIGHT, ids=lambda scenario: scenario.name)
+def test_of_two_that_want_the_same_time_over_midnight_exactly_one_gets_it(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert {tuple(status for (status,) in statuses) for statuses in report.statuses} <= {
+        (200, 409),
+        (409, 200),
+        (201, 409),
+    }
+    assert len(report.statuses) == 2
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("name", WITH_FAULTS)
+def test_every_order_with_a_fault_is_explained(name: str, fault: Fault) -> None:
+    chosen = random.Random(fault.name).sample(quick(GROUND[name]), 60)
+    reports = examined(chosen, [fault])
+    told(f"{name}, {fault}", reports)
+
+
+# --- an hour's worth ---------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", GROUND)
+def test_every_order_of_all_pairs_is_explained(name: str) -> None:
+    reports = examined(pairs(GROUND[name]))
+    told(name, reports)
+    assert_covers(reports)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("name", GROUND)
+def test_every_order_of_all_pairs_with_a_fault_is_explained(name: str, fault: Fault) -> None:
+    reports = examined(pairs(GROUND[name]), [fault])
+    told(f"{name}, {fault}", reports)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_orders_of_three_operations_are_explained(seed: int) -> None:
+    chance = random.Random(seed)
+    met: Counter[tuple[object, ...]] = Counter()
+    for _ in range(TRIPLES):
+        scenario = triple(chance.choice(GROUNDS), *(chance.choice(list(OPERATIONS)) for _ in range(3)))
+        with determinism() as made:
+            report = Examination(scenario, made).sample(chance, runs=100)
+        assert report.failure is None, f"\n{report.failure}"
+        met.update(report.statuses)
+    print(f"\nseed {seed}: {TRIPLES} scenarios of three, {met.total()} runs, {len(met)} kinds of answers")
+    assert met.total() == TRIPLES * 100
