@@ -44,8 +44,8 @@ demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 test: setup ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m pytest $(if $(filter-out --randomly-seed=%,$(ARGS)),,--cov) $(ARGS)
 
-faults: setup ## Play bad days from several seeds, and an ordinary one of 3,500 appointments (15 minutes)
-	@$(IN_VENV) python -m pytest tests/faults -m long -q -s -p no:randomly $(ARGS)
+faults: setup ## Play bad days from several seeds, and every order of calls with every fault (an hour)
+	@$(IN_VENV) python -m pytest tests/faults tests/exploration -m long -q -s -p no:randomly $(ARGS)
 
 # The time-zone data is that of the pinned package, as in the functions, and not this machine's.
 IN_OPS := $(IN_VENV) PYTHONPATH=src PYTHONTZPATH= python -m

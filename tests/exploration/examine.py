@@ -81,6 +81,10 @@ class Report:
         return f"{self.scenario}: {self.states} states, {self.runs} runs, {self.outcomes} ends"
 
 
+class DiedError(BaseException):
+    """The process is gone: no `except Exception` sees this."""
+
+
 class BadSetupError(AssertionError):
     """A request that prepares a scenario was refused."""
 
@@ -115,14 +119,20 @@ class Examination:
 
         def channel(operation: str, parameters: Mapping[str, Any]) -> Any:
             nonlocal database
+            if operation == "publish":
+                raise DiedError
             effect = dynamo.apply(database, Call(operation, parameters))
             database = effect.database
             return effect.answer.give()
 
         for number, (name, request) in enumerate(self.scenario.setup):
             self.made.begin(f"setup {number}")
-            answer = play(self._named(request), processes.setdefault(name, Process()), channel)
-            if not (answer.get("done") or answer["status"] < 300):
+            try:
+                answer = play(self._named(request), processes.setdefault(name, Process()), channel)
+            except DiedError:
+                assert request.dies
+                continue
+            if request.dies or not (answer.get("done") or answer["status"] < 300):
                 raise BadSetupError(f"{self.scenario.name}: {request}: {answer}")
             if request.name:
                 self.ids[request.name] = answer["body"]["appointmentId"]
@@ -215,7 +225,9 @@ class Examination:
         versions = happened is None or happened.fault is not Fault.LOST
         known = (happened, tuple(sorted(dying.items())))
         if known not in self._explained:
-            self._explained[known] = set(self._sequential(explorer, happened, dying, versions=versions))
+            # Whatever was taken from what is explored, what explains it is whole.
+            whole = Explorer(self.database, self.actors, self.made)
+            self._explained[known] = set(self._sequential(whole, happened, dying, versions=versions))
         answers, left = self._outcome(explorer, end, versions=versions)
         fitting = [a for a, left_by_it, order in self._explained[known] if left == left_by_it and end.order <= order]
         if answers in fitting:

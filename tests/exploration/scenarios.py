@@ -85,6 +85,39 @@ MIDNIGHT = [
     ),
 ]
 
+# A sender died before it had published, and its lease has run out.
+DEAD_SENDER = [
+    book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h", "30m"]),
+    replace(fire("X", "1h", "2T09:00"), dies=True),
+]
+LATE = "2T09:10"
+REMINDERS = [
+    scenario("of a dead sender: sweep | sweep", DEAD_SENDER, A=sweep(LATE), B=sweep(LATE)),
+    scenario("of a dead sender: sweep | send", DEAD_SENDER, A=sweep(LATE), B=fire("X", "1h", "2T09:00", LATE)),
+    scenario("of a dead sender: sweep | cancel", DEAD_SENDER, A=sweep(LATE), B=delete("X")),
+    scenario("of a dead sender: sweep | change reminders", DEAD_SENDER, A=sweep(LATE), B=patch("X", reminders=["30m"])),
+    scenario("of a dead sender: send two | change", DEAD_SENDER, A=sweep("2T09:33"), B=patch("X", reminders=["1h"])),
+    *(
+        scenario(f"of a dead sender, cancelled: sweep | {name}", [*DEAD_SENDER, delete("X")], A=sweep(LATE), B=other)
+        for name, other in (("sweep", sweep(LATE)), ("send", fire("X", "1h", "2T09:00", LATE)))
+    ),
+    *(
+        scenario(
+            f"of a dead sender, not asked for: sweep | {name}",
+            [*DEAD_SENDER, patch("X", reminders=["30m"])],
+            A=sweep(LATE),
+            B=other,
+        )
+        for name, other in (
+            ("sweep", sweep(LATE)),
+            ("send", fire("X", "1h", "2T09:00", LATE)),
+            ("ask for it", patch("X", reminders=["1h"])),
+            ("change details", patch("X", details={"note": "n"})),
+            ("cancel", delete("X")),
+        )
+    ),
+]
+
 # --- every pair --------------------------------------------------------------------------------------
 
 LARGE = {"overrides": {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 9)}}
@@ -188,4 +221,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *REMINDERS, *PAIRS]

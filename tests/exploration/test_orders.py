@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
+from exploration.conditions import IMPLIED, WITHOUT
+from exploration.dynamo import Atom
 from exploration.examine import Examination, Report
 from exploration.explore import Fault
-from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, Ground, Scenario, pairs, triple
+from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, REMINDERS, Ground, Scenario, pairs, triple
 from exploration.wiring import determinism
 
 GROUND = {ground.name: ground for ground in GROUNDS}
@@ -29,11 +31,18 @@ TRIPLES = 300
 def examined(scenarios: Iterable[Scenario], faults: Sequence[Fault] = ()) -> list[Report]:
     """Explore all of them; fails with the first broken promise of the shortest trace."""
     reports = []
+    conditions: set[str] = set()
+
+    def note(atom: Atom) -> bool:
+        conditions.add(str(atom))
+        return False
+
     for scenario in scenarios:
         with determinism() as made:
-            report = Examination(scenario, made).examine(faults)
+            report = Examination(scenario, made, note).examine(faults)
         assert report.failure is None, f"\n{report.failure}"
         reports.append(report)
+    assert conditions <= WITHOUT.keys() | IMPLIED.keys(), "a condition that test_mutants.py does not leave out"
     return reports
 
 
@@ -78,6 +87,11 @@ def test_of_two_that_want_the_same_time_over_midnight_exactly_one_gets_it(scenar
         (201, 409),
     }
     assert len(report.statuses) == 2
+
+
+def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
+    reports = [report for faults in ([], *([fault] for fault in Fault)) for report in examined(REMINDERS, faults)]
+    told("a dead sender, with and without a fault", reports)
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)

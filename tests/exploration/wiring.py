@@ -40,7 +40,8 @@ Channel = Callable[[str, Mapping[str, Any]], Any]
 class Request:
     """What one process is asked for, once. `now` is its clock. `{X}` stands for the id of the appointment X.
 
-    `kind` is `http`, `sender` or `sweep`; the sender's body names its reminder.
+    `kind` is `http`, `sender` or `sweep`; the sender's body names its reminder. One that `dies` does so as it
+    publishes, which only a setup knows.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    dies: bool = False
     # Under which name a request that follows can speak of the appointment that this one booked.
     name: str = ""
 

@@ -1,0 +1,41 @@
+"""The conditions of the product's writes, each with what shows its loss. Names are those of `dynamo.Atom`."""
+
+from __future__ import annotations
+
+from exploration.explore import Fault
+
+# By condition: the scenario, and the fault if it takes one.
+WITHOUT: dict[str, tuple[str, Fault | None]] = {
+    "ConditionCheck day: q* =": ("buffer, touched, warm: book before midnight | book after midnight", None),
+    "ConditionCheck day: q* absent": ("buffer, touched, warm: book before midnight | book after midnight", None),
+    "ConditionCheck settings: revision =": (
+        "large settings, touched, stale: book over midnight | set buffer, book after midnight",
+        None,
+    ),
+    "ConditionCheck settings: version absent": ("untouched: book any | set buffer, book after midnight", None),
+    "Put appointment: appointmentId absent": ("capacity 2, warm: book by key | book by key", None),
+    "Update appointment: reminders =": ("untouched: cancel X | send", None),
+    "Update appointment: version =": ("untouched: change details | cancel X", None),
+    "Update day: q* =": ("capacity 2, warm: book before midnight | book by key", None),
+    "Update day: q* absent": ("untouched: book over midnight | book over midnight", None),
+    "UpdateItem appointment: reminders =": ("untouched: change reminders | send", None),
+    "UpdateItem appointment: reminders.*.leaseUntil <=": ("untouched: send | send", None),
+    "UpdateItem appointment: reminders.*.state = pending": ("untouched: send | send", None),
+    "UpdateItem appointment: reminders.*.dueAt =": ("untouched: move X before midnight | send", None),
+    "UpdateItem appointment: status = scheduled": ("of a dead sender: sweep | cancel", None),
+    "UpdateItem appointment: version =": (
+        "untouched: change details of a version | change details of a version",
+        None,
+    ),
+    "UpdateItem settings: version =": ("untouched: set capacity | set over a version", None),
+}
+
+# Those whose loss shows nowhere, and why.
+IMPLIED = {
+    "UpdateItem appointment: reminders.*.claim =": (
+        "whoever records a reminder holds all of the appointment's reminders to what was read, the claim included"
+    ),
+    "UpdateItem appointment: reminders.*.state = sending": (
+        "of a record, as above; of a claim, it would take a sender that is slower between two calls than a lease lasts"
+    ),
+}

@@ -1,0 +1,113 @@
+"""The exploration notices what is taken away: each condition of each write in turn, and each remedy.
+
+A condition is named by what it asks of which item, and not by the code that writes it. The scenario is the smallest on
+which its loss was found to show. `test_orders.py` meets no condition that is named neither here nor in `IMPLIED`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from exploration import dynamo, explore, wiring
+from exploration.conditions import WITHOUT
+from exploration.examine import UNEXPLAINED, Examination, Failure
+from exploration.explore import Fault
+from exploration.scenarios import SCENARIOS
+from exploration.wiring import determinism
+
+SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
+BOOK_TWICE = "untouched: book over midnight | book over midnight"
+
+
+def failure_on(name: str, without: str = "", faults: Sequence[Fault] = ()) -> Failure | None:
+    with determinism() as made:
+        return Examination(SCENARIO[name], made, lambda atom: str(atom) == without).examine(faults).failure
+
+
+@pytest.mark.parametrize(("condition", "where"), WITHOUT.items(), ids=WITHOUT)
+def test_a_condition_that_is_left_out_is_missed(condition: str, where: tuple[str, Fault | None]) -> None:
+    name, fault = where
+    faults = [fault] if fault else []
+    assert failure_on(name, faults=faults) is None
+    assert failure_on(name, condition, faults) is not None
+
+
+def last_wins(days: Sequence[Any], ignore: str | None) -> tuple[Any, ...]:
+    """What lies on days where an appointment counts with one interval only, as it once did."""
+    entries: dict[str, Any] = {}
+    for day in days:
+        entries.update(day.entries)
+    entries.pop(ignore or "", None)
+    return tuple(one.interval for entry in entries.values() for one in entry)
+
+
+def test_the_mixture_of_days_is_found_where_an_appointment_counts_with_one_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "move over midnight, move into it from the next day"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("appointments.calendars"), "busy_on", last_wins)
+    failure = failure_on(name)
+    assert failure is not None
+    assert "c holds 2 at 2030-01-15 23:15" in failure.faults[0]
+
+
+def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    failure = failure_on("untouched: book any | cancel Y, book it on c")
+    assert failure is not None
+    assert failure.faults == [UNEXPLAINED]
+
+
+@pytest.mark.parametrize("clause", ["adds", "removes"])
+def test_an_update_that_loses_a_clause_is_missed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counters that are not counted up, and entries that are not taken out."""
+    original = dynamo.parse_update
+
+    def parse_less(text: str) -> dynamo.Update:
+        update = original(text)
+        return update._replace(**{clause: ()}) if clause == "removes" or "q" in text else update
+
+    name = {"adds": "capacity 2, warm: book before midnight | book by key", "removes": "untouched: cancel X | send"}
+    assert failure_on(name[clause]) is None
+    monkeypatch.setattr(dynamo, "parse_update", parse_less)
+    assert failure_on(name[clause]) is not None
+
+
+def test_a_transaction_that_comes_again_without_a_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "untouched: move W over midnight | move X before midnight"
+    assert failure_on(name, faults=[Fault.LOST]) is None
+    monkeypatch.setattr(dynamo, "remember_token", lambda database, _: database)
+    assert failure_on(name, faults=[Fault.LOST]) is not None
+
+
+def test_a_failure_can_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    condition = "Update day: q* absent"
+    failure = failure_on(BOOK_TWICE, condition)
+    assert failure is not None
+    assert "-m exploration" in str(failure)
+    with determinism() as made:
+        again = Examination(SCENARIO[BOOK_TWICE], made, lambda atom: str(atom) == condition).replay(failure.schedule)
+        whole = Examination(SCENARIO[BOOK_TWICE], made).replay(failure.schedule)
+    assert again == failure
+    assert whole is None
+    assert "not at its end" in capsys.readouterr().out  # as there the second one is refused, and reads once more
+
+
+def test_a_product_that_does_not_repeat_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that differs from run to run would make one run out of two."""
+    made = iter(range(10**6))
+
+    def drifting(request: Any, process: Any, channel: Any) -> Mapping[str, Any]:
+        def marked(operation: str, parameters: Mapping[str, Any]) -> Any:
+            return channel(operation, {**parameters, "Mark": next(made)})
+
+        return wiring.play(request, process, marked)
+
+    monkeypatch.setattr(explore, "play", drifting)
+    with pytest.raises(explore.NondeterminismError):
+        failure_on("untouched: change details | cancel X")
