@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from exploration import checks, dynamo
 from exploration.dynamo import Call, Database, Weakening
-from exploration.explore import Actor, Explorer, Fault, Found, Happened, Move, State, explore
+from exploration.explore import MOST_STATES, Actor, Explorer, Fault, Found, Happened, Move, State, explore
 from exploration.wiring import Determinism, Process, Request, determinism, play
 
 # By actor, and by request.
@@ -150,10 +150,10 @@ class Examination:
     def explorer(self) -> Explorer:
         return Explorer(self.database, self.actors, self.made, self.weakened)
 
-    def examine(self, faults: Sequence[Fault] = (), *, first_only: bool = True) -> Report:
-        """Explore everything; the first failure is the one with the shortest trace."""
+    def examine(self, faults: Sequence[Fault] = (), *, most: int = MOST_STATES) -> Report:
+        """Explore everything, to the first failure, which has the shortest trace. Raises TooManyStatesError."""
         explorer = self.explorer()
-        found = explore(explorer, faults)
+        found = explore(explorer, faults, most)
         report = Report(self.scenario.name, found.states, found.runs, len(found.ends))
         touched = [explorer.touched[i] for i in range(len(self.actors))]
         changed = [explorer.changed[i] for i in range(len(self.actors))]
@@ -165,8 +165,7 @@ class Examination:
             self._count(explorer, end, report)
             if report.broken and report.failure is None:
                 report.failure = self._failure(explorer, end, report.broken, list(_way_to(found, end)))
-                if first_only:
-                    break
+                break
         return report
 
     def _count(self, explorer: Explorer, end: State, report: Report) -> None:

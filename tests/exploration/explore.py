@@ -23,6 +23,7 @@ from exploration.dynamo import Answer, Call, Database, Effect, Item, Key, Weaken
 from exploration.wiring import Determinism, Process, Request, play
 
 Memory = Any
+MOST_STATES = 2_000_000
 # A request: which actor's, and which of its requests.
 RequestId = tuple[int, int]
 
@@ -412,7 +413,7 @@ class TooManyStatesError(AssertionError):
     """The scenario is larger than it may be."""
 
 
-def explore(explorer: Explorer, faults: Sequence[Fault] = (), most: int = 2_000_000) -> Found:
+def explore(explorer: Explorer, faults: Sequence[Fault] = (), most: int = MOST_STATES) -> Found:
     """Every state that any order of the steps leads to, the nearest first.
 
     What the actors write is found out on the way; where somebody is found to write what was taken for untouched, it
