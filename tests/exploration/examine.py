@@ -71,8 +71,8 @@ class Report:
     meeting: bool = False
     # Ends of which a refusal names conflicts of several moments: read without a snapshot, it cannot do better.
     inexact: int = 0
-    # The most calls that an actor makes: where all make one, there is nothing to overlap.
-    calls: int = 0
+    # The most calls that an actor makes beside the first of each request.
+    spare: int = 0
     statuses: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     failure: Failure | None = None
@@ -159,8 +159,11 @@ class Examination:
         changed = [explorer.changed[i] for i in range(len(self.actors))]
         pairs = [(i, j) for i in range(len(touched)) for j in range(len(touched)) if i != j]
         report.meeting = any(not changed[i].isdisjoint(touched[j]) for i, j in pairs)
-        most = [max(len(end.actors[i].history) for end in found.ends) for i in range(len(self.actors))]
-        report.calls = max(most)
+        report.spare = max(
+            len(made.history) - len(actor.requests)
+            for end in found.ends
+            for actor, made in zip(self.actors, end.actors, strict=True)
+        )
         for end in found.ends:
             self._count(explorer, end, report)
             if report.broken and report.failure is None:

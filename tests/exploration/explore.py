@@ -8,6 +8,14 @@ the same are one from there on, which is why reads in any order cost next to not
 Every write, transactions included, is one step. A batch read is one step per item, in any order, since DynamoDB
 promises no more. A step that no other actor can notice is taken at once, except a request's first: when a request
 began decides what it must have seen.
+
+A failure prints one line per call and the command that plays that run again:
+`PYTHONPATH=src:tests:. .venv/bin/python -m exploration SCENARIO SCHEDULE`. Without a schedule, the command explores
+every scenario whose name contains the text. A schedule names whose step is next: `A` is A's next call, or all that is
+left of its batch read; `A.2` reads the third key of the batch alone; `A!LOST` is the call with that fault.
+
+What it does not show: more than one fault in a run, more than three operations, a client's clock that runs on during a
+request, an index that lags (its query is a step of its own, and no older), and the timers, on which nothing depends.
 """
 
 from __future__ import annotations

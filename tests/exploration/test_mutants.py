@@ -36,10 +36,10 @@ def test_a_condition_that_is_left_out_is_missed(condition: str, where: tuple[str
     assert failure_on(name, condition, faults) is not None
 
 
-def last_wins(days: Sequence[Any], ignore: str | None) -> tuple[Any, ...]:
+def latest_day_wins(days: Sequence[Any], ignore: str | None) -> tuple[Any, ...]:
     """What lies on days where an appointment counts with one interval only, as it once did."""
     entries: dict[str, Any] = {}
-    for day in days:
+    for day in sorted(days, key=lambda day: day.key):
         entries.update(day.entries)
     entries.pop(ignore or "", None)
     return tuple(one.interval for entry in entries.values() for one in entry)
@@ -50,7 +50,7 @@ def test_the_mixture_of_days_is_found_where_an_appointment_counts_with_one_inter
 ) -> None:
     name = "move over midnight, move into it from the next day"
     assert failure_on(name) is None
-    monkeypatch.setattr(importlib.import_module("appointments.calendars"), "busy_on", last_wins)
+    monkeypatch.setattr(importlib.import_module("appointments.calendars"), "busy_on", latest_day_wins)
     failure = failure_on(name)
     assert failure is not None
     assert "c holds 2 at 2030-01-15 23:15" in failure.faults[0]
