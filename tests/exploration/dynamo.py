@@ -66,7 +66,7 @@ class Answer:
     def give(self) -> Attributes:
         """Return the response or raise the error, as the client does."""
         if self.code:
-            raise ClientError(dict(self.response), self.operation)
+            raise ClientError(dict(self.response), self.operation)  # type: ignore[arg-type]  # has its fields
         return self.response
 
 
@@ -607,11 +607,9 @@ def _plain(value: Attributes | None) -> tuple[str, Any]:
 
 
 def _look_up(attributes: Attributes, path: tuple[str, ...], names: Mapping[str, str]) -> Attributes | None:
-    value: Any = {"M": attributes}
+    value: Mapping[str, Any] | None = {"M": attributes}
     for part in path:
-        value = value.get("M", {}).get(names.get(part, part))
-        if value is None:
-            return None
+        value = value.get("M", {}).get(names.get(part, part)) if value else None
     return value
 
 
@@ -681,7 +679,7 @@ def updated(before: Attributes, parameters: Mapping[str, Any]) -> Attributes:
             raise InvalidCallError(f"{operand} is no attribute of {before}")
         return found
 
-    after: Any = before
+    after: Attributes = before
     for path, terms in update.sets:
         value = value_of(terms[0]) if len(terms) == 1 else _sum(value_of(term) for term in terms)
         after = _replaced(after, [names.get(part, part) for part in path], value)

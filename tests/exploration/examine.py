@@ -160,9 +160,8 @@ class Examination:
         pairs = [(i, j) for i in range(len(touched)) for j in range(len(touched)) if i != j]
         report.meeting = any(not changed[i].isdisjoint(touched[j]) for i, j in pairs)
         report.spare = max(
-            len(made.history) - len(actor.requests)
+            min(len(made.history) - len(actor.requests) for actor, made in zip(self.actors, end.actors, strict=True))
             for end in found.ends
-            for actor, made in zip(self.actors, end.actors, strict=True)
         )
         for end in found.ends:
             self._count(explorer, end, report)

@@ -120,7 +120,9 @@ REMINDERS = [
 
 # --- every pair --------------------------------------------------------------------------------------
 
-LARGE = {"overrides": {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 9)}}
+LARGE: dict[str, Any] = {
+    "overrides": {f"2031-{month:02}-{day:02}": [] for month in range(1, 13) for day in range(1, 9)}
+}
 
 
 @dataclass(frozen=True, slots=True)

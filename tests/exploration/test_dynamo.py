@@ -252,7 +252,7 @@ def answer_by_moto(client: Any, operation: str, parameters: dict[str, Any]) -> d
 
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     """Without what is of HTTP, or of no meaning: the order of a batch's items, and the words of a message."""
-    kept = {
+    kept: dict[str, Any] = {
         name: answer[name]
         for name in ("code", "message", "Item", "Items", "Attributes", "LastEvaluatedKey")
         if name in answer
