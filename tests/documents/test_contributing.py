@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 # Decision records and the changelog describe the past, so they may name what has been moved since.
 PRESENT = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-PATH = re.compile(r"`((?:src|tests|docs|local|ops|bench|events|requirements)/[\w./-]*)(?:::(\w+))?`")
+PATH = re.compile(r"`((?:src|tests|docs|local|ops|bench|events|requirements|monitoring)/[\w./-]*)(?:::(\w+))?`")
 
 
 def named() -> list[tuple[str, str, str]]:
