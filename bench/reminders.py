@@ -14,14 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from appointments.firing import Firing
 from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
-from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
+from appointments.rules import Rules
+from appointments.schedules import Schedules
 from appointments.storage.store import Storage
 from appointments.telemetry import logger
+from appointments.timers import Direct, ReminderTimers
 from bench.measure import Row, table
 from conflict_detector.booking import book
 from local.engine import REGION, Engine
-from reminder_sender.sender import Firing, ReminderSender
+from reminder_sender.sender import ReminderSender
 from support import create_tables
 
 ROUNDS = 7

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from appointments.reminders import RULE_PREFIX, Rules, remove_rule
+from appointments.firing import TIMER_PREFIX
+from appointments.rules import Rules, remove_rule
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, confirmed, working
 
@@ -109,7 +110,7 @@ class Deletion:
         names = {
             name for target in (sender_arn, f"{sender_arn}:live") for name in Rules(self.events, target, "").aimed()
         }
-        found = sorted(name for name in names if name.startswith(f"{RULE_PREFIX}-"))
+        found = sorted(name for name in names if name.startswith(f"{TIMER_PREFIX}-"))
         left = []
         for name in found:
             try:

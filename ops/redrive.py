@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from appointments.reminders import parse_rule_name
+from appointments.firing import Firing, parse_timer_name
 from appointments.storage.store import Storage
-from appointments.times import to_utc_text
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
-from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,12 +134,12 @@ class Redrive:
         # A rule's own event, as EventBridge makes it before it puts the target's input in its place. It names the
         # rule and not the due time, which the appointment still knows.
         rule = message.get("MessageAttributes", {}).get("RULE_ARN", {}).get("StringValue") or event["resources"][0]
-        appointment_id, offset = parse_rule_name(rule.rpartition("/")[2])
+        appointment_id, offset = parse_timer_name(rule.rpartition("/")[2])
         appointment = self.storage.appointments.get(appointment_id)
         reminder = appointment.reminder(offset) if appointment else None
         if reminder is None or reminder.due_at > now:
             return None  # given up, or moved into the future, where a timer of its own waits
-        return {"appointmentId": appointment_id, "reminder": offset, "dueAt": to_utc_text(reminder.due_at)}
+        return dict(Firing(appointment_id, offset, reminder.due_at).event())
 
 
 def main() -> int:

@@ -27,7 +27,9 @@ import botocore.endpoint
 import appointments.storage.dynamodb
 import reminder_sender.app
 import reminder_sender.sweep_app
-from appointments.reminders import Backend, parse_at, parse_cron
+from appointments.firing import Backend
+from appointments.rules import parse_cron
+from appointments.schedules import parse_at
 from appointments.telemetry import logger
 from appointments.times import floor_to_minute, parse_offset
 from local.engine import Engine

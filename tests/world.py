@@ -11,11 +11,14 @@ from typing import Any
 from moto.events.models import events_backends
 
 import contract
-from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
+from appointments.firing import Firing
+from appointments.rules import Rules
+from appointments.schedules import Schedules
 from appointments.storage.store import Storage
+from appointments.timers import Direct, ReminderTimers
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
-from reminder_sender.sender import Firing, ReminderSender
+from reminder_sender.sender import ReminderSender
 from reminder_sender.sweep import Sweep
 from support import api_event, create_tables
 

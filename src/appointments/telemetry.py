@@ -14,7 +14,8 @@ from aws_lambda_powertools import Logger
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from appointments.reminders import Backend, Outcome
+    from appointments.firing import Backend
+    from appointments.timers import Outcome
 
 
 class EventType(StrEnum):
@@ -67,7 +68,7 @@ def timer_keys(outcome: Outcome) -> dict[str, str]:
     """What a line about a timer tells beside the appointment."""
     return {
         "reminder": outcome.reminder.offset,
-        "rule_name": outcome.rule_name,
+        "rule_name": outcome.timer_name,
         "backend": outcome.backend,
         "due_at": to_utc_text(outcome.reminder.due_at),
     }

@@ -28,13 +28,15 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
-from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
+from appointments.rules import Rules
+from appointments.schedules import Schedules
 from appointments.start import ON_LAMBDA, finish
 from appointments.statuses import Status
 from appointments.storage.calendar_settings import SettingsChangedError
 from appointments.storage.dynamodb import busy_where_crowded
 from appointments.storage.store import Storage
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
+from appointments.timers import Direct, ReminderTimers
 from appointments.times import to_utc_text
 from conflict_detector import docs
 from conflict_detector.availability import available

@@ -8,10 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
+from appointments.firing import Firing
 from appointments.start import ON_LAMBDA, finish
 from appointments.storage.store import Storage
 from appointments.telemetry import EventType, logger
-from reminder_sender.sender import Firing, ReminderSender
+from reminder_sender.sender import ReminderSender
 from reminder_sender.settings import Settings
 
 if TYPE_CHECKING:

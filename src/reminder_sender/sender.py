@@ -7,25 +7,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
+from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Reminder, ReminderState
-from appointments.reminders import LEAD, Backend, remove_rule, rule_name
+from appointments.rules import remove_rule
 from appointments.statuses import Status
 from appointments.storage.dynamodb import ContentionError, pause
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
-from appointments.times import from_utc_text, to_utc_text
+from appointments.times import to_utc_text
 from reminder_sender import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
+    from appointments.firing import Firing
     from appointments.storage.store import Storage
 
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
@@ -37,30 +39,6 @@ PUBLISH_PAUSES = (0.1, 0.4)
 RECORD_PAUSES = (0.25, 1.0, 3.0)
 # After these nothing went out: SNS answered so, or was never reached. After any other failure nobody can know.
 NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """The event of a timer: which reminder, and when it was due as the timer knew it."""
-
-    appointment_id: str
-    offset: str
-    due_at: datetime
-    backend: Backend = Backend.RULES
-
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Firing:
-        """Raises KeyError or ValueError for what no timer of ours sends."""
-        return cls(
-            event["appointmentId"],
-            event["reminder"],
-            from_utc_text(event["dueAt"]),
-            Backend(event.get("backend", Backend.RULES)),
-        )
-
-    @property
-    def rule_name(self) -> str:
-        return rule_name(self.appointment_id, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +183,8 @@ class ReminderSender:
     def _clean(self, firing: Firing) -> None:
         if firing.backend is Backend.SCHEDULER:
             return  # a schedule deletes itself once it has fired
-        if remove_rule(self.events(), firing.rule_name):
-            logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=firing.rule_name)
+        if remove_rule(self.events(), firing.timer_name):
+            logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=firing.timer_name)
 
 
 _MOVED = "moved to another time"

@@ -13,20 +13,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import SchedulerError
+from appointments.firing import Backend, Firing, timer_name
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
-from appointments.reminders import Backend, rule_name
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
-from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from appointments.reminders import ReminderTimers
     from appointments.storage.store import Storage
+    from appointments.timers import ReminderTimers
     from reminder_sender.sender import ReminderSender
 
 # A timer fires within the minute, and its sender needs a moment; before this the sweep keeps out of the way.
@@ -52,8 +51,8 @@ class Due(NamedTuple):
     reminder: Reminder
 
     @property
-    def rule_name(self) -> str:
-        return rule_name(self.appointment.appointment_id, self.reminder.offset)
+    def timer_name(self) -> str:
+        return timer_name(self.appointment.appointment_id, self.reminder.offset)
 
 
 @dataclass(slots=True)
@@ -162,7 +161,7 @@ class Sweep:
         unarmed = [
             due
             for due in tally.soon
-            if due.rule_name not in aimed or not _fires_in_time(minutes.get(due.rule_name), due.reminder)
+            if due.timer_name not in aimed or not _fires_in_time(minutes.get(due.timer_name), due.reminder)
         ]
         if unarmed:
             self.timers.schedules()  # clients are made on one thread, not on many at once
@@ -182,18 +181,18 @@ class Sweep:
 
     def _arm(self, due: Due, tally: Tally, seconds_left: Callable[[], float]) -> None:
         if seconds_left() < STOP:
-            tally.unfinished.append(due.rule_name)
+            tally.unfinished.append(due.timer_name)
             return
         try:
-            if _fires_in_time(self.timers.schedules().minute(due.rule_name), due.reminder):
+            if _fires_in_time(self.timers.schedules().minute(due.timer_name), due.reminder):
                 return
         except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
-            _fail(tally, due.rule_name)
+            _fail(tally, due.timer_name)
         # By now, and not as the sweep began: a rule for a minute that has begun would never fire.
         for outcome in self.timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
             if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
-                tally.failed.append(due.rule_name)
+                tally.failed.append(due.timer_name)
             log_arming(outcome, self.timers.backend, appointment_id=due.appointment.appointment_id)
 
     def _remove_dead(self, name: str, dead: datetime) -> None:

@@ -8,10 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.reminders import Direct, ReminderTimers, Rules, Schedules
+from appointments.rules import Rules
+from appointments.schedules import Schedules
 from appointments.start import finish
 from appointments.storage.store import Storage
 from appointments.telemetry import EventType, logger
+from appointments.timers import Direct, ReminderTimers
 from reminder_sender.sender import ReminderSender
 from reminder_sender.sweep import Sweep, SweepIncompleteError
 from reminder_sender.sweep_settings import Settings

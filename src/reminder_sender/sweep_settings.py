@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appointments.reminders import Backend
+from appointments.firing import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.reminders import Backend
+from appointments.firing import Backend
 from appointments.storage.reminders import Reminders
 from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
 from network import Fault

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from appointments.reminders import Backend
-from reminder_sender.sender import LEASE, Firing
+from appointments.firing import Backend, Firing
+from reminder_sender.sender import LEASE
 from reminder_sender.sweep import GRACE
 from world import KilledError
 

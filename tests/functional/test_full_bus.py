@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.reminders import FULL_FOR, Backend
+from appointments.firing import Backend
+from appointments.timers import FULL_FOR
 from log_filters import values
 from support import api_event, resources
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.firing import Firing
 from ops.redrive import Redrive, Redriven
-from reminder_sender.sender import Firing
 
 if TYPE_CHECKING:
     from world import World

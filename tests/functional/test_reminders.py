@@ -16,12 +16,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from appointments.firing import LEAD, Backend, Firing
 from appointments.model import ReminderState
-from appointments.reminders import LEAD, Backend
 from appointments.statuses import Status
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, ReminderNotRecordedError
-from reminder_sender.sender import LEASE, PUBLISH_PAUSES, Firing
+from reminder_sender.sender import LEASE, PUBLISH_PAUSES
 from support import sample_event
 from world import KilledError
 

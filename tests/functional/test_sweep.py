@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.firing import Backend
 from appointments.model import ReminderState
-from appointments.reminders import Backend
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.reminders import RULE_PREFIX, rule_name
+from appointments.firing import TIMER_PREFIX, timer_name
 from appointments.storage.appointments import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
 from appointments.telemetry import EventType
@@ -179,9 +179,9 @@ def test_eventbridge_may_invoke_the_sender_for_reminder_rules_only() -> None:
         if p["Type"] == "AWS::Lambda::Permission" and p["Properties"]["Principal"] == "events.amazonaws.com"
     }
     assert permissions.keys() == {"ReminderSenderFunctionAliaslive", "ReminderSweepFunctionAliaslive"}
-    assert permissions["ReminderSenderFunctionAliaslive"]["Fn::Sub"].endswith(f":rule/{RULE_PREFIX}-*")
+    assert permissions["ReminderSenderFunctionAliaslive"]["Fn::Sub"].endswith(f":rule/{TIMER_PREFIX}-*")
     assert permissions["ReminderSweepFunctionAliaslive"] == {"Fn::GetAtt": ["ReminderSweepRule", "Arn"]}
-    assert rule_name("id", "1h").startswith(f"{RULE_PREFIX}-")
+    assert timer_name("id", "1h").startswith(f"{TIMER_PREFIX}-")
 
 
 # --- dead-letter queues, retries, lease --------------------------------------------------------------

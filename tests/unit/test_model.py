@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.calendars import CalendarSettings, assemble
+from appointments.firing import timer_name
 from appointments.model import (
     Appointment,
     CalendarDay,
@@ -21,7 +22,7 @@ from appointments.model import (
     firing_minute,
     reminders_ahead,
 )
-from appointments.reminders import cron_expression, rule_name
+from appointments.rules import cron_expression
 from overlaps import OVERLAPS, Overlap, interval_of
 
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
@@ -148,8 +149,8 @@ def test_cron_expression_names_one_minute() -> None:
     assert cron_expression(at("9:05")) == "cron(5 9 15 1 ? 2030)"
 
 
-def test_the_longest_rule_name_fits() -> None:
-    assert len(rule_name("3f0c6c1e-5a43-4f0e-9a53-1d2b6f0e7a11", "99999m")) == 64
+def test_the_longest_timer_name_fits() -> None:
+    assert len(timer_name("3f0c6c1e-5a43-4f0e-9a53-1d2b6f0e7a11", "99999m")) == 64
 
 
 def test_the_next_reminder_is_the_earliest_open_one() -> None:

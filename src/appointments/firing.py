@@ -1,0 +1,85 @@
+"""What a timer is called and what it tells the reminder sender, whichever service keeps it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from appointments.times import from_utc_text, to_utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMER_PREFIX = "appointment-reminder"
+# EventBridge needs a moment before a new timer is live. Whatever is due sooner is given to the sender at once.
+LEAD = timedelta(seconds=15)
+
+_TIMER_NAME = re.compile(rf"{TIMER_PREFIX}-([1-9]\d{{0,4}}[mhd])-([0-9a-f-]{{36}})", re.ASCII)
+
+
+class Backend(StrEnum):
+    """What keeps the time of a reminder: rules of EventBridge, or EventBridge Scheduler."""
+
+    RULES = "rules"
+    SCHEDULER = "scheduler"
+
+
+# In the place of a backend: the sender itself, which keeps the time of what is due within LEAD.
+DIRECT: Final = "direct"
+Way = Backend | Literal["direct"]
+
+
+def timer_name(appointment_id: str, offset: str) -> str:
+    """The name of a timer. At most 64 characters, the limit of both services: 21 + 6 (offset) + 1 + 36 (UUID)."""
+    return f"{TIMER_PREFIX}-{offset}-{appointment_id}"
+
+
+def parse_timer_name(name: str) -> tuple[str, str]:
+    """The inverse of `timer_name`: appointment id and offset. Raises ValueError for any other name."""
+    match = _TIMER_NAME.fullmatch(name)
+    if not match:
+        raise ValueError(f"{name} is not the name of a reminder's timer")
+    return match[2], match[1]
+
+
+class Timer(NamedTuple):
+    """What fires the sender: at which minute, and what it tells it."""
+
+    name: str
+    minute: datetime
+    event: Mapping[str, str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """The event of a timer: which reminder, and when it was due as the timer knew it."""
+
+    appointment_id: str
+    offset: str
+    due_at: datetime
+    backend: Backend = Backend.RULES
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Firing:
+        """Raises KeyError or ValueError for what no timer of ours sends."""
+        return cls(
+            event["appointmentId"],
+            event["reminder"],
+            from_utc_text(event["dueAt"]),
+            Backend(event.get("backend", Backend.RULES)),
+        )
+
+    def event(self, correlation_id: str | None = None) -> dict[str, str]:
+        """What a timer is given to send. The due time lets the sender recognize an event of an old time."""
+        event = {"appointmentId": self.appointment_id, "reminder": self.offset, "dueAt": to_utc_text(self.due_at)}
+        if correlation_id:
+            event["correlationId"] = correlation_id
+        return event
+
+    @property
+    def timer_name(self) -> str:
+        return timer_name(self.appointment_id, self.offset)
