@@ -24,6 +24,7 @@ from appointments.timers import Direct, ReminderTimers
 from bench.measure import Row, table
 from conflict_detector.booking import book
 from local.engine import REGION, Engine
+from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
 from support import create_tables
 
@@ -33,18 +34,18 @@ AT_ONCE = 200
 AHEAD = timedelta(seconds=25)
 
 
-def booked(scheduler: Storage, start: datetime, offsets: tuple[str, ...]) -> Appointment:
+def booked(storage: Storage, start: datetime, offsets: tuple[str, ...]) -> Appointment:
     """An appointment of somebody new."""
     now = datetime.now(UTC)
     interval = Interval(start, start + timedelta(minutes=30))
     reminders = reminders_ahead(start, offsets, now)
     wanted = Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, now, now, offsets=offsets, reminders=reminders)
-    return book(wanted, scheduler, now)
+    return book(wanted, storage, now)
 
 
-def booked_now(scheduler: Storage, appointment_id: str) -> Appointment:
+def booked_now(storage: Storage, appointment_id: str) -> Appointment:
     """An appointment as it is stored now."""
-    found = scheduler.appointments.get(appointment_id)
+    found = storage.appointments.get(appointment_id)
     if found is None:
         raise RuntimeError(f"{appointment_id} is gone")
     return found
@@ -69,25 +70,25 @@ def measure() -> None:
         topic = sns.create_topic(Name="reminders")["TopicArn"]
         queue = sqs.create_queue(QueueName="fired")["QueueUrl"]
         queue_arn = f"arn:aws:sqs:{REGION}:000000000000:fired"
-        scheduler = Storage.of(dynamodb, "AppointmentsTable", "CalendarsTable")
+        storage = Storage.of(dynamodb, "AppointmentsTable", "CalendarsTable")
         # The rules' target is a queue here, which tells when they fired; the sender then runs on what it holds.
         timers = ReminderTimers(
             lambda: Rules(events, queue_arn, queue_arn),
             lambda: Schedules(engine.client("scheduler"), queue_arn, queue_arn, "none", "none"),
             lambda: Direct(engine.client("lambda"), "none"),  # hardly any is due at once
         )
-        sender = ReminderSender(scheduler, sns, lambda: events, topic, lambda: datetime.now(UTC))
-        arming(scheduler, timers)
-        calls_of_one(scheduler, timers, sender, [dynamodb, events, sns])
-        lateness(scheduler, timers, sender, sqs, queue)
+        sender = ReminderSender(storage.reminders, [Topic(sns, topic)], lambda: events, lambda: datetime.now(UTC))
+        arming(storage, timers)
+        calls_of_one(storage, timers, sender, [dynamodb, events, sns])
+        lateness(storage, timers, sender, sqs, queue)
 
 
-def arming(scheduler: Storage, timers: ReminderTimers) -> None:
+def arming(storage: Storage, timers: ReminderTimers) -> None:
     """Two rules a booking, as the conflict detector makes them."""
     far = datetime.now(UTC) + timedelta(days=30)
     rates = []
     for _ in range(ROUNDS):
-        made = [booked(scheduler, far, ("24h", "1h")) for _ in range(20)]
+        made = [booked(storage, far, ("24h", "1h")) for _ in range(20)]
         began = time.perf_counter()
         outcomes = [outcome for one in made for outcome in timers.arm(one, datetime.now(UTC))]
         rates.append(len(outcomes) / (time.perf_counter() - began))
@@ -98,9 +99,9 @@ def arming(scheduler: Storage, timers: ReminderTimers) -> None:
     print(f"Rules armed: {statistics.median(rates):.0f} a second from one process, two at a time.\n")
 
 
-def calls_of_one(scheduler: Storage, timers: ReminderTimers, sender: ReminderSender, clients: list[Any]) -> None:
+def calls_of_one(storage: Storage, timers: ReminderTimers, sender: ReminderSender, clients: list[Any]) -> None:
     """What sending one reminder asks of AWS."""
-    one = booked(scheduler, datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2), ("1h",))
+    one = booked(storage, datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2), ("1h",))
     timers.arm(one, datetime.now(UTC))
     calls: list[str] = []
 
@@ -115,11 +116,11 @@ def calls_of_one(scheduler: Storage, timers: ReminderTimers, sender: ReminderSen
     print(f"The sender's calls for one reminder: {', '.join(calls)}.\n")
 
 
-def lateness(scheduler: Storage, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
+def lateness(storage: Storage, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
     """Arm them all for one minute, and see when each is sent."""
     due = (datetime.now(UTC) + AHEAD + timedelta(minutes=1)).replace(second=0, microsecond=0)
     for _ in range(AT_ONCE):
-        timers.arm(booked(scheduler, due + timedelta(hours=1), ("1h",)), datetime.now(UTC))
+        timers.arm(booked(storage, due + timedelta(hours=1), ("1h",)), datetime.now(UTC))
     pool = ThreadPoolExecutor(16)
     sent: dict[str, list[float]] = {}
     duplicates: Counter[str] = Counter()
@@ -141,7 +142,7 @@ def lateness(scheduler: Storage, timers: ReminderTimers, sender: ReminderSender,
     pool.shutdown()
     for future in futures:
         future.result()
-    states = Counter(reminder.state for id_ in sent for reminder in booked_now(scheduler, id_).reminders)
+    states = Counter(reminder.state for id_ in sent for reminder in booked_now(storage, id_).reminders)
     if states != {ReminderState.SENT: AT_ONCE}:
         raise RuntimeError(f"not all were sent: {states}")
     rows = []

@@ -26,7 +26,7 @@ import botocore.endpoint
 
 import appointments.storage.dynamodb
 import reminder_sender.app
-import reminder_sender.sweep_app
+import reminder_sweep.app
 from appointments.firing import Backend
 from appointments.rules import parse_cron
 from appointments.schedules import parse_at
@@ -35,7 +35,7 @@ from appointments.times import floor_to_minute, parse_offset
 from local.engine import Engine
 from network import Fault, Network, Outage
 from reminder_sender.sender import LEASE
-from reminder_sender.sweep import SweepIncompleteError
+from reminder_sweep.sweep import SweepIncompleteError
 from support import inconsistencies
 from world import NOW, KilledError, World
 
@@ -234,7 +234,7 @@ class Day:
             patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=sleep)),
             patch.object(appointments.storage.dynamodb, "sleep", sleep),
             patch.object(reminder_sender.app, "_sender", lambda: self.world.sender),
-            patch.object(reminder_sender.sweep_app, "_sweep", lambda: self.world.sweeper),
+            patch.object(reminder_sweep.app, "_sweep", lambda: self.world.sweeper),
         ):
             yield
 
@@ -375,7 +375,7 @@ class Day:
     def _sweep(self, _: None) -> None:
         begun = self.world.now
         try:
-            reminder_sender.sweep_app.lambda_handler({}, Context(lambda: self.world.now - begun))  # type: ignore[arg-type]
+            reminder_sweep.app.lambda_handler({}, Context(lambda: self.world.now - begun))  # type: ignore[arg-type]
         except KilledError:
             self.happened["sweeps killed"] += 1
         except SweepIncompleteError:

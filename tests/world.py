@@ -18,8 +18,9 @@ from appointments.storage.store import Storage
 from appointments.timers import Direct, ReminderTimers
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
+from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
-from reminder_sender.sweep import Sweep
+from reminder_sweep.sweep import Sweep
 from support import api_event, create_tables
 
 REGION = "us-east-1"
@@ -56,10 +57,11 @@ class World:
             lambda: Direct(self, SENDER_ARN),  # type: ignore[arg-type]  # of the client, only `invoke` is used
         )
         self.api = Api(self.storage, self.timers, Access(Auth.NONE), clock=lambda: self.now)
+        self.topic = Topic(self.sns, self.topic_arn)
         self.sender = ReminderSender(
-            self.storage, self.sns, lambda: self.events, self.topic_arn, lambda: self.now, self.sleep
+            self.storage.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep
         )
-        self.sweeper = Sweep(self.storage, self.sender, self.timers, lambda: self.now)
+        self.sweeper = Sweep(self.storage.reminders, self.sender, self.timers, lambda: self.now)
         self.bus_holds = 300
         # The events with which the sender was invoked directly, and which it has not got yet.
         self.invoked: list[dict[str, Any]] = []

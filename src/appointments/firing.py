@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -54,8 +53,7 @@ class Timer(NamedTuple):
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(NamedTuple):
     """The event of a timer: which reminder, and when it was due as the timer knew it."""
 
     appointment_id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.statuses import Status
@@ -96,6 +97,27 @@ class ReminderState(StrEnum):
     MISSED = "missed"
 
 
+class DeliveryState(StrEnum):
+    """Whether a message went out: yes, certainly not, or nobody can know. The last two are tried again."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Delivery(NamedTuple):
+    """The record of a reminder on one channel, for one recipient."""
+
+    channel: str
+    recipient: str
+    state: DeliveryState
+    at: datetime
+    attempts: int = 1
+    message_id: str | None = None
+    reason: str | None = None
+    unknown: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Reminder:
     """One message, due a fixed span before the start.
@@ -112,7 +134,22 @@ class Reminder:
     lease_until: datetime | None = None
     sent_at: datetime | None = None
     message_id: str | None = None
+    deliveries: tuple[Delivery, ...] = ()
     unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def delivery(self, channel: str, recipient: str) -> Delivery | None:
+        return next((d for d in self.deliveries if (d.channel, d.recipient) == (channel, recipient)), None)
+
+    def is_delivered(self, channel: str, recipient: str) -> bool:
+        made = self.delivery(channel, recipient)
+        return made is not None and made.state is DeliveryState.SENT
+
+    def with_delivery(self, made: Delivery) -> Reminder:
+        """A copy with `made` as the record of its channel and recipient, one attempt later than the last record."""
+        before = self.delivery(made.channel, made.recipient)
+        if before:
+            made = made._replace(attempts=before.attempts + 1, unknown=before.unknown)
+        return replace(self, deliveries=(*(d for d in self.deliveries if d is not before), made))
 
     @property
     def is_open(self) -> bool:

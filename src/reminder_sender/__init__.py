@@ -1,4 +1,4 @@
-"""The two functions that send reminders: one behind the timers, and the sweep behind a five-minute rule."""
+"""The reminder sender: the function behind the timers."""
 
 from appointments.start import begin
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from appointments.aws import client
 from appointments.firing import Firing
 from appointments.start import ON_LAMBDA, finish
-from appointments.storage.store import Storage
+from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
+from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
-from reminder_sender.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,12 +37,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 @cache
 def _sender() -> ReminderSender:
-    settings = Settings.from_env(os.environ)
+    env = os.environ
     return ReminderSender(
-        storage=Storage.of(client("dynamodb"), settings.appointments_table, settings.calendars_table),
-        sns=client("sns", attempts=1),
+        reminders=Reminders.of(client("dynamodb"), env["APPOINTMENTS_TABLE"]),
+        channels=channels_from(env),
         events=cache(lambda: client("events")),
-        topic_arn=settings.notification_topic_arn,
         clock=lambda: datetime.now(UTC),
     )
 

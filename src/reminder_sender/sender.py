@@ -5,54 +5,44 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
-
 from appointments.firing import LEAD, Backend
-from appointments.model import Appointment, Reminder, ReminderState
+from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
 from appointments.rules import remove_rule
 from appointments.statuses import Status
-from appointments.storage.dynamodb import ContentionError, pause
+from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
-from reminder_sender import message
+from reminder_sender.channels.channel import NotSentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sns import SNSClient
 
     from appointments.firing import Firing
-    from appointments.storage.store import Storage
+    from appointments.storage.reminders import Reminders
+    from reminder_sender.channels.channel import Channel
 
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
 # after which Lambda repeats a failed event, so that the repeat finds the lease run out.
 LEASE = timedelta(seconds=40)
-# The longest pauses, in seconds, before a publish that failed for certain is tried again.
-PUBLISH_PAUSES = (0.1, 0.4)
+# The longest pauses, in seconds, before a message that certainly was not sent is tried again.
+SEND_PAUSES = (0.1, 0.4)
 # And before the record of a sent one is tried again: left unrecorded, it would be sent a second time.
 RECORD_PAUSES = (0.25, 1.0, 3.0)
-# After these nothing went out: SNS answered so, or was never reached. After any other failure nobody can know.
-NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderSender:
-    """Sends over collaborators that a test can bring along.
+    """Sends over collaborators that a test can bring along."""
 
-    `sns` must not repeat calls by itself: one that got no answer may have published, and its repetition would
-    be a second message that nobody knows of.
-    """
-
-    storage: Storage
-    sns: SNSClient
+    reminders: Reminders
+    channels: Sequence[Channel]
     events: Callable[[], EventBridgeClient]
-    topic_arn: str
     clock: Callable[[], datetime]
     sleep: Callable[[float], None] = sleep
 
@@ -65,7 +55,7 @@ class ReminderSender:
         ahead = firing.due_at - self.clock()
         if timedelta() < ahead <= LEAD:
             self.sleep(ahead / timedelta(seconds=1))
-        self._send(firing, self.storage.appointments.get(firing.appointment_id), recovery=None)
+        self._send(firing, self.reminders.appointment(firing.appointment_id), recovery=None)
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
         """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""
@@ -86,10 +76,8 @@ class ReminderSender:
         mine = held.reminder(firing.offset)
         assert mine is not None  # noqa: S101 - the claim's condition has seen it
         now = self.clock()
-        if mine.lease_until is None or now >= mine.lease_until:
-            raise ReminderClaimLostError("the lease ran out before anything was sent")
         if now >= held.interval.start:
-            self.storage.reminders.settle(held, replace(mine, state=ReminderState.MISSED))
+            self.reminders.settle(held, replace(mine, state=ReminderState.MISSED))
             logger.warning(
                 "Reminder missed: the appointment has begun",
                 event_type=EventType.REMINDER_MISSED,
@@ -101,7 +89,7 @@ class ReminderSender:
                 # recorded before the message goes out, so that a death after that cannot hide it.
                 _log_recovery("a sender did not finish it; it may arrive twice", mine)
                 recovery = None
-            if not self._publish(held, mine, recovery):
+            if not self._deliver(held, mine, recovery):
                 return
         self._clean(firing)
 
@@ -109,76 +97,99 @@ class ReminderSender:
         """Take the reminder under a lease, or return None where another sender holds it."""
         now = self.clock()
         try:
-            return self.storage.reminders.claim(
-                firing.appointment_id, reminder, claim=str(uuid.uuid4()), lease=LEASE, now=now
-            )
+            return self.reminders.claim(firing.appointment_id, reminder, claim=str(uuid.uuid4()), lease=LEASE, now=now)
         except ReminderClaimLostError:
             # Whoever holds it removes the rule when done; should it die, its own event is repeated.
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="claimed by another")
             return None
 
-    def _publish(self, held: Appointment, mine: Reminder, recovery: str | None) -> bool:
-        """Publish and record it. Returns False where the appointment was moved while the message was on its way.
+    def _deliver(self, held: Appointment, mine: Reminder, recovery: str | None) -> bool:
+        """Send on every channel to everyone who has not got it, and record each delivery as it is made.
 
-        Then the reminder of that name is another one, and so is its timer.
+        Returns False where the appointment was moved, or the reminder taken over, meanwhile: then the reminder of
+        that name is another one, and so is its timer. A channel that fails keeps no other from sending, and is raised
+        at the end.
         """
+        wanted = [(channel, recipient) for channel in self.channels for recipient in channel.recipients(held)]
+        outstanding = [which for which in wanted if not mine.is_delivered(which[0].name, which[1])]
+        if not outstanding:
+            self._close(held, mine)
+        # The reminder itself is the record of a single delivery. Version 0.1 cannot change one that has others.
+        several = len(wanted) > 1 or bool(mine.deliveries)
+        failures: list[Exception] = []
+        for channel, recipient in outstanding:
+            if mine.lease_until is None or self.clock() >= mine.lease_until:
+                raise ReminderClaimLostError("the lease ran out before everything was sent")
+            made, error = self._send_on(channel, held, mine, recipient)
+            if several:
+                mine = mine.with_delivery(made)
+            if error:
+                failures.append(error)
+                continue
+            mine = replace(mine, message_id=mine.message_id or made.message_id)
+            if (channel, recipient) == outstanding[-1] and not failures:
+                mine = replace(mine, state=ReminderState.SENT, sent_at=made.at)
+            recorded = self._record(held, mine, made, recovery)
+            if recorded is None:
+                return False
+            held, recovery = recorded, None
+        if failures:
+            self._give_back(held, mine, failures)
+        return True
+
+    def _send_on(
+        self, channel: Channel, held: Appointment, mine: Reminder, recipient: str
+    ) -> tuple[Delivery, Exception | None]:
+        """Send one message. Returns the record of that, and what failed."""
+        for seconds in (*SEND_PAUSES, None):
+            try:
+                message_id = channel.send(held, mine, recipient)
+            except NotSentError as exc:
+                if seconds is None:
+                    return Delivery(channel.name, recipient, DeliveryState.FAILED, self.clock(), reason=str(exc)), exc
+                pause(seconds)
+            except Exception as exc:  # noqa: BLE001 - raised when the other channels have sent
+                reason = type(exc).__name__
+                return Delivery(channel.name, recipient, DeliveryState.UNKNOWN, self.clock(), reason=reason), exc
+            else:
+                return Delivery(channel.name, recipient, DeliveryState.SENT, self.clock(), message_id=message_id), None
+        raise AssertionError("unreachable")
+
+    def _record(self, held: Appointment, mine: Reminder, made: Delivery, recovery: str | None) -> Appointment | None:
+        """Write what was sent, and log it. None where the appointment was moved, or the reminder taken over."""
         try:
-            message_id = self._to_topic(held, mine)
-        except NOT_PUBLISHED:
-            # The next attempt need not wait for the lease.
-            self.storage.reminders.settle(held, replace(mine, state=ReminderState.PENDING))
-            raise
-        sent_at = self.clock()
-        recorded = self._record(held, replace(mine, state=ReminderState.SENT, sent_at=sent_at, message_id=message_id))
+            recorded = self.reminders.settle(held, mine, pauses=RECORD_PAUSES)
+        except ReminderClaimLostError:
+            recorded = None
         logger.info(
             "Reminder sent",
             event_type=EventType.REMINDER_SENT,
-            message_id=message_id,
+            channel=made.channel,
+            message_id=made.message_id,
             due_at=to_utc_text(mine.due_at),
-            lateness_ms=_milliseconds(sent_at - mine.due_at),
-            recorded=recorded,
+            lateness_ms=_milliseconds(made.at - mine.due_at),
+            recorded=recorded is not None,
         )
         if recovery:
             _log_recovery(recovery, mine)
         return recorded
 
-    def _record(self, held: Appointment, sent: Reminder) -> bool:
-        """Write that it was sent. False where the appointment was moved, or the reminder taken over, meanwhile."""
-        for seconds in (*RECORD_PAUSES, None):
-            try:
-                self.storage.reminders.settle(held, sent)
-            except ReminderClaimLostError:
-                return False
-            except (ClientError, BotoCoreError, ContentionError):
-                if seconds is None:
-                    raise
-                pause(seconds)
-            else:
-                break
-        return True
+    def _give_back(self, held: Appointment, mine: Reminder, failures: Sequence[Exception]) -> None:
+        """Let the next attempt begin at once, unless a message may be on its way; then raise what failed."""
+        if all(isinstance(failure, NotSentError) for failure in failures):
+            self.reminders.settle(held, replace(mine, state=ReminderState.PENDING))
+        if len(failures) > 1:
+            raise ExceptionGroup("several channels failed", failures)
+        raise failures[0]
 
-    def _to_topic(self, appointment: Appointment, reminder: Reminder) -> str:
-        attributes = {
-            "userId": appointment.user_id,
-            "appointmentId": appointment.appointment_id,
-            "reminderType": reminder.offset,
-        }
-        publish = partial(
-            self.sns.publish,
-            TopicArn=self.topic_arn,
-            Subject=message.subject(appointment),
-            Message=message.body(appointment, reminder),
-            MessageStructure="json",
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            },
-        )
-        for seconds in PUBLISH_PAUSES:
-            try:
-                return publish()["MessageId"]
-            except NOT_PUBLISHED:
-                pause(seconds)
-        return publish()["MessageId"]
+    def _close(self, held: Appointment, mine: Reminder) -> None:
+        """Settle a reminder of which nothing is left to send: the channels have changed since an earlier attempt."""
+        sent = [delivery.at for delivery in mine.deliveries if delivery.state is DeliveryState.SENT]
+        if sent:
+            self.reminders.settle(held, replace(mine, state=ReminderState.SENT, sent_at=max(sent)))
+        else:
+            self.reminders.settle(held, replace(mine, state=ReminderState.SKIPPED))
+            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="nobody to send it to")
 
     def _clean(self, firing: Firing) -> None:
         if firing.backend is Backend.SCHEDULER:

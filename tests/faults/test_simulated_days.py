@@ -12,7 +12,7 @@ from appointments.firing import Backend
 from appointments.storage.reminders import Reminders
 from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
 from network import Fault
-from reminder_sender.sweep import Sweep
+from reminder_sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable

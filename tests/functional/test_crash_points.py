@@ -12,7 +12,7 @@ import pytest
 
 from appointments.firing import Backend, Firing
 from reminder_sender.sender import LEASE
-from reminder_sender.sweep import GRACE
+from reminder_sweep.sweep import GRACE
 from world import KilledError
 
 if TYPE_CHECKING:

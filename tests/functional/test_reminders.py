@@ -21,7 +21,8 @@ from appointments.model import ReminderState
 from appointments.statuses import Status
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, ReminderNotRecordedError
-from reminder_sender.sender import LEASE, PUBLISH_PAUSES
+from reminder_sender.channels.channel import NotSentError
+from reminder_sender.sender import LEASE, SEND_PAUSES
 from support import sample_event
 from world import KilledError
 
@@ -163,9 +164,9 @@ def test_publish_fails_twice_then_works_sends_one_message(world: World, booked: 
 
 
 def test_publish_fails_for_two_deliveries_then_works_sends_one_message(world: World, booked: dict[str, Any]) -> None:
-    with world.failing("Publish", times=2 * (1 + len(PUBLISH_PAUSES)), code="InternalError"):
+    with world.failing("Publish", times=2 * (1 + len(SEND_PAUSES)), code="InternalError"):
         for _ in range(2):
-            with pytest.raises(ClientError):
+            with pytest.raises(NotSentError):
                 world.fire(booked)
             assert state(world, booked) == "pending"
         world.fire(booked)
@@ -184,8 +185,9 @@ def test_sns_that_cannot_be_reached_has_sent_nothing(
 
     world.sns.publish = unreachable
     try:
-        with pytest.raises(error):
+        with pytest.raises(NotSentError) as raised:
             world.fire(booked)
+        assert isinstance(raised.value.__cause__, error)
     finally:
         world.sns.publish = original
     assert state(world, booked) == "pending"
@@ -204,7 +206,7 @@ def test_publish_never_works_is_logged_and_raised_so_that_the_queue_gets_it(
 
     monkeypatch.setattr(app, "_sender", lambda: world.sender)
     event = sample_event("reminder-1h") | {"appointmentId": booked["appointmentId"], "dueAt": "2030-01-15T08:00:00Z"}
-    with world.failing("Publish", code="InternalError"), pytest.raises(ClientError):
+    with world.failing("Publish", code="InternalError"), pytest.raises(NotSentError):
         app.lambda_handler(event, Context())  # type: ignore[arg-type]
     lines = events_of()
     assert names(lines)[-1] == "REMINDER_ERROR"

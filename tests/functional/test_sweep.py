@@ -15,7 +15,7 @@ from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError
 from reminder_sender.sender import LEASE
-from reminder_sender.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
+from reminder_sweep.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
 from world import KilledError
 
 if TYPE_CHECKING:
@@ -427,7 +427,7 @@ def test_a_rule_that_is_armed_anew_while_the_sweep_looks_stays(world: World, boo
 def test_the_handler_fails_where_the_sweep_failed(
     world: World, booked: dict[str, Any], events_of: LogLines, monkeypatch: pytest.MonkeyPatch, *, broken: bool
 ) -> None:
-    from reminder_sender import sweep_app
+    from reminder_sweep import app
 
     class Context:
         function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
@@ -436,16 +436,16 @@ def test_the_handler_fails_where_the_sweep_failed(
         def get_remaining_time_in_millis() -> int:
             return 270_000
 
-    monkeypatch.setattr(sweep_app, "_sweep", lambda: None if broken else world.sweeper)
+    monkeypatch.setattr(app, "_sweep", lambda: None if broken else world.sweeper)
     world.now = DUE + GRACE
     events_of()
     with world.failing("Publish"), pytest.raises(AttributeError if broken else SweepIncompleteError):
-        sweep_app.lambda_handler({}, Context())  # type: ignore[arg-type]
+        app.lambda_handler({}, Context())  # type: ignore[arg-type]
     assert names(events_of()) == ["REMINDER_ERROR"]
 
 
 def test_the_sweep_is_made_from_the_templates_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reminder_sender import sweep_app
+    from reminder_sweep import app
     from support import resources, template
 
     variables = set(template()["Globals"]["Function"]["Environment"]["Variables"])
@@ -455,9 +455,9 @@ def test_the_sweep_is_made_from_the_templates_settings(monkeypatch: pytest.Monke
     for name in variables:
         monkeypatch.setenv(name, "rules" if name == "REMINDER_BACKEND" else "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    sweep_app._sweep.cache_clear()
-    assert isinstance(sweep_app._sweep(), Sweep)
-    sweep_app._sweep.cache_clear()
+    app._sweep.cache_clear()
+    assert isinstance(app._sweep(), Sweep)
+    app._sweep.cache_clear()
 
 
 def test_a_sweep_that_takes_long_arms_by_the_time_that_it_has_become(world: World) -> None:
@@ -472,11 +472,11 @@ def test_a_sweep_that_takes_long_arms_by_the_time_that_it_has_become(world: Worl
         world.now += timedelta(minutes=3)
         return publish(**request)
 
-    world.sender.sns.publish = slowly  # type: ignore[method-assign]
+    world.sns.publish = slowly  # type: ignore[method-assign]
     try:
         world.sweep()
     finally:
-        world.sender.sns.publish = publish  # type: ignore[method-assign]
+        world.sns.publish = publish  # type: ignore[method-assign]
     assert world.rules() == {}
     world.deliver()
     assert len(world.inbox()) == 2

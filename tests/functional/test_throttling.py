@@ -155,11 +155,11 @@ def test_a_reminder_whose_record_waits_for_a_transaction_is_sent_once(world: Wor
         held.__enter__()  # from here on, and so at the record that it was sent
         return answer
 
-    world.sender.sns.publish = published  # type: ignore[method-assign]
+    world.sns.publish = published
     try:
         world.fire(booked)
     finally:
-        del world.sender.sns.publish
+        del world.sns.publish
         held.__exit__(None, None, None)
     assert len(world.inbox()) == 1
     assert world.request("GET", f"/appointments/{booked['appointmentId']}")[2]["reminders"][0]["state"] == "sent"
@@ -171,15 +171,15 @@ def test_a_reminder_is_recorded_though_the_table_takes_no_more_calls_for_a_while
     """Unrecorded, it would be sent a second time when its event is repeated."""
     monkeypatch.setattr("reminder_sender.sender.RECORD_PAUSES", (0, 0, 0))
     _, booked = world.book("9:00", "10:00", reminders=["1h"])
-    settle = Reminders.settle
+    record = Reminders._record_reminder
     refused = iter(range(3))
 
-    def throttled(self: Reminders, *more: Any) -> None:
+    def throttled(self: Reminders, *more: Any) -> Any:
         if next(refused, None) is not None:
             raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
-        settle(self, *more)
+        return record(self, *more)
 
-    monkeypatch.setattr(Reminders, "settle", throttled)
+    monkeypatch.setattr(Reminders, "_record_reminder", throttled)
     world.fire(booked)
     assert len(world.inbox()) == 1
     assert world.request("GET", f"/appointments/{booked['appointmentId']}")[2]["reminders"][0]["state"] == "sent"

@@ -22,7 +22,7 @@ from log_filters import Term, parse
 from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
-from reminder_sender.sweep import STOP_SENDING
+from reminder_sweep.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, stage_parameters, template, transformed
 
 if TYPE_CHECKING:

@@ -73,7 +73,10 @@ def test_those_that_call_aws_are_named() -> None:
     assert calling == {
         "appointments.storage.dynamodb",
         "appointments.storage.store",
-        "appointments.reminders",
+        "appointments.rules",
+        "appointments.schedules",
+        "appointments.timers",
+        "reminder_sender.channels.topic",
         "reminder_sender.sender",
     }
     assert all(f"`{name.removeprefix('appointments.')}`" in TEXT for name in calling)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.model import Appointment, Interval, Reminder, ReminderState, Step, WallTimes
+from appointments.model import Appointment, Delivery, DeliveryState, Interval, Reminder, ReminderState, Step, WallTimes
 from appointments.statuses import REMINDING, Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
 from appointments.times import from_utc_text, to_utc_text
@@ -289,7 +289,8 @@ def reminders_to_item(appointment: Appointment) -> dict[str, Any]:
     return {"M": {reminder.offset: {"M": reminder_to_item(reminder)} for reminder in appointment.reminders}}
 
 
-_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId"}
+_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId", "deliveries"}
+_DELIVERY_ATTRIBUTES = {"channel", "recipient", "state", "at", "attempts", "messageId", "reason"}
 
 
 def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
@@ -308,7 +309,38 @@ def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
         item["sentAt"] = {"S": to_utc_text(reminder.sent_at)}
     if reminder.message_id:
         item["messageId"] = {"S": reminder.message_id}
+    if reminder.deliveries:
+        item["deliveries"] = {"L": [{"M": _delivery_to_item(delivery)} for delivery in reminder.deliveries]}
     return item
+
+
+def _delivery_to_item(delivery: Delivery) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        **delivery.unknown,
+        "channel": {"S": delivery.channel},
+        "recipient": {"S": delivery.recipient},
+        "state": {"S": delivery.state},
+        "at": {"S": to_utc_text(delivery.at)},
+        "attempts": {"N": str(delivery.attempts)},
+    }
+    if delivery.message_id:
+        item["messageId"] = {"S": delivery.message_id}
+    if delivery.reason:
+        item["reason"] = {"S": delivery.reason}
+    return item
+
+
+def _delivery_from_item(item: Item) -> Delivery:
+    return Delivery(
+        channel=item["channel"]["S"],
+        recipient=item["recipient"]["S"],
+        state=DeliveryState(item["state"]["S"]),
+        at=from_utc_text(item["at"]["S"]),
+        attempts=int(item["attempts"]["N"]),
+        message_id=item["messageId"]["S"] if "messageId" in item else None,
+        reason=item["reason"]["S"] if "reason" in item else None,
+        unknown={name: value for name, value in item.items() if name not in _DELIVERY_ATTRIBUTES},
+    )
 
 
 def _reminder_from_item(offset: str, item: Item) -> Reminder:
@@ -324,5 +356,8 @@ def _reminder_from_item(offset: str, item: Item) -> Reminder:
         lease_until=moment("leaseUntil"),
         sent_at=moment("sentAt"),
         message_id=item["messageId"]["S"] if "messageId" in item else None,
+        deliveries=tuple(_delivery_from_item(delivery["M"]) for delivery in item["deliveries"]["L"])
+        if "deliveries" in item
+        else (),
         unknown={name: value for name, value in item.items() if name not in _REMINDER_ATTRIBUTES},
     )

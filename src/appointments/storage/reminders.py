@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from appointments.model import ReminderState
 from appointments.statuses import Status
 from appointments.storage.appointments import (
@@ -13,15 +15,16 @@ from appointments.storage.appointments import (
     reminder_to_item,
     reminders_to_item,
 )
-from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
+from appointments.storage.dynamodb import ConditionFailedError, ContentionError, Database, NotWrittenError, pause
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from appointments.model import Appointment, Reminder
-    from appointments.storage.dynamodb import Database
 
 DUE_INDEX = "DueRemindersIndex"
 # Keys of due appointments read at a time: some 12 KB of index.
@@ -42,6 +45,16 @@ class Reminders:
 
     database: Database
     table: str
+
+    @classmethod
+    def of(cls, client: DynamoDBClient, table: str) -> Reminders:
+        """Over one client and the appointments table."""
+        return cls(Database(client), table)
+
+    def appointment(self, appointment_id: str) -> Appointment | None:
+        """The appointment with its reminders, strongly consistent."""
+        item = self.database.get(self.table, appointment_key(appointment_id))
+        return appointment_from_item(item) if item else None
 
     def due(self, shard: int, until: datetime) -> Iterator[str]:
         """Ids of appointments of one shard with an open reminder due by `until`, the longest due first.
@@ -97,23 +110,31 @@ class Reminders:
                 return exc.now  # it was written, and only the answer got lost on the way to the repetition
             raise
 
-    def settle(self, appointment: Appointment, settled: Reminder) -> None:
-        """Write the outcome of a claimed reminder: sent, missed, or pending again after a failure.
+    def settle(self, appointment: Appointment, settled: Reminder, *, pauses: Sequence[float] = ()) -> Appointment:
+        """Write what became of a claimed reminder, and return the appointment as it then is.
 
-        `appointment` is what `claim` returned. Raises ReminderClaimLostError when the claim was
-        taken over, or the appointment moved, in the meantime, ReminderNotRecordedError where neither is so.
+        `appointment` is what `claim`, or the last call of this, returned. While `settled` is `sending`, the claim is
+        kept. A call that fails is repeated after a pause of up to each of `pauses`, in seconds.
+        Raises ReminderClaimLostError when the claim was taken over, or the appointment moved, in the meantime,
+        ReminderNotRecordedError where neither is so.
         """
         held = appointment.reminder(settled.offset)
         if held is None or held.claim is None or held.claim != settled.claim:
             raise ReminderClaimLostError(appointment.appointment_id)
         condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
-        try:
-            self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
-        except _ReminderChangedError as exc:
-            now = exc.now.reminder(settled.offset) if exc.now else None
-            if now and (now.state, now.claim) == (held.state, held.claim):
-                raise ReminderNotRecordedError(appointment.appointment_id) from exc
-            raise
+        for seconds in (*pauses, None):
+            try:
+                return self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+            except _ReminderChangedError as exc:
+                now = exc.now.reminder(settled.offset) if exc.now else None
+                if now and (now.state, now.claim) == (held.state, held.claim):
+                    raise ReminderNotRecordedError(appointment.appointment_id) from exc
+                raise
+            except (ClientError, BotoCoreError, ContentionError):
+                if seconds is None:
+                    raise
+                pause(seconds)
+        raise AssertionError("unreachable")
 
     def skip(self, appointment: Appointment, reminder: Reminder) -> None:
         """Close an open reminder that is not asked for any more, if it and the appointment are as they were read.
@@ -130,7 +151,7 @@ class Reminders:
 
     def _record_reminder(
         self, appointment: Appointment, settled: Reminder, condition: str, values: Mapping[str, Any]
-    ) -> None:
+    ) -> Appointment:
         """Write a reminder's new state, and with it when the next one of the appointment is due."""
         while True:
             was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_reminder_at
@@ -149,19 +170,19 @@ class Reminders:
                 update += ", nextReminderAt = :after"
                 more[":after"] = {"S": to_utc_text(after)}
             try:
-                self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, {**values, **more})
+                return self._update_reminder(
+                    appointment.appointment_id, settled.offset, update, unchanged, {**values, **more}
+                )
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
                 if exc.now is None or now is None:
                     raise
-                if (now.state, now.claim) == (settled.state, settled.claim):
-                    return  # it was written, and only the answer got lost
+                if (now.state, now.claim, now.deliveries) == (settled.state, settled.claim, settled.deliveries):
+                    return exc.now  # it was written, and only the answer got lost
                 if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
                     raise
                 # Only other reminders changed, or what another version keeps with this one.
                 appointment, settled = exc.now, replace(settled, unknown=now.unknown)
-            else:
-                return
 
     def _update_reminder(
         self,

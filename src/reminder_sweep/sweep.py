@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from appointments.storage.store import Storage
+    from appointments.storage.reminders import Reminders
     from appointments.timers import ReminderTimers
     from reminder_sender.sender import ReminderSender
 
@@ -71,7 +71,7 @@ class Tally:
 class Sweep:
     """Sweeps over collaborators that a test can bring along; `workers` shards are worked on at once."""
 
-    storage: Storage
+    reminders: Reminders
     sender: ReminderSender
     timers: ReminderTimers
     clock: Callable[[], datetime]
@@ -102,7 +102,7 @@ class Sweep:
     def _sweep_shard(self, shard: int, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
         """Work through one partition of the due index, the longest overdue first."""
         try:
-            for appointment_id in self.storage.reminders.due(shard, now + ARM_AHEAD):
+            for appointment_id in self.reminders.due(shard, now + ARM_AHEAD):
                 if seconds_left() < STOP_SENDING:
                     tally.unfinished.append(f"shard {shard}")
                     return
@@ -117,7 +117,7 @@ class Sweep:
             _fail(tally, f"shard {shard}")
 
     def _sweep_appointment(self, appointment_id: str, now: datetime, tally: Tally) -> None:
-        appointment = self.storage.appointments.get(appointment_id)
+        appointment = self.reminders.appointment(appointment_id)
         if appointment is None:
             return  # gone since the index was written
         errors: list[Exception] = []
@@ -142,7 +142,7 @@ class Sweep:
 
     def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
         try:
-            self.storage.reminders.skip(appointment, reminder)
+            self.reminders.skip(appointment, reminder)
         except ReminderClaimLostError:
             return  # its sender came back to life
         reason = "cancelled" if appointment.status is Status.CANCELLED else "no longer asked for"

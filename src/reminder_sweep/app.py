@@ -11,12 +11,13 @@ from appointments.aws import client
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.start import finish
-from appointments.storage.store import Storage
+from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
 from appointments.timers import Direct, ReminderTimers
+from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
-from reminder_sender.sweep import Sweep, SweepIncompleteError
-from reminder_sender.sweep_settings import Settings
+from reminder_sweep.settings import Settings
+from reminder_sweep.sweep import Sweep, SweepIncompleteError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,18 +37,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 @cache
 def _sweep() -> Sweep:
-    settings = Settings.from_env(os.environ)
-    storage = Storage.of(client("dynamodb"), settings.appointments_table, settings.calendars_table)
+    env = os.environ
+    settings = Settings.from_env(env)
+    reminders = Reminders.of(client("dynamodb"), settings.appointments_table)
     events = client("events")
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
     return Sweep(
-        storage=storage,
-        sender=ReminderSender(
-            storage, client("sns", attempts=1), lambda: events, settings.notification_topic_arn, clock
-        ),
+        reminders=reminders,
+        sender=ReminderSender(reminders, channels_from(env), lambda: events, clock),
         timers=ReminderTimers(
             cache(lambda: Rules(events, settings.reminder_sender_arn, settings.dead_letter_queue_arn)),
             cache(

@@ -16,8 +16,6 @@ class Settings:
     """Names of what the function uses."""
 
     appointments_table: str
-    calendars_table: str
-    notification_topic_arn: str
     reminder_sender_arn: str
     dead_letter_queue_arn: str
     reminder_backend: Backend
@@ -29,8 +27,6 @@ class Settings:
         """Raises KeyError or ValueError at start, rather than failing in the middle of a sweep."""
         return cls(
             appointments_table=env["APPOINTMENTS_TABLE"],
-            calendars_table=env["CALENDARS_TABLE"],
-            notification_topic_arn=env["NOTIFICATION_TOPIC_ARN"],
             reminder_sender_arn=env["REMINDER_SENDER_ARN"],
             dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
             reminder_backend=Backend(env["REMINDER_BACKEND"]),

@@ -1,0 +1,40 @@
+"""What a channel is to the sender."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from appointments.errors import SchedulerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appointments.model import Appointment, Reminder
+
+
+class NotSentError(SchedulerError):
+    """Certainly nothing was sent, so it may be tried again at once.
+
+    After any other error of a channel nobody can know: the message is sent again when the lease has run out.
+    """
+
+
+class Channel(Protocol):
+    """One way to reach people or programs."""
+
+    @property
+    def name(self) -> str:
+        """What the records of its deliveries call it. It never changes: a record of another name is not found."""
+
+    def recipients(self, appointment: Appointment, /) -> Sequence[str]:
+        """Whom a reminder of the appointment goes to on this channel, as its records name them."""
+
+    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, /) -> str:
+        """Send one message, once, and return its id. Raises NotSentError where certainly nothing was sent."""
+
+
+class ChannelKind(Protocol):
+    """A class of channels."""
+
+    def from_env(self, env: Mapping[str, str], /) -> Channel | None:
+        """The channel that a function's environment configures, None where it is off."""

@@ -1,0 +1,63 @@
+"""The SNS topic: one message per reminder, for every subscriber."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from appointments.aws import client
+from reminder_sender import message
+from reminder_sender.channels.channel import NotSentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_sns import SNSClient
+
+    from appointments.model import Appointment, Reminder
+
+# After these nothing went out: SNS answered so, or was never reached.
+NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Publishes to the topic.
+
+    The client must not repeat calls by itself: one that got no answer may have published, and its repetition would
+    be a second message that nobody knows of.
+    """
+
+    name: ClassVar[str] = "topic"
+    sns: SNSClient
+    arn: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Topic:
+        return cls(client("sns", attempts=1), env["NOTIFICATION_TOPIC_ARN"])
+
+    def recipients(self, _appointment: Appointment) -> tuple[str, ...]:
+        """SNS knows the subscribers; to the sender they are one."""
+        return ("subscribers",)
+
+    def send(self, appointment: Appointment, reminder: Reminder, _recipient: str) -> str:
+        attributes = {
+            "userId": appointment.user_id,
+            "appointmentId": appointment.appointment_id,
+            "reminderType": reminder.offset,
+        }
+        try:
+            answer = self.sns.publish(
+                TopicArn=self.arn,
+                Subject=message.subject(appointment),
+                Message=message.body(appointment, reminder),
+                MessageStructure="json",
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+                },
+            )
+        except NOT_PUBLISHED as exc:
+            raise NotSentError(type(exc).__name__) from exc
+        return answer["MessageId"]
