@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.store import Storage
 from appointments.telemetry import logger
-from appointments.timers import Direct, ReminderTimers
+from appointments.timers import ReminderTimers
 from bench.measure import Row, table
 from conflict_detector.booking import book
 from local.engine import REGION, Engine

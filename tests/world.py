@@ -11,11 +11,12 @@ from typing import Any
 from moto.events.models import events_backends
 
 import contract
+from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.store import Storage
-from appointments.timers import Direct, ReminderTimers
+from appointments.timers import ReminderTimers
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import Api
 from reminder_sender.channels.topic import Topic

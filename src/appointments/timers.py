@@ -8,25 +8,24 @@ timer would be live gets none: the function is invoked at once, with that input,
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
+from appointments.aws import client
 from appointments.firing import DIRECT, LEAD, Backend, Firing, Timer, Way, timer_name
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
+from appointments.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from mypy_boto3_lambda import LambdaClient
-
-    from appointments.rules import Rules
+    from appointments.direct import Direct
     from appointments.schedules import Schedules
 
 # How long a bus that was found full is taken to be full: rules go one by one, and asking costs a call.
@@ -59,19 +58,6 @@ class Keeper(Protocol):
 
     def put(self, timer: Timer) -> object:
         """Make the timer, or change the one of the same name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Direct:
-    """The sender, invoked now. Lambda repeats what fails and hands it to the dead-letter queue, as for a timer."""
-
-    client: LambdaClient
-    sender_arn: str
-
-    def put(self, timer: Timer) -> None:
-        self.client.invoke(
-            FunctionName=self.sender_arn, InvocationType="Event", Payload=json.dumps(timer.event).encode()
-        )
 
 
 @dataclass(slots=True)
@@ -188,3 +174,44 @@ def _timer(appointment: Appointment, reminder: Reminder, correlation_id: str | N
         firing.event(correlation_id),
         f"Reminder {firing.offset} before appointment {firing.appointment_id}",
     )
+
+
+class TimerSettings(NamedTuple):
+    """What the template tells the functions that make timers."""
+
+    backend: Backend
+    sender_arn: str
+    dead_letter_queue_arn: str
+    schedule_group: str
+    scheduler_role_arn: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> TimerSettings:
+        """Raises KeyError or ValueError."""
+        return cls(
+            backend=Backend(env["REMINDER_BACKEND"]),
+            sender_arn=env["REMINDER_SENDER_ARN"],
+            dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
+            schedule_group=env["REMINDER_SCHEDULE_GROUP"],
+            scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
+        )
+
+
+def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:
+    """Timers over clients of their own, each made when it is first needed; `patience` is that of the clients."""
+    backend, sender_arn, queue_arn, group, role_arn = settings
+
+    def rules() -> Rules:
+        return Rules(client("events", **patience), sender_arn, queue_arn)
+
+    def schedules() -> Schedules:
+        from appointments.schedules import Schedules  # noqa: PLC0415 - only a full bus, or its own backend, needs it
+
+        return Schedules(client("scheduler", **patience), sender_arn, queue_arn, group, role_arn)
+
+    def direct() -> Direct:
+        from appointments.direct import Direct  # noqa: PLC0415 - few bookings need it
+
+        return Direct(client("lambda", **patience), sender_arn)
+
+    return ReminderTimers(cache(rules), cache(schedules), cache(direct), backend)

@@ -28,15 +28,13 @@ from appointments.errors import (
     RouteNotFoundError,
     SchedulerError,
 )
-from appointments.rules import Rules
-from appointments.schedules import Schedules
 from appointments.start import ON_LAMBDA, finish
 from appointments.statuses import Status
 from appointments.storage.calendar_settings import SettingsChangedError
 from appointments.storage.dynamodb import busy_where_crowded
 from appointments.storage.store import Storage
 from appointments.telemetry import EventType, log_arming, logger, timer_keys
-from appointments.timers import Direct, ReminderTimers
+from appointments.timers import timers_of
 from appointments.times import to_utc_text
 from conflict_detector import docs
 from conflict_detector.availability import available
@@ -75,6 +73,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.storage.calendar_settings import StoredSettings
+    from appointments.timers import ReminderTimers
     from conflict_detector.access import Access, Caller
     from conflict_detector.requests import Headers, Query
 
@@ -102,26 +101,7 @@ def api_of(settings: Settings) -> Api:
         storage=Storage.of(
             client("dynamodb"), settings.appointments_table, settings.calendars_table, settings.retention
         ),
-        timers=ReminderTimers(
-            cache(
-                lambda: Rules(
-                    client("events", read_timeout=1.5, attempts=2),
-                    settings.reminder_sender_arn,
-                    settings.dead_letter_queue_arn,
-                )
-            ),
-            cache(
-                lambda: Schedules(
-                    client("scheduler", read_timeout=1.5, attempts=2),
-                    settings.reminder_sender_arn,
-                    settings.dead_letter_queue_arn,
-                    settings.schedule_group,
-                    settings.scheduler_role_arn,
-                )
-            ),
-            cache(lambda: Direct(client("lambda", read_timeout=1.5, attempts=2), settings.reminder_sender_arn)),
-            settings.reminder_backend,
-        ),
+        timers=timers_of(settings.timers, read_timeout=1.5, attempts=2),
         access=settings.access,
         cors_origin=settings.cors_origin,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from appointments.firing import Backend
+from appointments.timers import TimerSettings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ class Settings:
     appointments_table: str
     calendars_table: str
     retention: timedelta
-    reminder_sender_arn: str
-    dead_letter_queue_arn: str
-    reminder_backend: Backend
-    schedule_group: str
-    scheduler_role_arn: str
+    timers: TimerSettings
     access: Access
     cors_origin: str
 
@@ -38,11 +34,7 @@ class Settings:
             appointments_table=env["APPOINTMENTS_TABLE"],
             calendars_table=env["CALENDARS_TABLE"],
             retention=timedelta(days=int(env["RETENTION_DAYS"])),
-            reminder_sender_arn=env["REMINDER_SENDER_ARN"],
-            dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
-            reminder_backend=Backend(env["REMINDER_BACKEND"]),
-            schedule_group=env["REMINDER_SCHEDULE_GROUP"],
-            scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
+            timers=TimerSettings.from_env(env),
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from appointments.aws import client
 from appointments.firing import Firing
 from appointments.start import ON_LAMBDA, finish
+from appointments.storage.dynamodb import Database
 from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
 from reminder_sender.channels import channels_from
@@ -39,7 +40,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _sender() -> ReminderSender:
     env = os.environ
     return ReminderSender(
-        reminders=Reminders.of(client("dynamodb"), env["APPOINTMENTS_TABLE"]),
+        reminders=Reminders(Database(client("dynamodb")), env["APPOINTMENTS_TABLE"]),
         channels=channels_from(env),
         events=cache(lambda: client("events")),
         clock=lambda: datetime.now(UTC),

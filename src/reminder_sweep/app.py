@@ -8,12 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.rules import Rules
-from appointments.schedules import Schedules
 from appointments.start import finish
+from appointments.storage.dynamodb import Database
 from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
-from appointments.timers import Direct, ReminderTimers
+from appointments.timers import timers_of
 from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.settings import Settings
@@ -39,31 +38,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _sweep() -> Sweep:
     env = os.environ
     settings = Settings.from_env(env)
-    reminders = Reminders.of(client("dynamodb"), settings.appointments_table)
-    events = client("events")
+    reminders = Reminders(Database(client("dynamodb")), settings.appointments_table)
+    timers = timers_of(settings.timers)
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    return Sweep(
-        reminders=reminders,
-        sender=ReminderSender(reminders, channels_from(env), lambda: events, clock),
-        timers=ReminderTimers(
-            cache(lambda: Rules(events, settings.reminder_sender_arn, settings.dead_letter_queue_arn)),
-            cache(
-                lambda: Schedules(
-                    client("scheduler"),
-                    settings.reminder_sender_arn,
-                    settings.dead_letter_queue_arn,
-                    settings.schedule_group,
-                    settings.scheduler_role_arn,
-                )
-            ),
-            cache(lambda: Direct(client("lambda"), settings.reminder_sender_arn)),
-            settings.reminder_backend,
-        ),
-        clock=clock,
-    )
+    sender = ReminderSender(reminders, channels_from(env), lambda: timers.rules().client, clock)
+    return Sweep(reminders, sender, timers, clock)
 
 
 finish()

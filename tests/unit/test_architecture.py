@@ -73,9 +73,9 @@ def test_those_that_call_aws_are_named() -> None:
     assert calling == {
         "appointments.storage.dynamodb",
         "appointments.storage.store",
+        "appointments.direct",
         "appointments.rules",
         "appointments.schedules",
-        "appointments.timers",
         "reminder_sender.channels.topic",
         "reminder_sender.sender",
     }

@@ -15,16 +15,15 @@ from appointments.storage.appointments import (
     reminder_to_item,
     reminders_to_item,
 )
-from appointments.storage.dynamodb import ConditionFailedError, ContentionError, Database, NotWrittenError, pause
+from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from appointments.model import Appointment, Reminder
+    from appointments.storage.dynamodb import Database
 
 DUE_INDEX = "DueRemindersIndex"
 # Keys of due appointments read at a time: some 12 KB of index.
@@ -45,11 +44,6 @@ class Reminders:
 
     database: Database
     table: str
-
-    @classmethod
-    def of(cls, client: DynamoDBClient, table: str) -> Reminders:
-        """Over one client and the appointments table."""
-        return cls(Database(client), table)
 
     def appointment(self, appointment_id: str) -> Appointment | None:
         """The appointment with its reminders, strongly consistent."""
