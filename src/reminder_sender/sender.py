@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
 from appointments.rules import remove_rule
-from appointments.statuses import Status
 from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
@@ -205,8 +204,8 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | No
     """Why a firing must send nothing, or None where it must."""
     if appointment is None:
         return "no such appointment"
-    if appointment.status is Status.CANCELLED:
-        return "cancelled"
+    if not appointment.status.reminds:
+        return str(appointment.status)
     reminder = appointment.reminder(firing.offset)
     if reminder is None:
         return "no longer asked for"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from appointments.errors import SchedulerError
 from appointments.firing import Backend, Firing, timer_name
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
-from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
@@ -145,7 +144,7 @@ class Sweep:
             self.reminders.skip(appointment, reminder)
         except ReminderClaimLostError:
             return  # its sender came back to life
-        reason = "cancelled" if appointment.status is Status.CANCELLED else "no longer asked for"
+        reason = "no longer asked for" if appointment.status.reminds else str(appointment.status)
         logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 
     def _tend_rules(self, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:

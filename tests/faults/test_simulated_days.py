@@ -85,7 +85,7 @@ def test_a_sender_that_sends_whatever_was_sent_already_is_noticed(monkeypatch: p
     def careless(self: Reminders, *what: Any) -> Any:
         *which, condition, values = what
         if ":sending" in values:
-            condition = "#status = :scheduled AND #r.#o.dueAt = :due"
+            condition = "#status = :status0 AND #r.#o.dueAt = :due"
             values = {name: value for name, value in values.items() if name not in (":pending", ":now")}
         return original(self, *which, condition, values)
 

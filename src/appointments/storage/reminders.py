@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.model import ReminderState
-from appointments.statuses import Status
+from appointments.statuses import REMINDING
 from appointments.storage.appointments import (
     appointment_from_item,
     appointment_key,
@@ -79,18 +79,20 @@ class Reminders:
         Open to a reminder that is pending, or whose last claim has run out.
         Raises ReminderClaimLostError when it is cancelled, moved, done or in somebody's hands.
         """
+        reminding = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
+        reminds = " OR ".join(f"#status = {name}" for name in reminding)
         try:
             return self._update_reminder(
                 appointment_id,
                 reminder.offset,
                 "SET #r.#o.#s = :sending, #r.#o.claim = :claim, #r.#o.leaseUntil = :lease, "
                 "#r.#o.attempts = #r.#o.attempts + :one",
-                "#status = :scheduled AND #r.#o.dueAt = :due AND "
+                f"({reminds}) AND #r.#o.dueAt = :due AND "
                 "(#r.#o.#s = :pending OR (#r.#o.#s = :sending AND #r.#o.leaseUntil <= :now))",
                 {
                     ":sending": {"S": ReminderState.SENDING},
                     ":pending": {"S": ReminderState.PENDING},
-                    ":scheduled": {"S": Status.SCHEDULED},
+                    **reminding,
                     ":claim": {"S": claim},
                     ":due": {"S": to_utc_text(reminder.due_at)},
                     ":lease": {"S": to_utc_text(now + lease)},
