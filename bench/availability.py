@@ -18,9 +18,9 @@ from appointments.storage.store import Storage
 from bench.dynamodb_local import dynamodb_client
 from bench.measure import Row, plot, table
 from bench.units import read_units, size
-from conflict_detector.availability import available
-from conflict_detector.requests import parse_availability
-from conflict_detector.responses import availability_response
+from conflict_detector.availability.answers import availability_response
+from conflict_detector.availability.parsing import parse_availability
+from conflict_detector.availability.search import available
 from local.engine import Engine
 from support import create_tables
 

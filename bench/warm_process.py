@@ -18,6 +18,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from appointments import wiring
 from appointments.telemetry import logger
 from conflict_detector import app
 
@@ -91,7 +92,7 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
 def idle() -> None:
     """Exchange the clients for some that do nothing."""
     app._api.cache_clear()  # noqa: SLF001
-    module: Any = app
+    module: Any = wiring
     module.client = lambda *_, **__: Nothing()
 
 
@@ -107,7 +108,7 @@ def main() -> Iterator[dict[str, str]]:
     out, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115, PTH123 - the log, which is no result
     for handler in logger.handlers:
         handler.stream = sys.stdout  # type: ignore[attr-defined]  # it is a StreamHandler
-    module: Any = app
+    module: Any = wiring
     real = module.client
     calls: Counter[str] = Counter()
 

@@ -9,7 +9,7 @@ import yaml
 from local.places import ROOT
 
 WRITTEN = ROOT / "openapi.yaml"
-DEPLOYED = ROOT / "src" / "conflict_detector" / "page" / "openapi.json"
+DEPLOYED = ROOT / "src" / "conflict_detector" / "docs" / "page" / "openapi.json"
 
 
 def as_json() -> str:

@@ -26,7 +26,7 @@ from appointments.model import Interval
 from appointments.telemetry import logger
 from appointments.times import InvalidTimeError, load_zone, parse_time, to_utc_text
 from conflict_detector.access import Access, Auth
-from conflict_detector.app import Api, api_of
+from conflict_detector.app import api_of
 from conflict_detector.settings import Settings
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appointments.model import Appointment
+    from conflict_detector.api import Api
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,18 @@ def imported(module: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, "imports are written in full"
                 pending += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        pending += [module for module, _ in _routed(modules()[name])]
     return seen
+
+
+def _routed(tree: ast.AST) -> list[tuple[str, str]]:
+    """Module and name of each handler that a table of routes names; they are imported by that name alone."""
+    return [
+        (f"conflict_detector.{folder}.handlers", function)
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "Route"
+        for folder, _, function in [str(ast.literal_eval(part.args[2])).partition(".")]
+    ]
 
 
 def _definitions(module: ast.Module) -> list[tuple[str, ast.AST]]:
@@ -95,6 +106,7 @@ def reachable(handler: str) -> tuple[ast.AST, ...]:
 def names_in(node: ast.AST) -> set[str]:
     """Every name, and every attribute, that a piece of code uses."""
     used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    used |= {function for _, function in _routed(node)}
     return used | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 

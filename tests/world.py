@@ -18,7 +18,7 @@ from appointments.schedules import Schedules
 from appointments.storage.store import Storage
 from appointments.timers import ReminderTimers
 from conflict_detector.access import Access, Auth
-from conflict_detector.app import Api
+from conflict_detector.api import Api
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.sweep import Sweep

@@ -22,7 +22,7 @@ from appointments.calendar_settings import WEEKDAYS
 from appointments.model import QUARTER_HOUR
 from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
-from conflict_detector.app import Api
+from conflict_detector.api import Api
 from support import api_event
 
 NOW = datetime(2029, 12, 1, 12, tzinfo=UTC)

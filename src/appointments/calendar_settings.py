@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from appointments.calendars import CalendarSettings, Hours
-from appointments.errors import Fault, InvalidRequestError
-from appointments.times import InvalidTimeError, load_zone, parse_offset
+from appointments.reader import Reader
+from appointments.times import load_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,6 @@ MAX_BUFFER_MINUTES = DAY_MINUTES
 MAX_CAPACITY = 1000
 MAX_HOURS_PER_DAY = 24
 MAX_OVERRIDES = 1000
-MAX_REMINDERS = 5
 # Every booking on the calendar reads its settings: these are up to 16 read units.
 MAX_BYTES = 64 * 1024
 
@@ -45,58 +44,29 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 def check_settings(body: Mapping[str, Any]) -> None:
     """Check settings that are sent, as a whole. Raises InvalidRequestError with every fault that they have."""
-    _SettingsReader(body).settings()
+    _SettingsReader(body, FIELDS, kind="setting").settings()
 
 
 def parse_settings(body: Mapping[str, Any]) -> CalendarSettings:
     """What settings mean that were checked when they were stored; the time-zone data may have lost their zone since."""
-    return _SettingsReader(body, stored=True).settings()
-
-
-def parse_offsets(value: object, name: str, faults: list[Fault]) -> tuple[str, ...]:
-    """A list of reminder offsets, each span once. Faults are added to `faults`."""
-    if not isinstance(value, list) or not all(isinstance(offset, str) for offset in value):
-        faults.append(Fault(name, "must be a list of strings"))
-        return ()
-    if len(value) > MAX_REMINDERS:
-        faults.append(Fault(name, f"must have at most {MAX_REMINDERS} elements"))
-        return ()
-    seen: dict[timedelta, str] = {}
-    for index, offset in enumerate(value):
-        try:
-            span = parse_offset(offset)
-        except InvalidTimeError as exc:
-            faults.append(Fault(f"{name}[{index}]", str(exc)))
-            continue
-        if span in seen:
-            faults.append(Fault(f"{name}[{index}]", f"is the same span as {seen[span]}; send each once"))
-        seen[span] = offset
-    return tuple(value)
+    # A newer version, which knows more settings, may have written them.
+    return _SettingsReader(body, (*FIELDS, *body), kind="setting", stored=True).settings()
 
 
 @dataclass(slots=True)
-class _SettingsReader:
-    body: Mapping[str, Any]
+class _SettingsReader(Reader):
     stored: bool = False
-    faults: list[Fault] = field(default_factory=list)
 
     def settings(self) -> CalendarSettings:
-        # Stored settings may have been written by a newer version, which knows more of them.
-        for name in [] if self.stored else sorted(self.body.keys() - set(FIELDS)):
-            known = ", ".join(FIELDS)
-            self.fault(name.encode("unicode_escape").decode()[:64], f"is no setting of a calendar; those are {known}")
         shortest = self.minutes("minDurationMinutes", 1, 31 * DAY_MINUTES)
         longest = self.minutes("maxDurationMinutes", 1, 31 * DAY_MINUTES)
         if shortest and longest and shortest > longest:
             self.fault("maxDurationMinutes", "must not be less than minDurationMinutes")
-        zone = self.zone()
+        zone = self.zone() if "timeZone" in self.body else load_zone("UTC")
         size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_BYTES:
             self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
         horizon = self.whole("horizonDays", 1, 3650)
-        reminders = None
-        if "reminders" in self.body:
-            reminders = parse_offsets(self.body["reminders"], "reminders", self.faults)
         settings = CalendarSettings(
             zone=zone or load_zone("UTC"),
             zone_known=zone is not None,
@@ -108,40 +78,18 @@ class _SettingsReader:
             horizon=None if horizon is None else timedelta(days=horizon),
             min_duration=shortest,
             max_duration=longest,
-            reminders=reminders,
+            reminders=self.reminder_offsets(),
         )
-        if self.faults:
-            raise InvalidRequestError(self.faults)
+        self.raise_faults()
         return settings
 
-    def fault(self, name: str, message: str) -> None:
-        self.faults.append(Fault(name, message))
-
-    def whole(self, name: str, least: int, most: int) -> int | None:
-        return self._whole(name, self.body[name], least, most) if name in self.body else None
-
-    def minutes(self, name: str, least: int, most: int) -> timedelta | None:
-        value = self.whole(name, least, most)
-        return None if value is None else timedelta(minutes=value)
-
-    def _whole(self, name: str, value: object, least: int, most: int) -> int | None:
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        self.fault(name, f"must be a whole number from {least} to {most}")
-        return None
-
     def zone(self) -> ZoneInfo | None:
-        """None where the time-zone data does not know it, which is a fault of those who send it and no others."""
-        name = self.body.get("timeZone", "UTC")
-        if not isinstance(name, str):
-            self.fault("timeZone", "must be a string")
-            return None
-        try:
-            return load_zone(name)
-        except InvalidTimeError as exc:
-            if not self.stored:
-                self.fault("timeZone", str(exc))
-            return None
+        """None if the time-zone data does not know it; of stored settings that is not a fault."""
+        before = len(self.faults)
+        zone = Reader.zone(self)
+        if self.stored:
+            del self.faults[before:]
+        return zone
 
     def buffer(self) -> timedelta:
         """The larger of the two: it has to lie between any two appointments, whichever came first."""
@@ -149,7 +97,7 @@ class _SettingsReader:
         if not isinstance(value, dict) or value.keys() - {"before", "after"}:
             self.fault("bufferMinutes", 'must be an object such as {"before": 0, "after": 10}')
             return timedelta()
-        parts = [self._whole(f"bufferMinutes.{side}", value[side], 0, MAX_BUFFER_MINUTES) or 0 for side in value]
+        parts = [self.whole_value(f"bufferMinutes.{side}", value[side], 0, MAX_BUFFER_MINUTES) or 0 for side in value]
         return timedelta(minutes=max(parts, default=0))
 
     def working_hours(self) -> tuple[tuple[Hours, ...], ...] | None:

@@ -1,4 +1,4 @@
-"""Every way in which a request can fail, one class each. `conflict_detector.responses` maps them to HTTP."""
+"""Every way in which a request can be refused, one class each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ class SchedulerError(Exception):
     """Base of everything that this system raises on purpose."""
 
 
-class BadRequestError(SchedulerError):
+class RefusalError(SchedulerError):
+    """Base of what callers of the API are told; `conflict_detector.problems` maps each class to a problem.
+
+    Outcomes of a write that only a use case may see are `NotWrittenError`, in `appointments.storage`.
+    """
+
+
+class BadRequestError(RefusalError):
     """The body cannot be read as JSON, or not in one way only, so no field can be blamed."""
 
 
@@ -31,7 +38,7 @@ class Fault:
     nearest: Interval | None = None
 
 
-class InvalidRequestError(SchedulerError):
+class InvalidRequestError(RefusalError):
     """The request was read and has faults; `faults` lists all of them."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -47,7 +54,7 @@ class TooManyAppointmentsError(InvalidRequestError):
         super().__init__([Fault("", message)])
 
 
-class PayloadTooLargeError(SchedulerError):
+class PayloadTooLargeError(RefusalError):
     """The body is larger than any request could need to be; `limit` is the most, in bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -55,11 +62,11 @@ class PayloadTooLargeError(SchedulerError):
         self.limit = limit
 
 
-class ForbiddenError(SchedulerError):
+class ForbiddenError(RefusalError):
     """The caller is known, and this is not theirs to do."""
 
 
-class ConflictError(SchedulerError):
+class ConflictError(RefusalError):
     """Other appointments are in the way; `conflicts` says where and when, not whose.
 
     `alternatives` are free intervals of the same length on the same calendars, the nearest first. `faults` are the
@@ -75,15 +82,15 @@ class ConflictError(SchedulerError):
         self.faults = tuple(faults)
 
 
-class AppointmentNotFoundError(SchedulerError):
+class AppointmentNotFoundError(RefusalError):
     """No appointment has this id."""
 
 
-class AppointmentCancelledError(SchedulerError):
+class AppointmentCancelledError(RefusalError):
     """The appointment was cancelled, and what is cancelled does not change any more."""
 
 
-class PreconditionFailedError(SchedulerError):
+class PreconditionFailedError(RefusalError):
     """The caller's `If-Match` names another version than the current one; `version` is the current one."""
 
     def __init__(self, version: int) -> None:
@@ -91,15 +98,15 @@ class PreconditionFailedError(SchedulerError):
         self.version = version
 
 
-class IdempotencyKeyReusedError(SchedulerError):
+class IdempotencyKeyReusedError(RefusalError):
     """The idempotency key was used before, by the same user, with another body."""
 
 
-class RouteNotFoundError(SchedulerError):
+class RouteNotFoundError(RefusalError):
     """The API has no such path."""
 
 
-class MethodNotAllowedError(SchedulerError):
+class MethodNotAllowedError(RefusalError):
     """The path exists, the method does not; `allowed` lists those that do."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
@@ -107,7 +114,7 @@ class MethodNotAllowedError(SchedulerError):
         self.allowed = tuple(allowed)
 
 
-class CalendarBusyError(SchedulerError):
+class CalendarBusyError(RefusalError):
     """So many were at the same quarter hours that this was not decided in time, or the tables take no more calls now.
 
     Nothing was written; the caller may try again at once.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from appointments.timers import TimerSettings
+from appointments.wiring import TimerSettings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:

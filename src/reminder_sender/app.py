@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from appointments.aws import client
 from appointments.firing import Firing
 from appointments.start import ON_LAMBDA, finish
-from appointments.storage.dynamodb import Database
-from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
+from appointments.wiring import reminders_of
 from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
 
@@ -40,7 +39,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _sender() -> ReminderSender:
     env = os.environ
     return ReminderSender(
-        reminders=Reminders(Database(client("dynamodb")), env["APPOINTMENTS_TABLE"]),
+        reminders=reminders_of(env["APPOINTMENTS_TABLE"]),
         channels=channels_from(env),
         events=cache(lambda: client("events")),
         clock=lambda: datetime.now(UTC),

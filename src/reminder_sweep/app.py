@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from appointments.aws import client
 from appointments.start import finish
-from appointments.storage.dynamodb import Database
-from appointments.storage.reminders import Reminders
 from appointments.telemetry import EventType, logger
-from appointments.timers import timers_of
+from appointments.wiring import reminders_of, timers_of
 from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.settings import Settings
@@ -38,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _sweep() -> Sweep:
     env = os.environ
     settings = Settings.from_env(env)
-    reminders = Reminders(Database(client("dynamodb")), settings.appointments_table)
+    reminders = reminders_of(settings.appointments_table)
     timers = timers_of(settings.timers)
 
     def clock() -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.timers import TimerSettings
+from appointments.wiring import TimerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

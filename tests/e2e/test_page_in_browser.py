@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from conflict_detector.responses import PROBLEMS
+from conflict_detector.problems import PROBLEMS
 from contract import operations
 
 if TYPE_CHECKING:

@@ -125,7 +125,7 @@ def test_a_calendar_whose_zone_is_not_known_any_more_is_named_and_the_request_no
 def test_a_stale_version_of_a_calendar_is_named(world: World) -> None:
     configure(world)
     status, _, body = world.request("PUT", "/calendars/C", {}, headers={"If-Match": '"7"'})
-    assert (status, body["detail"]) == (412, "The version is now 1. Read it again before you change it.")
+    assert (status, body["detail"]) == (412, "The current version is 1. Read it again before you change it.")
 
 
 def test_settings_are_replaced_over_any_of_the_versions_named(world: World) -> None:

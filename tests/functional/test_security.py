@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conflict_detector.access import Access, Auth
-from conflict_detector.app import MAX_BODY_BYTES, Api
+from conflict_detector.api import Api
+from conflict_detector.request import MAX_BODY_BYTES
 from log_filters import values
 from support import api_event, resources
 

@@ -15,7 +15,7 @@ import pytest
 import contract
 from appointments import calendars
 from appointments.storage.store import MAX_ENTRIES_READ
-from conflict_detector import availability
+from conflict_detector.availability import search
 from worst import WORST, Worst, worst_api
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def test_the_worst_of_each_kind_is_bounded(worst: Worst) -> None:
     contract.check(worst.method, worst.path, response)
     assert calls < MOST_CALLS
     free = worst.path == "/availability" and worst.status == 200
-    assert len(response["body"].encode()) < (availability.MAX_ANSWER_BYTES if free else MOST_BYTES)
+    assert len(response["body"].encode()) < (search.MAX_ANSWER_BYTES if free else MOST_BYTES)
     # What is read first may be in vain; whatever is read beyond the bound is what one page or batch held more.
-    assert tables.handed_out <= 4 * MAX_ENTRIES_READ + availability.MAX_ENTRIES
+    assert tables.handed_out <= 4 * MAX_ENTRIES_READ + search.MAX_ENTRIES
 
 
 def test_a_nearest_time_is_worked_out_once_for_each_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,4 +111,4 @@ def test_availability_stops_reading_at_the_bound() -> None:
             "message": "is about days with more than 150000 appointments; ask for fewer days or fewer calendars",
         }
     ]
-    assert availability.MAX_ENTRIES < tables.handed_out < availability.MAX_ENTRIES + 20_000
+    assert search.MAX_ENTRIES < tables.handed_out < search.MAX_ENTRIES + 20_000

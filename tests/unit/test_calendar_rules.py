@@ -15,8 +15,8 @@ from appointments.calendars import Calendar, CalendarSettings, full_intervals, i
 from appointments.errors import InvalidRequestError
 from appointments.model import DAY, Interval
 from appointments.times import load_zone
-from conflict_detector.availability import slots
-from conflict_detector.requests import AvailabilityRequest
+from conflict_detector.availability.parsing import AvailabilityRequest
+from conflict_detector.availability.search import slots
 from reference import ReferenceCalendar, steps
 
 MINUTE = timedelta(minutes=1)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
+import inspect
 import json
 import re
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
-from conflict_detector import app, responses
-from conflict_detector.docs import PAGE
+from conflict_detector import problems
+from conflict_detector.docs.handlers import PAGE
+from conflict_detector.routes import ROUTES, Route
 from contract import METHODS, contract, operations, resolved, validator
 from local.contract import DEPLOYED, as_json
 from support import ROOT, template
@@ -22,11 +22,11 @@ HTML = (PAGE / "index.html").read_text()
 EXAMPLES_OF = "https://api.example.org/prod/docs#"
 # What API Gateway itself refuses never reaches the function.
 BY_API_GATEWAY = {
-    responses.Problem(401, "unauthorized", "The request carries no valid token"),
-    responses.Problem(429, "too-many-requests", "Too many requests"),
-    responses.Problem(504, "gateway-timeout", "No answer in time"),
+    problems.Problem(401, "unauthorized", "Unauthorized"),
+    problems.Problem(429, "too-many-requests", "Too many requests"),
+    problems.Problem(504, "gateway-timeout", "Gateway timeout"),
 }
-PROBLEMS = {*responses.PROBLEMS.values(), responses.INTERNAL_ERROR, *BY_API_GATEWAY}
+PROBLEMS = {*problems.PROBLEMS.values(), problems.INTERNAL_ERROR, *BY_API_GATEWAY}
 # Answered where the contract has no call, so no call of the contract can document them.
 OUTSIDE = {"route-not-found", "method-not-allowed"}
 
@@ -42,32 +42,18 @@ def test_what_is_deployed_is_what_is_written() -> None:
 # --- routes ------------------------------------------------------------------------------------------
 
 
-def routed() -> dict[str, set[str]]:
-    """Paths and methods as `Api._route` matches them, read from its source: `{}` stands for any segment."""
-    (match,) = [node for node in ast.walk(ast.parse(Path(app.__file__).read_text())) if isinstance(node, ast.Match)
-                and ast.unparse(node.subject) == "request.path"]  # fmt: skip
-    found = {}
-    for case in match.cases:
-        table = next((node.value for node in case.body if isinstance(node, ast.Assign)), None)
-        if not isinstance(table, ast.Dict):
-            continue  # the last case, which refuses
-        methods = {key.value for key in table.keys if isinstance(key, ast.Constant)}
-        patterns = case.pattern.patterns if isinstance(case.pattern, ast.MatchOr) else [case.pattern]
-        for pattern in patterns:
-            assert isinstance(pattern, ast.MatchSequence)
-            segments = [
-                ast.literal_eval(part.value) if isinstance(part, ast.MatchValue) else "{}" for part in pattern.patterns
-            ]
-            found["/" + "/".join(segments)] = {str(method) for method in methods}
-    return found
-
-
 def test_the_contract_and_the_routes_name_the_same_paths_and_methods() -> None:
-    written: dict[str, set[str]] = {}
-    for path, method, _ in operations():
-        written.setdefault(re.sub(r"\{\w+\}", "{}", path), set()).add(method.upper())
-    files_of_the_page = {"/docs/{}": {"GET"}}
-    assert routed() == written | files_of_the_page
+    written = {(method.upper(), path) for path, method, _ in operations()}
+    files_of_the_page = {("GET", "/docs/"), ("GET", "/docs/{file}")}
+    assert {(route.method, route.path) for route in ROUTES} == written | files_of_the_page
+    assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_has_a_handler_that_takes_what_its_path_names(route: Route) -> None:
+    call, *arguments = inspect.signature(route.load()).parameters
+    named = [re.sub("([A-Z])", r"_\1", name).lower() for name in re.findall(r"\{(\w+)\}", route.path)]
+    assert (call, arguments) == ("call", named)
 
 
 # --- problems ----------------------------------------------------------------------------------------
@@ -88,7 +74,7 @@ def problem_examples() -> dict[str, dict[str, Any]]:
 def test_the_contract_shows_every_problem_as_the_api_answers_it() -> None:
     shown = {(one["status"], slug, one["title"]) for slug, one in problem_examples().items()}
     assert shown == {tuple(problem) for problem in PROBLEMS if problem.slug not in OUTSIDE}
-    details = {responses.PROBLEMS[error].slug: detail for error, detail in responses.DETAILS.items()}
+    details = {problems.PROBLEMS[error].slug: detail for error, detail in problems.DETAILS.items()}
     for slug, example in problem_examples().items():
         assert example["detail"] == details.get(slug, example["detail"])
 
@@ -119,7 +105,7 @@ def test_api_gateway_answers_with_problems_of_the_page_as_well() -> None:
         assert body["status"] == response["statusCode"], kind
         assert body["requestId"] == "$context.requestId"
         validator({"$ref": "#/components/schemas/Problem"}).validate(body)
-        answered.add(responses.Problem(body["status"], body["type"].removeprefix("/prod/docs#"), body["title"]))
+        answered.add(problems.Problem(body["status"], body["type"].removeprefix("/prod/docs#"), body["title"]))
         for headers in response["responseParameters"]["Fn::If"][1:]:
             assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert BY_API_GATEWAY <= answered <= PROBLEMS
@@ -132,7 +118,7 @@ def test_a_function_that_fails_is_a_bug_and_no_silence() -> None:
         "DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT",
     }  # fmt: skip
     assert answers["INTEGRATION_FAILURE"] == answers["DEFAULT_5XX"]
-    assert f"docs#{responses.INTERNAL_ERROR.slug}" in json.dumps(answers["INTEGRATION_FAILURE"])
+    assert f"docs#{problems.INTERNAL_ERROR.slug}" in json.dumps(answers["INTEGRATION_FAILURE"])
 
 
 def test_every_call_documents_the_problems_that_it_can_meet() -> None:

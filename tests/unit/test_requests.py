@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from appointments.claims import carrying_days, claims_of, deciding_days
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey
+from appointments.reader import MAX_NAMES, read_object
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import to_utc_text
-from conflict_detector.requests import MAX_NAMES, BookingRequest, parse_booking, parse_object, revise
-from conflict_detector.responses import appointment_response
+from conflict_detector.appointments.answers import appointment_response
+from conflict_detector.appointments.parsing import BookingRequest, parse_booking, revise
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
 GOOD: dict[str, Any] = {"userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T09:30:00Z"}
@@ -32,7 +33,7 @@ json_values = st.recursive(
 
 
 def parse(body: str | None) -> BookingRequest:
-    return parse_booking(parse_object(body), NOW)
+    return parse_booking(read_object(body), NOW, {}, {})
 
 
 def faults(**changes: object) -> dict[str, str]:
@@ -99,7 +100,7 @@ def test_31_days_at_most() -> None:
 
 def test_leap_days() -> None:
     leap = {"startTime": "2028-02-29T09:00:00Z", "endTime": "2028-02-29T10:00:00Z"}
-    assert parse_booking(GOOD | leap, datetime(2028, 1, 1, tzinfo=UTC))
+    assert parse_booking(GOOD | leap, datetime(2028, 1, 1, tzinfo=UTC), {}, {})
     assert "startTime" in faults(startTime="2030-02-29T09:00:00Z")
 
 
@@ -196,7 +197,7 @@ def test_an_idempotency_key_is_sent_once() -> None:
 @pytest.mark.parametrize("query", [{"dryRun": ["true", "true"]}, {"dryRun": ["TRUE"]}, {"dry_run": ["true"]}])
 def test_a_dry_run_is_asked_for_in_one_way_only(query: dict[str, list[str]]) -> None:
     with pytest.raises(InvalidRequestError):
-        parse_booking(GOOD, NOW, query)
+        parse_booking(GOOD, NOW, query, {})
 
 
 @pytest.mark.parametrize("value", ["24h", ["24h", 1], [f"{n}h" for n in range(1, 7)], {"a": 1}])
@@ -277,9 +278,9 @@ def test_the_names_of_an_object_are_bounded() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse(json.dumps(GOOD | {"details": {"deep": names | {"more": 0}}}))
     assert caught.value.faults == (Fault("", "must not have an object with more than 4096 names"),)
-    assert parse_object(json.dumps(names)) == names
-    with pytest.raises(BadRequestError, match="names the field n7 twice"):
-        parse_object(json.dumps(names)[:-1].replace('"n9": 0', '"n7": 1') + "}")
+    assert read_object(json.dumps(names)) == names
+    with pytest.raises(BadRequestError, match="contains the field n7 twice"):
+        read_object(json.dumps(names)[:-1].replace('"n9": 0', '"n7": 1') + "}")
 
 
 @pytest.mark.parametrize("body", ["[]", "1", '"text"', "null", "true"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from appointments.storage.store import Storage
-    from conflict_detector.requests import AvailabilityRequest
+    from conflict_detector.availability.parsing import AvailabilityRequest
 
 # A function's answer is limited to 6 MB. A slot is some 170 bytes beside its calendars, with local times.
 MAX_ANSWER_BYTES = 5 * 2**20

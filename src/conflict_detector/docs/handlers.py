@@ -13,8 +13,7 @@ import aws_lambda_powertools
 from appointments.errors import RouteNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
 PAGE = Path(__file__).parent / "page"
@@ -28,14 +27,12 @@ class _File(NamedTuple):
 
 
 _FILES = {
-    ("openapi.json",): _File(PAGE / "openapi.json", "application/json"),
-    ("docs",): _File(PAGE / "index.html", "text/html; charset=utf-8"),
-    ("docs", "page.css"): _File(PAGE / "page.css", "text/css; charset=utf-8"),
-    ("docs", "page.js"): _File(PAGE / "page.js", "text/javascript; charset=utf-8"),
-    ("docs", "swagger-ui.css"): _File(
-        SWAGGER_UI / "swagger-ui.min.css", "text/css; charset=utf-8", "public, max-age=86400"
-    ),
-    ("docs", "swagger-ui.js"): _File(
+    "openapi.json": _File(PAGE / "openapi.json", "application/json"),
+    "docs": _File(PAGE / "index.html", "text/html; charset=utf-8"),
+    "docs/page.css": _File(PAGE / "page.css", "text/css; charset=utf-8"),
+    "docs/page.js": _File(PAGE / "page.js", "text/javascript; charset=utf-8"),
+    "docs/swagger-ui.css": _File(SWAGGER_UI / "swagger-ui.min.css", "text/css; charset=utf-8", "public, max-age=86400"),
+    "docs/swagger-ui.js": _File(
         SWAGGER_UI / "swagger-ui-bundle.min.js", "text/javascript; charset=utf-8", "public, max-age=86400"
     ),
 }
@@ -46,12 +43,23 @@ _POLICY = (
 )
 
 
-def respond(path: Sequence[str]) -> Response:
-    """Answer `GET /openapi.json`, `/docs` and `/docs/<asset>`. Raises RouteNotFoundError."""
-    if [*path] == ["docs", ""]:
-        # The page names its files relative to its own address, which holds below any host and stage.
-        return {"statusCode": 308, "headers": {"Location": "../docs"}, "body": ""}
-    file = _FILES.get(tuple(path))
+def get(call: Call) -> Response:
+    """`GET /openapi.json` and `GET /docs`: 200."""
+    return _send("/".join(call.request.path))
+
+
+def get_file(call: Call, file: str) -> Response:
+    """`GET /docs/{file}`: 200."""
+    return _send(f"docs/{file}")
+
+
+def redirect(call: Call) -> Response:
+    """`GET /docs/`: 308. The page names its files relative to its own address, which holds below any host and stage."""
+    return {"statusCode": 308, "headers": {"Location": "../docs"}, "body": ""}
+
+
+def _send(path: str) -> Response:
+    file = _FILES.get(path)
     if file is None:
         raise RouteNotFoundError
     headers = {

@@ -1,0 +1,94 @@
+"""The API as a whole: one event in, one answer out, and a line in the log for what was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from appointments.errors import (
+    BadRequestError,
+    CalendarBusyError,
+    ConflictError,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    InvalidRequestError,
+    PayloadTooLargeError,
+    RefusalError,
+)
+from appointments.storage.dynamodb import busy_where_crowded
+from appointments.telemetry import EventType, logger
+from conflict_detector import routes
+from conflict_detector.problems import internal_error_response, problem_response
+from conflict_detector.request import Call, Request
+from conflict_detector.responses import preflight_response, shared_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appointments.timers import ReminderTimers
+    from appointments.storage.store import Storage
+    from conflict_detector.access import Access
+    from conflict_detector.responses import Response
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The routes, over collaborators that a test can bring along."""
+
+    storage: Storage
+    timers: ReminderTimers
+    access: Access
+    cors_origin: str = ""
+    clock: Callable[[], datetime] = _utc_now
+
+    def handle(self, event: Mapping[str, Any]) -> Response:
+        """Answer the event; every error becomes a problem+json answer."""
+        request = Request.of(event)
+        logger.set_correlation_id(request.id)
+        response = self._answer(request)
+        return shared_with(self.cors_origin, response) if self.cors_origin else response
+
+    def _answer(self, request: Request) -> Response:
+        if self.cors_origin and request.method == "OPTIONS":
+            return preflight_response(routes.METHODS)  # asked without credentials, so it must be answered without
+        try:
+            with busy_where_crowded():
+                caller = self.access.caller(request.claims, request.headers.get("authorization", ()))
+                response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers))
+        except RefusalError as exc:
+            _log_refusal(exc, request)
+            response = problem_response(exc, request)
+        except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
+            # Of reads too: a bug is never normal, and takes a new version back (DeploymentPreference in the template).
+            logger.exception("Request failed", event_type=EventType.BOOKING_ERROR, method=request.method)
+            response = internal_error_response(request)
+        return response | {"body": ""} if request.method == "HEAD" else response
+
+
+def _log_refusal(error: RefusalError, request: Request) -> None:
+    """One line per booking or change that was refused; what only reads, or only tries, is not counted.
+
+    One that was not decided in time is counted whatever it was to do: it failed, like one that met a bug.
+    """
+    if isinstance(error, ForbiddenError):
+        # Of no event_type: what strangers try says nothing about how bookings go.
+        logger.warning("Access refused", method=request.method, caller=request.claims.get("sub"))
+        return
+    if isinstance(error, CalendarBusyError):
+        logger.warning("Request undecided in time", event_type=EventType.BOOKING_ERROR, method=request.method)
+        return
+    if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
+        return
+    match error:
+        case ConflictError():
+            calendar_ids = sorted({conflict.calendar_id for conflict in error.conflicts})
+            logger.info("Booking refused", event_type=EventType.BOOKING_CONFLICT, conflicting_calendar_ids=calendar_ids)
+        case InvalidRequestError():
+            logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=len(error.faults))
+        case BadRequestError() | PayloadTooLargeError() | IdempotencyKeyReusedError():
+            logger.info("Booking rejected", event_type=EventType.BOOKING_REJECTED, faults=1)

@@ -1,0 +1,81 @@
+"""What an appointment looks like over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appointments.storage.appointments import Position
+from appointments.times import to_utc_text
+from conflict_detector.appointments.cursors import encode_cursor
+from conflict_detector.responses import json_response, to_json
+
+if TYPE_CHECKING:
+    from appointments.model import Appointment, Reminder
+    from appointments.storage.appointments import Page
+    from conflict_detector.responses import Response
+
+# A page ends where its next appointment would make it larger. One appointment is some 20 KB at most.
+MAX_PAGE_BYTES = 900_000
+
+RETRY_AFTER_SECONDS = 1
+
+
+def appointment_response(appointment: Appointment) -> Response:
+    """200 with an appointment."""
+    return json_response(appointment_body(appointment), appointment.version)
+
+
+def created_response(appointment: Appointment, base: str) -> Response:
+    """201 with a new appointment and where it is to be found."""
+    response = appointment_response(appointment)
+    response["headers"]["Location"] = f"{base}/appointments/{appointment.appointment_id}"
+    return response | {"statusCode": 201}
+
+
+def page_response(page: Page) -> Response:
+    """200 with one page of a list, or with as much of it as an answer may hold."""
+    bodies: list[dict[str, Any]] = []
+    next_position, size = page.next_position, 0
+    for appointment in page.appointments:
+        body = appointment_body(appointment)
+        size += len(to_json(body).encode())
+        if size > MAX_PAGE_BYTES and bodies:
+            last = page.appointments[len(bodies) - 1]
+            next_position = Position(last.interval.start, last.appointment_id)
+            break
+        bodies.append(body)
+    more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
+    return json_response({"appointments": bodies, **more})
+
+
+def appointment_body(appointment: Appointment) -> dict[str, Any]:
+    """An appointment as the API shows it: camelCase, times in UTC with `Z`."""
+    body: dict[str, Any] = {
+        "appointmentId": appointment.appointment_id,
+        "userId": appointment.user_id,
+        "startTime": to_utc_text(appointment.interval.start),
+        "endTime": to_utc_text(appointment.interval.end),
+        "resourceIds": list(appointment.resource_ids),
+        "details": appointment.details,
+        "reminders": [_reminder_body(reminder) for reminder in appointment.reminders],
+        "status": appointment.status,
+        "version": appointment.version,
+        "createdAt": to_utc_text(appointment.created_at),
+        "updatedAt": to_utc_text(appointment.updated_at),
+    }
+    if appointment.time_zone:
+        body["timeZone"] = appointment.time_zone
+    if appointment.assigned_calendar_id:
+        body["assignedCalendarId"] = appointment.assigned_calendar_id
+    return body
+
+
+def _reminder_body(reminder: Reminder) -> dict[str, Any]:
+    return {
+        "offset": reminder.offset,
+        "dueAt": to_utc_text(reminder.due_at),
+        "state": reminder.state,
+        "sentAt": to_utc_text(reminder.sent_at) if reminder.sent_at else None,
+        "attempts": reminder.attempts,
+        "messageId": reminder.message_id,
+    }

@@ -1,0 +1,136 @@
+"""Book, read, list, change and cancel appointments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appointments.errors import AppointmentCancelledError, AppointmentNotFoundError
+from appointments.statuses import Status
+from appointments.telemetry import EventType, logger
+from appointments.times import to_utc_text
+from conflict_detector import booking
+from conflict_detector.appointments.answers import appointment_response, created_response, page_response
+from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list, revise
+from conflict_detector.appointments.reminding import arm, disarm
+
+if TYPE_CHECKING:
+    from appointments.model import Appointment
+    from conflict_detector.request import Call
+    from conflict_detector.responses import Response
+
+
+def book(call: Call) -> Response:
+    """`POST /appointments`: 201, or 200 for a dry run."""
+    request = call.request
+    asked = parse_booking(request.json(), call.now, request.query, request.headers)
+    call.caller.act_for(asked.user_id)
+    call.caller.occupy([*asked.resource_ids, *asked.any_of])
+    wanted = asked.appointment(call.now)
+    _log_about(wanted)
+    booked = booking.book(
+        wanted,
+        call.storage,
+        call.now,
+        any_of=asked.any_of,
+        own_reminders=asked.offsets is not None,
+        dry_run=asked.dry_run,
+        faults=[asked.past] if asked.past else [],
+    )
+    if asked.dry_run:
+        return appointment_response(booked)
+    if booked is not wanted:
+        _log_about(booked)
+    # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
+    if asked.idempotency_key is None or booked.created_at is call.now:
+        logger.append_keys(appointment_id=booked.appointment_id)
+        logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
+        arm(call, booked)
+    return created_response(booked, request.base)
+
+
+def get(call: Call, appointment_id: str) -> Response:
+    """`GET /appointments/{id}`: 200."""
+    call.request.refuse_parameters()
+    appointment = call.storage.appointments.get(parse_appointment_id(appointment_id))
+    if appointment is None:
+        raise AppointmentNotFoundError
+    call.caller.act_for(appointment.user_id)
+    return appointment_response(appointment)
+
+
+def find(call: Call) -> Response:
+    """`GET /appointments`: 200."""
+    asked = parse_list(call.request.query)
+    call.caller.act_for(asked.user_id)
+    page = call.storage.appointments.page(
+        asked.user_id,
+        starts_from=asked.starts_from,
+        starts_before=asked.starts_before,
+        status=asked.status,
+        limit=asked.limit,
+        after=asked.after,
+    )
+    return page_response(page)
+
+
+def change(call: Call, appointment_id: str) -> Response:
+    """`PATCH /appointments/{id}`: 200."""
+    request, caller = call.request, call.caller
+    appointment_id = parse_appointment_id(appointment_id)
+    body = request.json()
+    faults = request.unknown_parameters()
+
+    def revised(before: Appointment) -> Appointment:
+        # Personal data can be removed at any time; everything else of a cancelled appointment is final.
+        if not before.status.becomes and body.keys() != {"details"}:
+            raise AppointmentCancelledError
+        after = revise(body, before, call.now, faults)
+        # What a scheduler has put there stays where it is, also when its person changes something else.
+        caller.occupy(set(after.resource_ids) - set(before.resource_ids))
+        # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
+        request.check_version(before.version)
+        return after
+
+    before, after = booking.change(
+        appointment_id, lambda before: caller.act_for(before.user_id), revised, call.storage, call.now
+    )
+    logger.append_keys(appointment_id=appointment_id)
+    _log_about(after)
+    if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
+        logger.info("Appointment rescheduled", event_type=EventType.APPOINTMENT_RESCHEDULED)
+    else:
+        logger.info("Appointment changed")
+    if before.reminders != after.reminders:
+        disarm(call, before, after)
+        arm(call, after)
+    return appointment_response(after)
+
+
+def cancel(call: Call, appointment_id: str) -> Response:
+    """`DELETE /appointments/{id}`: 200, again and again."""
+    call.request.refuse_parameters()
+    appointment_id = parse_appointment_id(appointment_id)
+
+    def allowed(before: Appointment) -> None:
+        call.caller.act_for(before.user_id)
+        # What is cancelled is as the caller wants it, whatever version they saw (RFC 9110, 13.1.1).
+        if before.status is not Status.CANCELLED:
+            call.request.check_version(before.version)
+
+    before, after = booking.cancel(appointment_id, allowed, call.storage, call.now)
+    if after is not before:
+        logger.append_keys(appointment_id=appointment_id)
+        _log_about(after)
+        logger.info("Appointment cancelled", event_type=EventType.APPOINTMENT_CANCELLED)
+        disarm(call, before, after)
+    return appointment_response(after)
+
+
+def _log_about(appointment: Appointment) -> None:
+    """Every further line of this request names whose time it is about, and which."""
+    logger.append_keys(
+        user_id=appointment.user_id,
+        calendar_ids=appointment.calendar_ids,
+        start_time=to_utc_text(appointment.interval.start),
+        end_time=to_utc_text(appointment.interval.end),
+    )

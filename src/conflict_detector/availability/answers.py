@@ -1,0 +1,34 @@
+"""What free intervals look like over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conflict_detector.responses import interval_body, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from appointments.model import Interval
+    from conflict_detector.availability.search import Slot
+    from conflict_detector.responses import Response
+
+
+def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Response:
+    """200 with slots, in UTC, and beside it in the zone that was asked for."""
+    available = [
+        {
+            **interval_body(slot.interval),
+            "calendarIds": list(slot.calendar_ids),
+            **(_local(slot.interval, zone) if zone else {}),
+        }
+        for slot in slots
+    ]
+    body = {"available": available, **({"timeZone": zone.key} if zone else {})}
+    return json_response(body)
+
+
+def _local(interval: Interval, zone: ZoneInfo) -> dict[str, str]:
+    start, end = (moment.astimezone(zone).isoformat() for moment in interval)
+    return {"localStartTime": start, "localEndTime": end}

@@ -1,0 +1,20 @@
+"""What is free."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conflict_detector.availability.answers import availability_response
+from conflict_detector.availability.parsing import parse_availability
+from conflict_detector.availability.search import available
+
+if TYPE_CHECKING:
+    from conflict_detector.request import Call
+    from conflict_detector.responses import Response
+
+
+def find(call: Call) -> Response:
+    """`GET /availability`: 200."""
+    asked = parse_availability(call.request.query)
+    call.caller.occupy(asked.calendar_ids)
+    return availability_response(available(asked, call.storage, call.now), asked.zone)

@@ -1,0 +1,50 @@
+"""The query of `GET /availability`, checked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments.errors import InvalidRequestError
+from appointments.model import MAX_DURATION, Interval
+from appointments.reader import Reader
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from appointments.reader import Query
+
+MAX_SPAN = timedelta(days=62)
+MAX_STEPS = 10_000
+
+_PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
+
+
+class AvailabilityRequest(NamedTuple):
+    """The query of `GET /availability`. `within` is in UTC; `zone` is for the answer, if one was given."""
+
+    calendar_ids: tuple[str, ...]
+    within: Interval
+    duration: timedelta
+    step: timedelta
+    any_of: bool
+    zone: ZoneInfo | None
+
+
+def parse_availability(query: Query) -> AvailabilityRequest:
+    """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
+    reader = Reader.of_query(query, _PARAMETERS, required=("from", "to", "durationMinutes"), lists=("calendarIds",))
+    calendar_ids = reader.calendar_ids("calendarIds")
+    zone = reader.zone()
+    start, end = reader.time("from", zone), reader.time("to", zone)
+    if start and end and not start < end <= start + MAX_SPAN:
+        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
+    longest = int(MAX_DURATION / timedelta(minutes=1))
+    duration = reader.minutes("durationMinutes", 1, longest)
+    step = reader.minutes("stepMinutes", 1, longest) or duration
+    if start and end and step and (end - start) / step > MAX_STEPS:
+        reader.fault("stepMinutes", f"makes over {MAX_STEPS} slots; ask for larger steps or fewer days")
+    mode = reader.choice("mode", ("all", "any"))
+    if reader.faults or start is None or end is None or duration is None or step is None:
+        raise InvalidRequestError(reader.faults)
+    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone)

@@ -1,0 +1,80 @@
+"""The settings of calendars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appointments.calendar_settings import check_settings
+from appointments.errors import Fault, InvalidRequestError, PreconditionFailedError
+from appointments.reader import CALENDAR_ID_RULE, is_calendar_id
+from appointments.storage.calendar_settings import SettingsChangedError
+from appointments.telemetry import logger
+from appointments.times import to_utc_text
+from conflict_detector.responses import json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appointments.storage.calendar_settings import StoredSettings
+    from conflict_detector.request import Call
+    from conflict_detector.responses import Response
+
+# What no version is.
+NO_VERSION = -1
+# What an answer has beside the settings. It may be sent back, and is ignored.
+READ_ONLY = ("calendarId", "version", "updatedAt")
+
+
+def get(call: Call, calendar_id: str) -> Response:
+    """`GET /calendars/{id}`: 200, also for a calendar that nobody configured."""
+    call.request.refuse_parameters()
+    _check_id(calendar_id)
+    call.caller.occupy([calendar_id])
+    return _settings_response(calendar_id, call.storage.settings.get(calendar_id))
+
+
+def put(call: Call, calendar_id: str) -> Response:
+    """`PUT /calendars/{id}`: 200. Existing appointments stay as they are."""
+    call.request.refuse_parameters()
+    _check_id(calendar_id)
+    call.caller.configure(calendar_id)
+    body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
+    check_settings(body)
+    stored = _write(call, calendar_id, body)
+    logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
+    return _settings_response(calendar_id, stored)
+
+
+def _check_id(calendar_id: str) -> None:
+    if not is_calendar_id(calendar_id):
+        raise InvalidRequestError([Fault("calendarId", CALENDAR_ID_RULE)])
+
+
+def _write(call: Call, calendar_id: str, body: Mapping[str, Any]) -> StoredSettings:
+    """Write over one of the versions that `If-Match` allows."""
+    allowed = call.request.versions()
+    version = None if allowed is None else min(allowed, default=NO_VERSION)
+    while True:
+        try:
+            return call.storage.settings.put(calendar_id, body, call.now, version)
+        except SettingsChangedError as exc:
+            if allowed is None or exc.version not in allowed or exc.version == version:
+                raise PreconditionFailedError(exc.version) from exc
+            version = exc.version
+
+
+def _settings_response(calendar_id: str, stored: StoredSettings) -> Response:
+    """200 with a calendar's settings, defaults filled in, and their version as `ETag`."""
+    body: dict[str, Any] = {
+        "calendarId": calendar_id,
+        "timeZone": "UTC",
+        "overrides": {},
+        "capacity": 1,
+        "minNoticeMinutes": 0,
+        **stored.body,
+        "bufferMinutes": {"before": 0, "after": 0} | stored.body.get("bufferMinutes", {}),
+        "version": stored.version,
+    }
+    if stored.updated_at:
+        body["updatedAt"] = to_utc_text(stored.updated_at)
+    return json_response(body, stored.version)

@@ -1,0 +1,149 @@
+"""Refusals and bugs as problems (RFC 9457). `PROBLEMS` is the one table from error to HTTP status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from appointments.errors import (
+    AppointmentCancelledError,
+    AppointmentNotFoundError,
+    BadRequestError,
+    CalendarBusyError,
+    ConflictError,
+    Fault,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    PayloadTooLargeError,
+    PreconditionFailedError,
+    RefusalError,
+    RouteNotFoundError,
+    TooManyAppointmentsError,
+)
+from conflict_detector.responses import interval_body, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appointments.model import Conflict
+    from conflict_detector.request import Request
+    from conflict_detector.responses import Response
+
+# What one answer shows at most; the number of further ones stands beside it.
+MAX_FAULTS = 50
+MAX_CONFLICTS = 100
+RETRY_AFTER_SECONDS = 1
+
+
+class Problem(NamedTuple):
+    """How an error answers: its HTTP status, the last part of its type URI, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+
+PROBLEMS: Mapping[type[RefusalError], Problem] = {
+    BadRequestError: Problem(400, "bad-request", "Bad request"),
+    ForbiddenError: Problem(403, "forbidden", "Forbidden"),
+    AppointmentNotFoundError: Problem(404, "appointment-not-found", "Appointment not found"),
+    RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
+    MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
+    ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
+    AppointmentCancelledError: Problem(409, "appointment-cancelled", "Appointment cancelled"),
+    PreconditionFailedError: Problem(412, "precondition-failed", "Version mismatch"),
+    PayloadTooLargeError: Problem(413, "payload-too-large", "Payload too large"),
+    InvalidRequestError: Problem(422, "invalid-request", "Invalid request"),
+    TooManyAppointmentsError: Problem(422, "invalid-request", "Invalid request"),
+    IdempotencyKeyReusedError: Problem(422, "idempotency-key-reused", "Idempotency key reused"),
+    CalendarBusyError: Problem(503, "calendar-busy", "Calendar busy"),
+}
+INTERNAL_ERROR = Problem(500, "internal-error", "Internal error")
+# The detail of errors that carry none of their own.
+DETAILS: Mapping[type[RefusalError], str] = {
+    ForbiddenError: "You may act for your own userId, on your own calendar and on resources.",
+    AppointmentNotFoundError: "There is no appointment with this id.",
+    RouteNotFoundError: "The API has no such path.",
+    AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
+    InvalidRequestError: "Correct the fields in `errors` and send the request again.",
+    TooManyAppointmentsError: "Correct the fields in `errors` and send the request again.",
+    IdempotencyKeyReusedError: "Send a new key with a new request, or the same body with the same key.",
+    CalendarBusyError: "Nothing was written. Send the same request again after `Retry-After` seconds.",
+}
+
+
+def problem_response(error: RefusalError, request: Request) -> Response:
+    """The answer to an error that was raised on purpose."""
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
+    detail = DETAILS.get(type(error), "")
+    match error:
+        case InvalidRequestError():
+            more = _faults(error.faults)
+        case ConflictError():
+            calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
+            detail = f"Other appointments occupy the time on {calendars}."
+            more = _conflicts(error.conflicts)
+            more["alternatives"] = [interval_body(free) for free in error.alternatives]
+            if error.faults:
+                more |= _faults(error.faults)
+        case PreconditionFailedError():
+            detail = f"The current version is {error.version}. Read it again before you change it."
+        case PayloadTooLargeError():
+            detail = f"A body may have {error.limit} bytes at most."
+        case MethodNotAllowedError():
+            headers["Allow"] = ", ".join(error.allowed)
+            detail = f"Use one of {headers['Allow']}."
+        case IdempotencyKeyReusedError():
+            more = _faults([Fault("Idempotency-Key", "was used before, with another body")])
+        case CalendarBusyError():
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        case BadRequestError():
+            detail = str(error)
+    response = _response(PROBLEMS[type(error)], detail, request, more)
+    response["headers"] |= headers
+    return response
+
+
+def internal_error_response(request: Request) -> Response:
+    """The answer to a bug: an id to find it in the logs by, and no internals."""
+    return _response(INTERNAL_ERROR, "Report the requestId: it finds the request in the logs.", request, {})
+
+
+def _response(problem: Problem, detail: str, request: Request, more: Mapping[str, Any]) -> Response:
+    body = {
+        "type": f"{request.base}/docs#{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "requestId": request.id,
+        **more,
+    }
+    return {
+        "statusCode": problem.status,
+        "headers": {"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
+        "body": to_json(body),
+    }
+
+
+def _faults(faults: Sequence[Fault]) -> dict[str, Any]:
+    """The first faults, and how many more there are."""
+    omitted = {"errorsOmitted": len(faults) - MAX_FAULTS} if len(faults) > MAX_FAULTS else {}
+    return {"errors": [_fault_body(fault) for fault in faults[:MAX_FAULTS]], **omitted}
+
+
+def _conflicts(conflicts: Sequence[Conflict]) -> dict[str, Any]:
+    """The first conflicts, and how many more there are."""
+    omitted = {"conflictsOmitted": len(conflicts) - MAX_CONFLICTS} if len(conflicts) > MAX_CONFLICTS else {}
+    shown = [{"calendarId": calendar_id, **interval_body(full)} for calendar_id, full in conflicts[:MAX_CONFLICTS]]
+    return {"conflicts": shown, **omitted}
+
+
+def _fault_body(fault: Fault) -> dict[str, Any]:
+    body: dict[str, Any] = {"field": fault.field, "message": fault.message}
+    if fault.rule and fault.calendar_id:
+        body |= {"rule": fault.rule, "calendarId": fault.calendar_id}
+    if fault.nearest:
+        body["nearest"] = interval_body(fault.nearest)
+    return body

@@ -1,0 +1,123 @@
+"""One API Gateway event, as far as the routes need it."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from appointments.errors import BadRequestError, InvalidRequestError, PayloadTooLargeError, PreconditionFailedError
+from appointments.reader import Reader, read_object
+from conflict_detector.responses import base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from appointments.errors import Fault
+    from appointments.reader import Query
+    from appointments.timers import ReminderTimers
+    from appointments.storage.store import Storage
+    from conflict_detector.access import Caller
+
+    # Headers by name in lower case, each with every value that was sent for it.
+    Headers = Mapping[str, Sequence[str]]
+
+# Far more than any request needs, and far less than API Gateway accepts.
+MAX_BODY_BYTES = 1024 * 1024
+
+# An opaque tag may contain commas, so a list of tags is not split at them.
+_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
+_VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,14})"', re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Method, path, query, headers, claims and body. Header names are in lower case."""
+
+    id: str
+    method: str
+    path: list[str]
+    query: Query
+    headers: Headers
+    claims: Mapping[str, Any]
+    base: str
+    raw_body: str | None
+    is_base64: bool
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Request:
+        """From the payload format 1.0 of a REST API; events written by hand may come without a context."""
+        context = event.get("requestContext") or {}
+        query = event.get("multiValueQueryStringParameters") or {
+            name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
+        }
+        headers: dict[str, list[str]] = {}
+        sent = event.get("multiValueHeaders") or {n: [value] for n, value in (event.get("headers") or {}).items()}
+        for name, values in sent.items():
+            headers.setdefault(name.lower(), []).extend(values)
+        return cls(
+            id=context.get("requestId") or str(uuid.uuid4()),
+            method=event["httpMethod"],
+            path=[unquote(segment) for segment in event["path"].removeprefix("/").split("/")],
+            query=query,
+            headers=headers,
+            claims=(context.get("authorizer") or {}).get("claims") or {},
+            base=base_url(event),
+            raw_body=event.get("body"),
+            is_base64=bool(event.get("isBase64Encoded")),
+        )
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object. Raises PayloadTooLargeError, BadRequestError, InvalidRequestError."""
+        return read_object(self._text())
+
+    def _text(self) -> str | None:
+        if self.raw_body is None:
+            return None
+        try:
+            sent = base64.b64decode(self.raw_body) if self.is_base64 else self.raw_body.encode()
+            if len(sent) > MAX_BODY_BYTES:
+                raise PayloadTooLargeError(MAX_BODY_BYTES)
+            return sent.decode()
+        except ValueError as exc:
+            raise BadRequestError("The body is not UTF-8 text.") from exc
+
+    def unknown_parameters(self) -> list[Fault]:
+        """The faults of the query of a call that takes no parameters."""
+        return Reader.of_query(self.query, ()).faults
+
+    def refuse_parameters(self) -> None:
+        """Raises InvalidRequestError: an ignored parameter such as `dryRun` could mean a lot to its sender."""
+        if faults := self.unknown_parameters():
+            raise InvalidRequestError(faults)
+
+    def versions(self) -> frozenset[int] | None:
+        """The versions that `If-Match` allows; None where it allows any.
+
+        A weak tag, and one that is not written as `ETag` is, match no version (RFC 9110, 13.1.1 and 8.8.3.2).
+        """
+        tags = ",".join(self.headers.get("if-match", ("*",)))
+        if "*" in (rest.strip() for rest in _ENTITY_TAG.sub("", tags).split(",")):
+            return None
+        return frozenset(int(tag[1:-1]) for tag in _ENTITY_TAG.findall(tags) if _VERSION_TAG.fullmatch(tag))
+
+    def check_version(self, version: int) -> None:
+        """Raises PreconditionFailedError if `If-Match` does not allow this version."""
+        allowed = self.versions()
+        if allowed is not None and version not in allowed:
+            raise PreconditionFailedError(version)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler works with: the request, who sent it, when, and what the function is made of."""
+
+    request: Request
+    caller: Caller
+    now: datetime
+    storage: Storage
+    timers: ReminderTimers

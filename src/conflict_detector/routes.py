@@ -1,0 +1,84 @@
+"""Every route: method, path and handler. The router, CORS and the tests read this table.
+
+A handler is a function in the module `handlers` of a resource's folder: `appointments.book` is `book` in
+`conflict_detector/appointments/handlers.py`. It is imported by the first request that needs it. `{…}` in a path stands
+for one segment, and the handler gets it as an argument of its own.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from appointments.errors import MethodNotAllowedError, RouteNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conflict_detector.request import Call
+    from conflict_detector.responses import Response
+
+    Handler = Callable[..., Response]
+
+
+class Route(NamedTuple):
+    """One method of one path."""
+
+    method: str
+    path: str
+    handler: str
+
+    def arguments(self, segments: Sequence[str]) -> list[str] | None:
+        """What stands in the variable segments of a path; None if it is another path."""
+        own = self.path.removeprefix("/").split("/")
+        if len(own) != len(segments):
+            return None
+        found: list[str] = []
+        for mine, sent in zip(own, segments, strict=True):
+            if mine.startswith("{") and sent:
+                found.append(sent)
+            elif mine != sent:
+                return None
+        return found
+
+    def load(self) -> Handler:
+        """The handler itself."""
+        folder, _, name = self.handler.partition(".")
+        handler: Handler = getattr(import_module(f"conflict_detector.{folder}.handlers"), name)
+        return handler
+
+
+ROUTES = (
+    Route("POST", "/appointments", "appointments.book"),
+    Route("GET", "/appointments", "appointments.find"),
+    Route("GET", "/appointments/{appointmentId}", "appointments.get"),
+    Route("PATCH", "/appointments/{appointmentId}", "appointments.change"),
+    Route("DELETE", "/appointments/{appointmentId}", "appointments.cancel"),
+    Route("GET", "/calendars/{calendarId}", "calendars.get"),
+    Route("PUT", "/calendars/{calendarId}", "calendars.put"),
+    Route("GET", "/availability", "availability.find"),
+    Route("GET", "/openapi.json", "docs.get"),
+    Route("GET", "/docs", "docs.get"),
+    Route("GET", "/docs/", "docs.redirect"),
+    Route("GET", "/docs/{file}", "docs.get_file"),
+)
+METHODS = tuple(dict.fromkeys(route.method for route in ROUTES))
+
+
+def answer(call: Call) -> Response:
+    """Call the handler of a request. Raises RouteNotFoundError, MethodNotAllowedError, and what the handler raises.
+
+    `HEAD` is answered like `GET`; whoever sends the answer leaves its body out (RFC 9110, 9.3.2).
+    """
+    method, path = call.request.method, call.request.path
+    allowed = set()
+    for route in ROUTES:
+        arguments = route.arguments(path)
+        if arguments is None:
+            continue
+        if method == route.method or (method == "HEAD" and route.method == "GET"):
+            return route.load()(call, *arguments)
+        allowed |= {route.method, "HEAD"} if route.method == "GET" else {route.method}
+    if allowed:
+        raise MethodNotAllowedError(sorted(allowed))
+    raise RouteNotFoundError
