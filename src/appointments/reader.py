@@ -97,9 +97,13 @@ class Reader:
     kept_zone: str | None = None
 
     def __post_init__(self) -> None:
-        known = f"the {self.kind}s are {', '.join(self.fields)}" if self.fields else f"there are no {self.kind}s here"
-        for name in sorted(self.body.keys() - set(self.fields)):
-            self.fault(printable(name), f"is unknown; {known}")
+        unknown = self.body.keys() - self.fields
+        if unknown:
+            known = (
+                f"the {self.kind}s are {', '.join(self.fields)}" if self.fields else f"there are no {self.kind}s here"
+            )
+            for name in sorted(unknown):
+                self.fault(printable(name), f"is unknown; {known}")
 
     @classmethod
     def of_query(
@@ -141,6 +145,8 @@ class Reader:
 
     def calendar_ids(self, name: str) -> tuple[str, ...]:
         """The ids of several calendars, each once: a list in a body, separated by commas in a query."""
+        if name not in self.body and name not in self.required:
+            return ()
         values: object = self.body.get(name, [])
         if self.kind == "query parameter":
             values = values.split(",") if isinstance(values, str) and values else []

@@ -6,7 +6,7 @@ import base64
 import re
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from appointments.errors import BadRequestError, InvalidRequestError, PayloadTooLargeError, PreconditionFailedError
@@ -112,8 +112,7 @@ class Request:
             raise PreconditionFailedError(version)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a handler works with: the request, who sent it, when, and what the function is made of."""
 
     request: Request

@@ -7,6 +7,7 @@ for one segment, and the handler gets it as an argument of its own.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,7 @@ class Route(NamedTuple):
 
     def arguments(self, segments: Sequence[str]) -> list[str] | None:
         """What stands in the variable segments of a path; None if it is another path."""
-        own = self.path.removeprefix("/").split("/")
+        own = _segments(self.path)
         if len(own) != len(segments):
             return None
         found: list[str] = []
@@ -43,9 +44,19 @@ class Route(NamedTuple):
 
     def load(self) -> Handler:
         """The handler itself."""
-        folder, _, name = self.handler.partition(".")
-        handler: Handler = getattr(import_module(f"conflict_detector.{folder}.handlers"), name)
-        return handler
+        return _handler(self.handler)
+
+
+@cache
+def _segments(path: str) -> list[str]:
+    return path.removeprefix("/").split("/")
+
+
+@cache
+def _handler(name: str) -> Handler:
+    folder, _, function = name.partition(".")
+    handler: Handler = getattr(import_module(f"conflict_detector.{folder}.handlers"), function)
+    return handler
 
 
 ROUTES = (

@@ -18,6 +18,7 @@ MAX_SPAN = timedelta(days=62)
 MAX_STEPS = 10_000
 
 _PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
+_REQUIRED = ("calendarIds", "from", "to", "durationMinutes")
 
 
 class AvailabilityRequest(NamedTuple):
@@ -33,7 +34,7 @@ class AvailabilityRequest(NamedTuple):
 
 def parse_availability(query: Query) -> AvailabilityRequest:
     """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
-    reader = Reader.of_query(query, _PARAMETERS, required=("from", "to", "durationMinutes"), lists=("calendarIds",))
+    reader = Reader.of_query(query, _PARAMETERS, required=_REQUIRED, lists=("calendarIds",))
     calendar_ids = reader.calendar_ids("calendarIds")
     zone = reader.zone()
     start, end = reader.time("from", zone), reader.time("to", zone)
