@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import Firing, parse_timer_name
 from appointments.storage.store import Storage
+from appointments.times import to_utc_text
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
 
@@ -126,7 +127,7 @@ class Redrive:
         if "appointmentId" in event:
             firing = Firing.from_event(event)
             # What no timer of ours has sent would only fail again, and come back to the queue each time.
-            if parse_rule_name(firing.rule_name) != (event["appointmentId"], event["reminder"]):
+            if parse_timer_name(firing.timer_name) != (event["appointmentId"], event["reminder"]):
                 raise ValueError("not a reminder of an appointment")
             if to_utc_text(firing.due_at) != event["dueAt"]:
                 raise ValueError("not a time as timers send it")

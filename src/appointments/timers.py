@@ -12,20 +12,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from appointments.aws import client
 from appointments.firing import DIRECT, LEAD, Backend, Firing, Timer, Way, timer_name
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
-from appointments.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from appointments.direct import Direct
+    from appointments.rules import Rules
     from appointments.schedules import Schedules
 
 # How long a bus that was found full is taken to be full: rules go one by one, and asking costs a call.
@@ -173,4 +172,25 @@ def _timer(appointment: Appointment, reminder: Reminder, correlation_id: str | N
         firing_minute(reminder),
         firing.event(correlation_id),
         f"Reminder {firing.offset} before appointment {firing.appointment_id}",
+    )
+
+
+class TimerSettings(NamedTuple):
+    """What the template tells the functions that make timers."""
+
+    backend: Backend
+    sender_arn: str
+    dead_letter_queue_arn: str
+    schedule_group: str
+    scheduler_role_arn: str
+
+
+def timer_settings(env: Mapping[str, str]) -> TimerSettings:
+    """Read from a function's environment. Raises KeyError or ValueError."""
+    return TimerSettings(
+        backend=Backend(env["REMINDER_BACKEND"]),
+        sender_arn=env["REMINDER_SENDER_ARN"],
+        dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
+        schedule_group=env["REMINDER_SCHEDULE_GROUP"],
+        scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
     )

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.firing import Backend
 from appointments.storage.dynamodb import Database
 from appointments.storage.reminders import Reminders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import timedelta
 
     from appointments.direct import Direct
     from appointments.rules import Rules
     from appointments.schedules import Schedules
     from appointments.storage.store import Storage
-    from appointments.timers import ReminderTimers
+    from appointments.timers import ReminderTimers, TimerSettings
 
 # What one function needs and another does not is imported where it is made: a start waits for every import.
-
-
-class TimerSettings(NamedTuple):
-    """What the template tells the functions that make timers."""
-
-    backend: Backend
-    sender_arn: str
-    dead_letter_queue_arn: str
-    schedule_group: str
-    scheduler_role_arn: str
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> TimerSettings:
-        """Raises KeyError or ValueError."""
-        return cls(
-            backend=Backend(env["REMINDER_BACKEND"]),
-            sender_arn=env["REMINDER_SENDER_ARN"],
-            dead_letter_queue_arn=env["REMINDER_DEAD_LETTER_QUEUE_ARN"],
-            schedule_group=env["REMINDER_SCHEDULE_GROUP"],
-            scheduler_role_arn=env["REMINDER_SCHEDULER_ROLE_ARN"],
-        )
 
 
 def storage_of(appointments_table: str, calendars_table: str, retention: timedelta) -> Storage:

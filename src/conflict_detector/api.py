@@ -26,8 +26,8 @@ from conflict_detector.responses import preflight_response, shared_with
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appointments.timers import ReminderTimers
     from appointments.storage.store import Storage
+    from appointments.timers import ReminderTimers
     from conflict_detector.access import Access
     from conflict_detector.responses import Response
 

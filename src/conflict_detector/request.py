@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from appointments.errors import Fault
     from appointments.reader import Query
-    from appointments.timers import ReminderTimers
     from appointments.storage.store import Storage
+    from appointments.timers import ReminderTimers
     from conflict_detector.access import Caller
 
     # Headers by name in lower case, each with every value that was sent for it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from appointments.wiring import TimerSettings
+from appointments.timers import TimerSettings, timer_settings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Settings:
             appointments_table=env["APPOINTMENTS_TABLE"],
             calendars_table=env["CALENDARS_TABLE"],
             retention=timedelta(days=int(env["RETENTION_DAYS"])),
-            timers=TimerSettings.from_env(env),
+            timers=timer_settings(env),
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.wiring import TimerSettings
+from appointments.timers import TimerSettings, timer_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,4 +19,4 @@ class Settings(NamedTuple):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Raises KeyError or ValueError at start, rather than failing in the middle of a sweep."""
-        return cls(env["APPOINTMENTS_TABLE"], TimerSettings.from_env(env))
+        return cls(env["APPOINTMENTS_TABLE"], timer_settings(env))

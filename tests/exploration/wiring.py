@@ -21,15 +21,16 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from appointments.firing import Backend, Firing
 from appointments.memory import Memory
-from appointments.reminders import Backend
 from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
-from conflict_detector.app import Api
-from reminder_sender import sweep
-from reminder_sender.sender import Firing, ReminderSender
+from conflict_detector.api import Api
+from reminder_sender.channels.topic import Topic
+from reminder_sender.sender import ReminderSender
+from reminder_sweep import sweep
 
-PRODUCT = ("appointments", "conflict_detector", "reminder_sender")
+PRODUCT = ("appointments", "conflict_detector", "reminder_sender", "reminder_sweep")
 TABLES = ("AppointmentsTable", "CalendarsTable")
 
 # Answers a call, or raises what the client raises.
@@ -94,12 +95,13 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
             "requestContext": {"requestId": "r"},
         }
         return _public(api.handle(event))
-    sender = ReminderSender(storage, _Client(channel), _Events, "topic", clock)  # type: ignore[arg-type]
+    topic = Topic(_Client(channel), "topic")  # type: ignore[arg-type]
+    sender = ReminderSender(storage.reminders, [topic], _Events, clock, time.sleep)  # type: ignore[arg-type]
     try:
         if request.kind == "sender":
             sender.send(Firing.from_event(request.body or {}))
         else:
-            sweep.Sweep(storage, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
+            sweep.Sweep(storage.reminders, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
     except Exception as exc:  # noqa: BLE001 - how it failed is its answer; no test expects a failure that it did not cause
         return {"failed": type(exc).__name__}
     return {"done": True}

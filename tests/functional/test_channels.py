@@ -82,7 +82,8 @@ def lines(channel: FileChannel) -> list[str]:
 def stored(world: World) -> dict[str, Any]:
     """The one reminder as it lies in the table, without DynamoDB's types."""
     (item,) = world.items("AppointmentsTable")
-    return plain(item["reminders"]["M"]["1h"])
+    reminder: dict[str, Any] = plain(item["reminders"]["M"]["1h"])
+    return reminder
 
 
 def plain(value: dict[str, Any]) -> Any:

@@ -472,11 +472,11 @@ def test_a_sweep_that_takes_long_arms_by_the_time_that_it_has_become(world: Worl
         world.now += timedelta(minutes=3)
         return publish(**request)
 
-    world.sns.publish = slowly  # type: ignore[method-assign]
+    world.sns.publish = slowly
     try:
         world.sweep()
     finally:
-        world.sns.publish = publish  # type: ignore[method-assign]
+        world.sns.publish = publish
     assert world.rules() == {}
     world.deliver()
     assert len(world.inbox()) == 2
