@@ -16,6 +16,7 @@ from reminder_sender.channels.channel import NotSentError
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import LEASE, SEND_PAUSES
 from reminder_sweep.sweep import GRACE
+from support import ROOT
 from world import KilledError
 
 if TYPE_CHECKING:
@@ -318,3 +319,9 @@ def test_a_channel_is_a_class_and_an_entry_in_the_list(monkeypatch: pytest.Monke
     assert [type(channel) for channel in channels_from(env)] == [Topic, FileChannel]
     with pytest.raises(KeyError):
         channels_from({})
+
+
+def test_every_channel_is_in_the_list() -> None:
+    folder = ROOT / "src" / "reminder_sender" / "channels"
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "channel"}
+    assert {kind.__module__.rpartition(".")[2] for kind in CHANNELS} == modules

@@ -25,6 +25,12 @@ MOST_CALLS = 8_000_000
 MOST_BYTES = 1_000_000
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting calls makes them many times slower; what counts here is their number."""
+    monkeypatch.setattr("conflict_detector.booking.DECIDE_WITHIN", 600.0)
+
+
 def counted(work: Callable[[], Any]) -> tuple[Any, int]:
     """What a piece of work answers, and how many functions it calls."""
     calls = 0
