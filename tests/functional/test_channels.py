@@ -227,6 +227,24 @@ def test_death_in_one_channel_repeats_no_other(world: World, file: FileChannel, 
     assert (len(world.inbox()), lines(file), stored(world)["state"]) == (0, ["anna"], "sent")
 
 
+def test_a_reminder_added_meanwhile_does_not_lose_the_record_of_the_first_channel(
+    world: World, file: FileChannel, booked: dict[str, Any]
+) -> None:
+    original = world.sns.publish
+
+    def change_first(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        path = f"/appointments/{booked['appointmentId']}"
+        assert world.request("PATCH", path, {"reminders": ["1h", "15m"]})[0] == 200
+        return original(**kwargs)
+
+    world.sns.publish = change_first
+    file.errors.append(KilledError())
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    assert records(world) == {TOPIC: ("sent", 1)}
+
+
 def test_moved_after_the_first_channel_the_second_sends_nothing_of_the_old_time(
     world: World, file: FileChannel, booked: dict[str, Any]
 ) -> None:

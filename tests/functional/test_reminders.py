@@ -250,6 +250,15 @@ def test_the_record_of_a_sender_that_was_taken_over_is_refused(world: World, boo
         world.storage.reminders.settle(first, replace(mine, state=ReminderState.SENT))
 
 
+def test_a_reminder_that_nobody_claimed_has_no_outcome(world: World, booked: dict[str, Any]) -> None:
+    appointment = world.storage.appointments.get(booked["appointmentId"])
+    assert appointment
+    for sent in (replace(reminder, state=ReminderState.SENT) for reminder in appointment.reminders):
+        with pytest.raises(ReminderClaimLostError):
+            world.storage.reminders.settle(appointment, sent)
+    assert state(world, booked) == "pending"
+
+
 def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: World, booked: dict[str, Any]) -> None:
     """The SDK repeats the write; the repetition finds the first one, which bears the same claim."""
     reminder = appointment_from_item(world.items("AppointmentsTable")[0]).reminder("1h")

@@ -139,10 +139,7 @@ class Reminders:
         Raises ReminderClaimLostError where somebody else was faster.
         """
         condition = "#version = :version AND #r.#o.#s = :was"
-        values: dict[str, Any] = {":version": {"N": str(appointment.version)}}
-        if reminder.claim:
-            condition += " AND #r.#o.claim = :claim"
-            values[":claim"] = {"S": reminder.claim}
+        values = {":version": {"N": str(appointment.version)}}
         self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
 
     def _record_reminder(
