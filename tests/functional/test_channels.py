@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,8 +35,8 @@ DUE = datetime.fromisoformat("2030-01-15T08:00:00Z")
 class FileChannel:
     """A second channel: a line per message and person. `errors` are raised first, one for each call."""
 
-    name: ClassVar[str] = "file"
     path: Path
+    name: str = "file"
     people: tuple[str, ...] = ("anna",)
     errors: list[BaseException] = field(default_factory=list)
     sends_before_it_fails: bool = False
@@ -279,16 +280,34 @@ def test_a_lease_that_runs_out_between_two_channels_ends_the_sending(
     assert (len(world.inbox()), lines(file), stored(world)["state"]) == (0, ["anna"], "sent")
 
 
-def test_a_channel_that_is_gone_leaves_nothing_open(world: World, file: FileChannel, booked: dict[str, Any]) -> None:
-    file.errors.append(KilledError())
+def test_a_channel_that_is_gone_leaves_nothing_open(world: World, tmp_path: Path, booked: dict[str, Any]) -> None:
+    """What was sent last says when the reminder was sent."""
+    loud = FileChannel(tmp_path / "loud")
+
+    def slowly(*what: Any) -> str:
+        world.now += timedelta(seconds=3)
+        return loud.send(*what)
+
+    slow: Any = SimpleNamespace(name="slow", recipients=loud.recipients, send=slowly)
+    use(world, slow, FileChannel(tmp_path / "deadly", name="deadly", errors=[KilledError()]))
     with pytest.raises(KilledError):
         world.fire(booked)
     use(world)
-    world.now += LEASE
-    world.sweep()
     world.now = DUE + GRACE
     world.sweep()
-    assert (len(world.inbox()), stored(world)["state"], stored(world)["sentAt"]) == (1, "sent", "2030-01-15T08:00:00Z")
+    assert (len(world.inbox()), lines(loud)) == (1, ["anna"])
+    assert (stored(world)["state"], stored(world)["sentAt"]) == ("sent", "2030-01-15T08:00:03Z")
+
+
+def test_a_record_follows_when_its_channel_is_the_only_one_left(
+    world: World, file: FileChannel, booked: dict[str, Any]
+) -> None:
+    with world.failing("Publish", code="InternalError"), pytest.raises(NotSentError):
+        world.fire(booked)
+    use(world)
+    world.fire(booked)
+    assert (len(world.inbox()), lines(file), stored(world)["state"]) == (1, ["anna"], "sent")
+    assert records(world) == {TOPIC: ("sent", 2), FILE: ("sent", 1)}
 
 
 def test_nobody_to_send_to_is_skipped(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
