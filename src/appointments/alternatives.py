@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from appointments.calendars import intersect
+from appointments.intervals import intersect, start_of
 from appointments.model import QUARTER_HOUR, Interval
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _bookable(wanted: Interval, calendars: Collection[Calendar], window: Interva
 def _nearest(wanted: Interval, free: list[Interval]) -> list[Interval]:
     """The three nearest fits in intervals that are in order and do not overlap one another."""
     length = wanted.end - wanted.start
-    after = bisect_right(free, wanted.start, key=lambda gap: gap.start)
+    after = bisect_right(free, wanted.start, key=start_of)
     fits = (gap for gap in free[after:] if gap.end - gap.start >= length)
     fits_before = (gap for gap in reversed(free[:after]) if gap.end - gap.start >= length)
     found: list[Interval] = []

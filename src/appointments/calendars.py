@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from appointments.intervals import full_intervals, joined, merged, overlapping, start_of, subtract
 from appointments.model import DAY, CalendarDay, Conflict, Interval
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Calendar:
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
-        taken = next(_overlapping(self.blocked, wanted), None)
+        taken = next(overlapping(self.blocked, wanted), None)
         return taken is None and not self.violations(wanted, now, suggest=False)
 
     def conflicts(self, wanted: Interval, places: int = 1) -> list[Conflict]:
@@ -138,7 +139,7 @@ class Calendar:
         if places > self.settings.capacity:
             return [Conflict(self.calendar_id, wanted)]
         blocked = self.blocked if places == 1 else self._blocked(places)
-        return [Conflict(self.calendar_id, interval) for interval in _overlapping(blocked, wanted)]
+        return [Conflict(self.calendar_id, interval) for interval in overlapping(blocked, wanted)]
 
     @cached_property
     def blocked(self) -> list[Interval]:
@@ -204,7 +205,7 @@ class Calendar:
             return True
         opened = self.look(Interval(wanted.start - DAY, wanted.end + DAY))
         # The only opening that can hold `wanted` is the last that begins at or before it.
-        index = bisect_right(opened, wanted.start, key=_start) - 1
+        index = bisect_right(opened, wanted.start, key=start_of) - 1
         return index >= 0 and wanted.end <= opened[index].end
 
     def look(self, window: Interval) -> list[Interval]:
@@ -265,7 +266,7 @@ def _nearest_start(
     start, end, first, last = (int(moment.timestamp()) for moment in (*wanted, earliest, latest))
     length = end - start
     best: tuple[int, int] | None = None
-    for since, until in _joined(opened):
+    for since, until in joined(opened):
         if until - since >= length:
             begin = min(max(start, since), until - length, last)
             if begin >= max(since, first) and (best is None or (abs(begin - start), begin) < best):
@@ -320,103 +321,6 @@ def whole_day(day: date) -> Interval:
     """A UTC day from midnight to midnight."""
     midnight = datetime.combine(day, time(), UTC)
     return Interval(midnight, midnight + DAY)
-
-
-# --- intervals ---------------------------------------------------------------------------------------
-
-
-def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
-    """The intervals in which at least `capacity` of the entries lie over one another; two may touch, in order.
-
-    Where n entries have started, `capacity` of them are still there if and only if no more than n - `capacity` have
-    ended. So they are from the n-th start until the end that is the (n - `capacity` + 1)-th, whichever entry's it is.
-    """
-    busy = list(entries)
-    starts = sorted(interval.start for interval in busy)[capacity - 1 :]
-    ends = sorted(interval.end for interval in busy)
-    last: Interval | None = None
-    for start, end in zip(starts, ends, strict=False):
-        if last and start < last.end:
-            last = Interval(last.start, max(end, last.end))
-        elif start < end:
-            if last:
-                yield last
-            last = Interval(start, end)
-    if last:
-        yield last
-
-
-def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
-    """Intervals in order of their start, those that touch or overlap made one."""
-    last: Interval | None = None
-    for interval in sorted(intervals):
-        if last is None or interval.start > last.end:
-            if last:
-                yield last
-            last = interval
-        else:
-            last = Interval(last.start, max(last.end, interval.end))
-    if last:
-        yield last
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """As `merged`, of spans that are in order already."""
-    last: tuple[int, int] | None = None
-    for start, end in spans:
-        if last is None or start > last[1]:
-            if last:
-                yield last
-            last = start, end
-        elif end > last[1]:
-            last = last[0], end
-    if last:
-        yield last
-
-
-def subtract(intervals: Iterable[Interval], holes: list[Interval]) -> list[Interval]:
-    """What the holes leave of intervals. Neither overlap among themselves, and the holes are in order."""
-    left: list[Interval] = []
-    for interval in intervals:
-        start = interval.start
-        for hole in _overlapping(holes, interval):
-            if hole.start > start:
-                left.append(Interval(start, hole.start))
-            start = hole.end
-        if start < interval.end:
-            left.append(Interval(start, interval.end))
-    return left
-
-
-def intersect(a: list[Interval], b: list[Interval]) -> list[Interval]:
-    """Where both are. The intervals of each are in order and do not overlap one another."""
-    common = []
-    i = j = 0
-    while i < len(a) and j < len(b):
-        both = Interval(max(a[i].start, b[j].start), min(a[i].end, b[j].end))
-        if both.start < both.end:
-            common.append(both)
-        if a[i].end < b[j].end:
-            i += 1
-        else:
-            j += 1
-    return common
-
-
-def _start(interval: Interval) -> datetime:
-    return interval.start
-
-
-def _end(interval: Interval) -> datetime:
-    return interval.end
-
-
-def _overlapping(intervals: list[Interval], wanted: Interval) -> Iterator[Interval]:
-    """Those of sorted intervals, none of which overlap, that overlap `wanted`."""
-    index = bisect_right(intervals, wanted.start, key=_end)
-    while index < len(intervals) and intervals[index].start < wanted.end:
-        yield intervals[index]
-        index += 1
 
 
 # --- the wall clock ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 
 import contract
 from appointments import calendars
+from appointments import intervals as intervals_of
 from appointments.storage.store import MAX_ENTRIES_READ
 from conflict_detector.availability import search
 from worst import WORST, Worst, worst_api
@@ -78,7 +79,7 @@ def test_a_nearest_time_is_worked_out_once_for_each_calendar(monkeypatch: pytest
 def test_a_calendar_is_put_together_once_for_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many variants of the booking share it."""
     intervals = 0
-    full = calendars.full_intervals
+    full = intervals_of.full_intervals
 
     def counting(entries: Any, capacity: int = 1) -> Any:
         nonlocal intervals

@@ -18,6 +18,7 @@ from appointments.errors import AppointmentCancelledError, ConflictError
 from appointments.memory import Memory
 from appointments.model import Appointment, Interval
 from appointments.statuses import Status
+from appointments.storage.appointments import ListQuery
 from appointments.storage.dynamodb import Database
 from conflict_detector.booking import book, cancel, change
 from history import Operation, is_serial
@@ -235,7 +236,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(sto
         found: list[str] = []
         position = None
         while True:
-            page = storage.appointments.page("anna", limit=50, after=position)
+            page = storage.appointments.page(ListQuery("anna", after=position))
             found += [appointment.appointment_id for appointment in page.appointments]
             position = page.next_position
             if position is None:

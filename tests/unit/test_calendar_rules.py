@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from appointments.calendar_settings import FIELDS, WEEKDAYS, check_settings, parse_settings
-from appointments.calendars import Calendar, CalendarSettings, full_intervals, intersect, merged, subtract
+from appointments.calendars import Calendar, CalendarSettings
 from appointments.errors import InvalidRequestError
+from appointments.intervals import full_intervals, intersect, merged, subtract
 from appointments.model import DAY, Interval
 from appointments.times import load_zone
 from conflict_detector.availability.parsing import AvailabilityRequest

@@ -53,6 +53,17 @@ class Position(NamedTuple):
     appointment_id: str
 
 
+class ListQuery(NamedTuple):
+    """A person's appointments by start, those with `starts_from <= start < starts_before`."""
+
+    user_id: str
+    starts_from: datetime = BEGIN_OF_TIME
+    starts_before: datetime = END_OF_TIME
+    status: Status | None = None
+    limit: int = 50
+    after: Position | None = None
+
+
 class Page(NamedTuple):
     """Some appointments in order of their start, and the position to go on from, None at the end."""
 
@@ -73,58 +84,24 @@ class Appointments:
         item = self.database.get(self.table, appointment_key(appointment_id))
         return appointment_from_item(item) if item else None
 
-    def page(
-        self,
-        user_id: str,
-        *,
-        starts_from: datetime | None = None,
-        starts_before: datetime | None = None,
-        status: Status | None = None,
-        limit: int = 50,
-        after: Position | None = None,
-    ) -> Page:
-        """A person's appointments by start, those with `starts_from <= start < starts_before`.
+    def page(self, wanted: ListQuery) -> Page:
+        """A page of a person's list.
 
         Read from the index, which follows the table within moments and not at once. Where few are of the `status`,
         a page may end before it is full.
         """
-        # A sort key takes one condition, and BETWEEN includes both ends: in whole seconds, "before" is "up to
-        # the second before".
-        first = starts_from or BEGIN_OF_TIME
-        last = starts_before - timedelta(seconds=1) if starts_before else END_OF_TIME
-        if last < first:
+        if wanted.starts_before <= wanted.starts_from:
             return Page([], None)
-        values: dict[str, Any] = {
-            ":user": {"S": user_id},
-            ":first": {"S": to_utc_text(first)},
-            ":last": {"S": to_utc_text(last)},
-        }
-        query: dict[str, Any] = {
-            "TableName": self.table,
-            "IndexName": USER_INDEX,
-            "KeyConditionExpression": "userId = :user AND startTime BETWEEN :first AND :last",
-            "ExpressionAttributeValues": values,
-            # One more than asked for tells whether there is a next page.
-            "Limit": limit + 1,
-        }
-        if status:
-            values[":status"] = {"S": status}
-            query |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
-            query["Limit"] = max(limit + 1, 200)  # the filter comes after the limit
-        if after:
-            query["ExclusiveStartKey"] = {
-                "userId": {"S": user_id},
-                "startTime": {"S": to_utc_text(after.start)},
-                "appointmentId": {"S": after.appointment_id},
-            }
+        request = {"TableName": self.table, "IndexName": USER_INDEX, **_list_request(wanted)}
+        limit = wanted.limit
         found: list[Appointment] = []
         for _ in range(LIST_QUERIES):
-            answer = self.database.client.query(**query)
+            answer = self.database.client.query(**request)
             found += [appointment_from_item(item) for item in answer["Items"]]
             read_up_to = answer.get("LastEvaluatedKey")
             if read_up_to is None or len(found) > limit:
                 break
-            query["ExclusiveStartKey"] = read_up_to
+            request["ExclusiveStartKey"] = read_up_to
         page, next_position = found[:limit], None
         if len(found) > limit:
             next_position = Position(page[-1].interval.start, page[-1].appointment_id)
@@ -202,6 +179,32 @@ class Appointments:
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
+
+
+def _list_request(wanted: ListQuery) -> dict[str, Any]:
+    """The conditions of a page: a sort key takes one, and BETWEEN includes both ends, in whole seconds."""
+    values: dict[str, Any] = {
+        ":user": {"S": wanted.user_id},
+        ":first": {"S": to_utc_text(wanted.starts_from)},
+        ":last": {"S": to_utc_text(wanted.starts_before - timedelta(seconds=1))},
+    }
+    request: dict[str, Any] = {
+        "KeyConditionExpression": "userId = :user AND startTime BETWEEN :first AND :last",
+        "ExpressionAttributeValues": values,
+        # One more than asked for tells whether there is a next page.
+        "Limit": wanted.limit + 1,
+    }
+    if wanted.status:
+        values[":status"] = {"S": wanted.status}
+        request |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
+        request["Limit"] = max(wanted.limit + 1, 200)  # the filter comes after the limit
+    if wanted.after:
+        request["ExclusiveStartKey"] = {
+            "userId": {"S": wanted.user_id},
+            "startTime": {"S": to_utc_text(wanted.after.start)},
+            "appointmentId": {"S": wanted.after.appointment_id},
+        }
+    return request
 
 
 def appointment_key(appointment_id: str) -> dict[str, Any]:

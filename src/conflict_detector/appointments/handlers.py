@@ -62,15 +62,7 @@ def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     asked = parse_list(call.request.query)
     call.caller.act_for(asked.user_id)
-    page = call.storage.appointments.page(
-        asked.user_id,
-        starts_from=asked.starts_from,
-        starts_before=asked.starts_before,
-        status=asked.status,
-        limit=asked.limit,
-        after=asked.after,
-    )
-    return page_response(page)
+    return page_response(call.storage.appointments.page(asked))
 
 
 def change(call: Call, appointment_id: str) -> Response:

@@ -7,7 +7,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from appointments.claims import carrying_days, claims_of
 from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestError
@@ -22,7 +22,7 @@ from appointments.model import (
 )
 from appointments.reader import Reader
 from appointments.statuses import Status
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME
+from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, ListQuery
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import has_offset, to_utc_text, to_wall_text
 from conflict_detector.appointments.cursors import decode_cursor
@@ -98,17 +98,6 @@ class BookingRequest:
             updated_at=now,
             fingerprint=self.fingerprint,
         )
-
-
-class ListRequest(NamedTuple):
-    """The query of `GET /appointments`."""
-
-    user_id: str
-    starts_from: datetime | None
-    starts_before: datetime | None
-    status: Status | None
-    limit: int
-    after: Position | None
 
 
 def parse_appointment_id(text: str) -> str:
@@ -226,20 +215,22 @@ def _wall_times(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
     return WallTimes(*(to_wall_text(moment, zone) for moment in interval)) if zone else None
 
 
-def parse_list(query: Query) -> ListRequest:
+def parse_list(query: Query) -> ListQuery:
     """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
     reader = Reader.of_query(query, _LIST_PARAMETERS, required=("userId",))
     user_id = reader.calendar_id("userId")
     zone = reader.zone()
-    starts_from, starts_before = reader.time("from", zone), reader.time("to", zone)
-    if starts_from and starts_before and starts_before <= starts_from:
+    starts_from = reader.time("from", zone) or BEGIN_OF_TIME
+    starts_before = reader.time("to", zone) or END_OF_TIME
+    if "from" in query and starts_before <= starts_from:
         reader.fault("to", "must be after from")
     status = reader.choice("status", tuple(Status))
     limit = reader.whole("limit", 1, MAX_PAGE) or DEFAULT_PAGE
     after = _position(reader, starts_from, starts_before)
     if reader.faults or user_id is None:
         raise InvalidRequestError(reader.faults)
-    return ListRequest(user_id, starts_from, starts_before, Status(status) if status else None, limit, after)
+    status_asked = Status(status) if status else None
+    return ListQuery(user_id, starts_from, starts_before, status_asked, limit, after)
 
 
 def _past(start: datetime | None, now: datetime) -> Fault | None:
@@ -276,7 +267,7 @@ def _fit_one_transaction(reader: Reader, days: int, calendars: int) -> None:
         )
 
 
-def _position(reader: Reader, starts_from: datetime | None, starts_before: datetime | None) -> Position | None:
+def _position(reader: Reader, starts_from: datetime, starts_before: datetime) -> Position | None:
     """Where a cursor points, if that lies in the range asked for."""
     text = reader.text("cursor")
     if text is None:
@@ -287,7 +278,7 @@ def _position(reader: Reader, starts_from: datetime | None, starts_before: datet
         position = None
     if (
         position
-        and (starts_from or BEGIN_OF_TIME) <= position.start < (starts_before or END_OF_TIME)
+        and starts_from <= position.start < starts_before
         and _APPOINTMENT_ID.fullmatch(position.appointment_id)
     ):
         return position

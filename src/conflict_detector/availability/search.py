@@ -8,8 +8,9 @@ from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.calendars import Calendar, assemble, intersect
+from appointments.calendars import Calendar, assemble
 from appointments.errors import Fault, InvalidRequestError, TooManyAppointmentsError
+from appointments.intervals import intersect
 from appointments.model import DAY, Interval
 
 if TYPE_CHECKING:

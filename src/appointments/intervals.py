@@ -1,0 +1,107 @@
+"""Sets of intervals: merged, intersected, subtracted, and where many of them lie over one another. No I/O."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from appointments.model import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+
+def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
+    """The intervals in which at least `capacity` of the entries lie over one another; two may touch, in order.
+
+    Where n entries have started, `capacity` of them are still there if and only if no more than n - `capacity` have
+    ended. So they are from the n-th start until the end that is the (n - `capacity` + 1)-th, whichever entry's it is.
+    """
+    busy = list(entries)
+    starts = sorted(interval.start for interval in busy)[capacity - 1 :]
+    ends = sorted(interval.end for interval in busy)
+    last: Interval | None = None
+    for start, end in zip(starts, ends, strict=False):
+        if last and start < last.end:
+            last = Interval(last.start, max(end, last.end))
+        elif start < end:
+            if last:
+                yield last
+            last = Interval(start, end)
+    if last:
+        yield last
+
+
+def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:
+    """Intervals in order of their start, those that touch or overlap made one."""
+    last: Interval | None = None
+    for interval in sorted(intervals):
+        if last is None or interval.start > last.end:
+            if last:
+                yield last
+            last = interval
+        else:
+            last = Interval(last.start, max(last.end, interval.end))
+    if last:
+        yield last
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """As `merged`, of spans that are in order already."""
+    last: tuple[int, int] | None = None
+    for start, end in spans:
+        if last is None or start > last[1]:
+            if last:
+                yield last
+            last = start, end
+        elif end > last[1]:
+            last = last[0], end
+    if last:
+        yield last
+
+
+def subtract(intervals: Iterable[Interval], holes: list[Interval]) -> list[Interval]:
+    """What the holes leave of intervals. Neither overlap among themselves, and the holes are in order."""
+    left: list[Interval] = []
+    for interval in intervals:
+        start = interval.start
+        for hole in overlapping(holes, interval):
+            if hole.start > start:
+                left.append(Interval(start, hole.start))
+            start = hole.end
+        if start < interval.end:
+            left.append(Interval(start, interval.end))
+    return left
+
+
+def intersect(a: list[Interval], b: list[Interval]) -> list[Interval]:
+    """Where both are. The intervals of each are in order and do not overlap one another."""
+    common = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        both = Interval(max(a[i].start, b[j].start), min(a[i].end, b[j].end))
+        if both.start < both.end:
+            common.append(both)
+        if a[i].end < b[j].end:
+            i += 1
+        else:
+            j += 1
+    return common
+
+
+def start_of(interval: Interval) -> datetime:
+    """The start, as a key to search by."""
+    return interval.start
+
+
+def _end(interval: Interval) -> datetime:
+    return interval.end
+
+
+def overlapping(intervals: list[Interval], wanted: Interval) -> Iterator[Interval]:
+    """Those of sorted intervals, none of which overlap, that overlap `wanted`."""
+    index = bisect_right(intervals, wanted.start, key=_end)
+    while index < len(intervals) and intervals[index].start < wanted.end:
+        yield intervals[index]
+        index += 1
