@@ -195,6 +195,25 @@ def test_settings_written_before_there_were_revisions_are_a_condition_too(world:
     assert world.book("12:00", "13:00", user="c", reminders=[])[0] == 409
 
 
+def test_settings_that_release_0_1_0_wrote_are_noticed(world: World) -> None:
+    """It increments the version and leaves the revision unchanged. The process that books remembers both."""
+    world.request("PUT", "/calendars/c", {"capacity": 2})
+    assert world.book("9:00", "10:00", user="c", reminders=[])[0] == 201
+    world.dynamodb.update_item(
+        TableName="CalendarsTable",
+        Key={"calendarId": {"S": "c"}, "day": {"S": "settings"}},
+        UpdateExpression="SET settings = :settings, updatedAt = :now ADD #version :one",
+        ExpressionAttributeNames={"#version": "version"},
+        ExpressionAttributeValues={
+            ":settings": {"S": '{"capacity":1}'},
+            ":now": {"S": "2029-01-01T00:00:00Z"},
+            ":one": {"N": "1"},
+        },
+    )
+    world.storage.memory.touched.clear()
+    assert world.book("9:30", "10:30", user="c", reminders=[])[0] == 409
+
+
 def test_settings_whose_answer_got_lost_are_written_once(world: World) -> None:
     """The SDK repeats the write, and the repetition finds the first one in the place of what `If-Match` names."""
     client = world.storage.database.client

@@ -119,18 +119,16 @@ class SettingsItems:
             "ConditionExpression": "attribute_not_exists(#version)",
             "ExpressionAttributeNames": {"#version": "version"},
         }
-        if known.revision:
-            condition = {
-                "ConditionExpression": "#revision = :revision",
-                "ExpressionAttributeNames": {"#revision": "revision"},
-                "ExpressionAttributeValues": {":revision": {"S": known.revision}},
-            }
-        elif known.version:
+        if known.version:
+            # Both, because release 0.1.0 increments the version and leaves the revision unchanged.
             condition = {
                 "ConditionExpression": "#version = :version AND attribute_not_exists(#revision)",
                 "ExpressionAttributeNames": {"#version": "version", "#revision": "revision"},
                 "ExpressionAttributeValues": {":version": {"N": str(known.version)}},
             }
+            if known.revision:
+                condition["ConditionExpression"] = "#version = :version AND #revision = :revision"
+                condition["ExpressionAttributeValues"][":revision"] = {"S": known.revision}
         return {
             "ConditionCheck": {
                 "TableName": self.table,
