@@ -115,7 +115,12 @@ def _read_again(
     reading: Reading,
     storage: Storage,
 ) -> Reading:
-    """A second reading for a decision that is not committed, and the same one where nothing could contradict it."""
+    """A second reading for a decision that is not committed, and the same one where nothing could contradict it.
+
+    Raises ChangeTooLargeError for a dry run, as the commit would.
+    """
+    if isinstance(decision, Accepted):
+        storage.actions(decision.change, reading)
     if not reading.assumed and rests_on_one_item(decision, reading):
         return reading
     return _read(proposal, candidates, reading, storage)

@@ -110,7 +110,7 @@ def test_what_fits_no_transaction_together_with_its_settings_is_refused(world: W
     status, refusal = world.book(
         "2030-01-15T00:30:00Z", "2030-01-23T23:30:00Z", resourceIds=calendars[1:], reminders=[]
     )
-    assert (status, refusal["errors"][0]["field"], world.calls) == (422, "resourceIds", [])
+    assert (status, refusal["errors"][0]["field"], world.calls) == (422, "resourceIds", ["BatchGetItem"])
     assert "make 109 items" in refusal["errors"][0]["message"]
 
 
@@ -125,6 +125,32 @@ def test_what_fits_no_transaction_once_its_settings_are_known_is_refused(world: 
         )
         assert (status, refusal["errors"][0]["field"], world.calls) == (422, "resourceIds", ["TransactWriteItems"])
         assert "make 106 items" in refusal["errors"][0]["message"]
+
+
+def test_a_dry_run_refuses_what_fits_no_transaction(world: World) -> None:
+    calendars = ["C", *(f"room-{n}" for n in range(20))]
+    for calendar in calendars:
+        world.request("PUT", f"/calendars/{calendar}", {"bufferMinutes": {"before": 1440}})
+    times = {"startTime": "2030-01-15T23:50:00Z", "endTime": "2030-01-16T00:10:00Z"}
+    wanted = {"userId": "C", "resourceIds": calendars[1:], "reminders": [], **times}
+    tried = world.request("POST", "/appointments", wanted, queryStringParameters={"dryRun": "true"})
+    booked = world.request("POST", "/appointments", wanted)
+    assert (tried[0], booked[0]) == (422, 422)
+    assert tried[2]["errors"] == booked[2]["errors"]
+
+
+def test_buffers_that_are_only_remembered_make_nothing_too_large(world: World) -> None:
+    """Another process has removed the buffers since; with those that are remembered, the items are over 100."""
+    calendars = ["C", *(f"room-{n}" for n in range(20))]
+    remembered = Memory()
+    with process(world, remembered):
+        for calendar in calendars:
+            world.request("PUT", f"/calendars/{calendar}", {"bufferMinutes": {"before": 1440}})
+    for calendar in calendars:
+        world.request("PUT", f"/calendars/{calendar}", {})
+    with process(world, remembered):
+        status, _ = world.book("2030-01-15T23:50:00Z", "2030-01-16T00:10:00Z", resourceIds=calendars[1:], reminders=[])
+    assert status == 201
 
 
 # --- exactness ---------------------------------------------------------------------------------------

@@ -139,7 +139,10 @@ class Storage:
         if not all(known.small for known in settings.values()):
             return None
         reading = Reading(settings=settings, assumed=True)
-        for key in reading.deciding_days(change.taken):
+        keys = reading.deciding_days(change.taken)
+        if 1 + len(keys) + len(settings) > TRANSACTION_ACTIONS:
+            return None  # the buffers in force may be smaller than those that are remembered
+        for key in keys:
             deciding = quarter_hours(change.taken, key, reading.buffer_of(key.calendar_id))
             if self.memory.is_touched(key, deciding):
                 return None
@@ -154,23 +157,26 @@ class Storage:
         Raises AppointmentExistsError, AppointmentChangedError, ReadingOutdatedError, ChangeTooLargeError,
         ContentionError.
         """
-        before, after = change.before, change.after
-        if before is not None and not change.touches_calendars:
-            self.appointments.change(before, after)
+        if change.before is not None and not change.touches_calendars:
+            self.appointments.change(change.before, change.after)
             return
+        try:
+            self.database.transact(self.actions(change, reading))
+        except TransactionFailedError as exc:
+            self._raise_for(exc)
+        for key in carrying_days(change.taken):
+            self.memory.touch(key, quarter_hours(change.taken, key))
+
+    def actions(self, change: Change, reading: Reading) -> list[Entry]:
+        """The actions of the transaction that commits a change. Raises ChangeTooLargeError."""
+        before, after = change.before, change.after
         entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        carrying = carrying_days(change.taken)
-        entries += self._on_days(change, carrying, reading)
+        entries += self._on_days(change, carrying_days(change.taken), reading)
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.taken)
         entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
         if len(entries) > TRANSACTION_ACTIONS:
             raise ChangeTooLargeError(len(entries))
-        try:
-            self.database.transact(entries)
-        except TransactionFailedError as exc:
-            self._raise_for(exc)
-        for key in carrying:
-            self.memory.touch(key, quarter_hours(change.taken, key))
+        return entries
 
     def _on_days(self, change: Change, carrying: Sequence[DayKey], reading: Reading) -> list[Entry]:
         """The actions of a change on calendar days, one per day.
