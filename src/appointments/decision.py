@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.calendars import Calendar, assemble, is_crowded
+from appointments.calendars import Calendar, assemble, busy_on, is_crowded
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, padded, quarter_hours
 from appointments.errors import Fault
 from appointments.model import DAY, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import timedelta
 
     from appointments.memory import KnownSettings
@@ -104,15 +104,18 @@ def decide(
     already. Where a candidate keeps time that the appointment has, nothing new is taken and nothing is asked.
     """
     own_id = candidates[0].after.appointment_id
-    calendars = _calendars([claim for change in candidates for claim in change.taken], reading, own_id)
     if len(candidates) > 1:
-        candidates = sorted(candidates, key=lambda change: _booked_that_day(change.after, calendars))
+        candidates = sorted(candidates, key=lambda change: _booked_that_day(change.after, reading))
+
+    def calendar_of(claim: Claim) -> Calendar:
+        return _calendar(claim, reading, own_id)
+
     all_faults: dict[Fault, None] = {}
     all_conflicts: dict[Conflict, None] = {}
     known: dict[tuple[Claim, Claim | None], _Verdict] = {}
     full: list[Claim] = []
     for change in candidates:
-        verdicts = [_judge(claim, before, calendars, now, known) for claim, before in _compared(change)]
+        verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change)]
         if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
             all_faults.update(dict.fromkeys(broken))
             continue
@@ -121,7 +124,7 @@ def decide(
             return Accepted(change)
         all_conflicts.update(dict.fromkeys(conflicts))
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
-    items = len(_occupied_days(full, reading, own_id)) + (candidates[0].before is not None) + len(candidates) - 1
+    items = len(_occupied_days(full, reading, own_id)) + _counts_itself(candidates[0]) + len(candidates) - 1
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
 
@@ -132,8 +135,13 @@ def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     a request that crosses their change may be answered by the old ones.
     """
     if isinstance(decision, Accepted):
-        return len(reading.deciding_days(decision.change.taken)) <= 1
+        return len(reading.deciding_days(decision.change.taken)) + _counts_itself(decision.change) <= 1
     return decision.items <= 1
+
+
+def _counts_itself(change: Change) -> bool:
+    """Whether a decision rests on the appointment's own item: it has one, or its idempotency key may have made one."""
+    return change.before is not None or change.after.fingerprint is not None
 
 
 def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool:
@@ -182,14 +190,14 @@ def _compared(change: Change) -> Iterator[tuple[Claim, Claim | None]]:
 def _judge(
     claim: Claim,
     before: Claim | None,
-    calendars: Mapping[str, Calendar],
+    calendar_of: Callable[[Claim], Calendar],
     now: datetime,
     known: dict[tuple[Claim, Claim | None], _Verdict],
 ) -> _Verdict:
     """What speaks against a claim; candidates share most of theirs, and each is judged once."""
     verdict = known.get((claim, before))
     if verdict is None:
-        calendar = calendars[claim.calendar_id]
+        calendar = calendar_of(claim)
         faults = tuple(_broken_rules(claim, before, calendar, now))
         kept = before is not None and before.covers(claim)
         conflicts = () if faults or kept else tuple(calendar.conflicts(claim.interval, claim.places))
@@ -209,21 +217,25 @@ def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: d
         yield Fault(broken.field, message, claim.calendar_id, broken.rule, broken.nearest)
 
 
-def _calendars(claims: Iterable[Claim], reading: Reading, own_id: str) -> dict[str, Calendar]:
-    """The calendars of the claims as they were read, without the appointment itself."""
-    settings = {claim.calendar_id: reading.settings[claim.calendar_id].settings for claim in claims}
-    days = [day for day in reading.days.values() if day.key.calendar_id in settings]
-    return assemble(settings, days, ignore=own_id)
+def _calendar(claim: Claim, reading: Reading, own_id: str) -> Calendar:
+    """The calendar of a claim on the days that decide about it, without the appointment itself.
+
+    What other days show counts for nothing: they may have been read at another moment, and no condition proves them.
+    """
+    days = [day for key in reading.deciding_days([claim]) if (day := reading.days.get(key))]
+    settings = {claim.calendar_id: reading.settings[claim.calendar_id].settings}
+    return assemble(settings, days, ignore=own_id)[claim.calendar_id]
 
 
-def _booked_that_day(wanted: Appointment, calendars: Mapping[str, Calendar]) -> int:
+def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
     """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
-    calendar = calendars[wanted.assigned_calendar_id or wanted.user_id]
-    zone = calendar.settings.zone
+    calendar_id = wanted.assigned_calendar_id or wanted.user_id
+    zone = reading.settings[calendar_id].settings.zone
     day = wanted.interval.start.astimezone(zone).date()
     midnights = (datetime.combine(date_, datetime.min.time(), zone).astimezone(UTC) for date_ in (day, day + DAY))
     whole_day = Interval(*midnights)
-    return sum(busy.overlaps(whole_day) for busy in calendar.busy)
+    days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
+    return sum(busy.overlaps(whole_day) for busy in busy_on(days, wanted.appointment_id))
 
 
 def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:

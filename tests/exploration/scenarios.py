@@ -56,6 +56,11 @@ def try_out(*calendars: str) -> Request:
     return replace(request, path="/appointments", query={"dryRun": "true"})
 
 
+def later(request: Request, seconds: int = 1) -> Request:
+    """The request in a second of its own, so that its answer tells it apart."""
+    return replace(request, now=request.now + timedelta(seconds=seconds))
+
+
 def fire(name: str, offset: str, due: str, now: str = "") -> Request:
     """The timer of a reminder fires, at its due time unless said otherwise."""
     event = {"appointmentId": f"{{{name}}}", "reminder": offset, "dueAt": at(due)}
@@ -82,6 +87,28 @@ MIDNIGHT = [
         ],
         W=book("w", "1T23:00", "2T01:00", "c"),
         X=patch("X", "1T23:15", "1T23:45"),
+    ),
+]
+
+# B's batch read shows each item at another moment, and all of them together show what never was.
+SEVERAL_MOMENTS = [
+    scenario(
+        "book any after midnight, move from one calendar to the other and away",
+        [book("x", "1T23:00", "2T01:00", "c", name="X")],
+        A=[patch("X", resourceIds=["d"]), patch("X", "2T10:00", "2T11:00")],
+        B=later(book("n", "2T00:15", "2T00:45", anyOf=["c", "d"])),
+    ),
+    scenario(
+        "book by key, book by that key elsewhere and let another in",
+        [book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T"), ("B", try_out("c", "d"))],
+        A=[book("k", "2T10:15", "2T10:45", key="one"), book("z", "1T23:15", "1T23:45", "c")],
+        B=later(book("k", "1T23:15", "1T23:45", "c", key="one")),
+    ),
+    scenario(
+        "try out with a key, book by that key elsewhere and make room",
+        [book("k", "1T23:15", "1T23:45", name="Y")],
+        A=[book("k", "2T10:15", "2T10:45", key="one"), delete("Y")],
+        B=replace(later(book("k", "1T23:15", "1T23:45", key="one")), query={"dryRun": "true"}),
     ),
 ]
 
@@ -204,10 +231,9 @@ OPERATIONS: dict[str, tuple[Request, ...]] = {
 def pairs(ground: Ground) -> list[Scenario]:
     """Each operation beside each, itself included."""
     names = list(OPERATIONS)
-    # Each asks in a second of its own, so that the answers tell them apart.
-    later = {name: [replace(r, now=r.now + timedelta(seconds=1)) for r in asked] for name, asked in OPERATIONS.items()}
+    second = {name: [later(asked) for asked in requests] for name, requests in OPERATIONS.items()}
     return [
-        scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=later[b])
+        scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=second[b])
         for i, a in enumerate(names)
         for b in names[i:]
     ]
@@ -215,12 +241,9 @@ def pairs(ground: Ground) -> list[Scenario]:
 
 def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
     """Three operations at once. The third process remembers nothing."""
-
-    def later(name: str, seconds: int) -> list[Request]:
-        return [replace(asked, now=asked.now + timedelta(seconds=seconds)) for asked in OPERATIONS[name]]
-
-    return scenario(f"{ground.name}: {a} | {b} | {c}", ground.setup(), A=OPERATIONS[a], B=later(b, 1), C=later(c, 2))
+    second, third = ([later(asked, n) for asked in OPERATIONS[name]] for n, name in ((1, b), (2, c)))
+    return scenario(f"{ground.name}: {a} | {b} | {c}", ground.setup(), A=OPERATIONS[a], B=second, C=third)
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *REMINDERS, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *PAIRS]

@@ -14,7 +14,7 @@ from exploration.conditions import IMPLIED, WITHOUT
 from exploration.dynamo import Atom
 from exploration.examine import Examination, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
-from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, REMINDERS, Ground, pairs, triple
+from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, REMINDERS, SEVERAL_MOMENTS, Ground, pairs, triple
 from exploration.wiring import determinism
 
 GROUND = {ground.name: ground for ground in GROUNDS}
@@ -87,6 +87,12 @@ def test_of_two_that_want_the_same_time_over_midnight_exactly_one_gets_it(scenar
         (201, 409),
     }
     assert len(report.statuses) == 2
+
+
+@pytest.mark.parametrize("scenario", SEVERAL_MOMENTS, ids=lambda scenario: scenario.name)
+def test_no_answer_rests_on_items_of_several_moments(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert report.overlapping
 
 
 def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
