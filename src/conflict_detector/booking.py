@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.alternatives import MOST, find_alternatives
 from appointments.calendars import assemble
@@ -47,6 +47,10 @@ class Proposal(Protocol):
 
     # The appointment to read beside the calendar days, where one may be there already.
     lookup: str | None
+    # What is wrong with all of the changes already.
+    faults: Sequence[Fault]
+    # Whether to commit nothing.
+    dry_run: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises what only the use case can object to."""
@@ -55,15 +59,7 @@ class Proposal(Protocol):
         """Calendar days to read beside those of the claims."""
 
 
-def settle(
-    proposal: Proposal,
-    reading: Reading,
-    storage: Storage,
-    now: datetime,
-    *,
-    faults: Sequence[Fault] = (),
-    dry_run: bool = False,
-) -> Change:
+def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime) -> Change:
     """Decide on a proposal and commit it, again while others change what it rests on. The one retry loop.
 
     A decision that is not committed, a refusal or a dry run, has no condition to prove it. It stands where it rests on
@@ -80,9 +76,9 @@ def settle(
             # Read again where the appointment has moved meanwhile: other days decide then.
             reading = _read(proposal, candidates, reading, storage)
             continue
-        decision = decide(candidates, reading, now, faults)
+        decision = decide(candidates, reading, now, proposal.faults)
         try:
-            if isinstance(decision, Accepted) and not dry_run:
+            if isinstance(decision, Accepted) and not proposal.dry_run:
                 storage.commit(decision.change, reading)
                 return decision.change
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
@@ -149,40 +145,40 @@ def _too_large(actions: int) -> Fault:
 class _Booking:
     """A new appointment on its calendars, and with `any_of` on one of those."""
 
-    wanted: Appointment
-    any_of: Sequence[str]
-    own_reminders: bool
-    now: datetime
-    lookup: str | None
     # The change on its own calendars, with the reminders that it brought.
     plain: Change
+    now: datetime
+    terms: Terms
+    lookup: str | None
+    faults: Sequence[Fault]
+    dry_run: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is not None:
             raise AppointmentExistsError(reading.appointment)
         wanted = self._with_reminders(reading)
-        if not self.any_of:
-            return [self.plain if wanted is self.wanted else Change.of(None, wanted)]
+        if not self.terms.any_of:
+            return [self.plain if wanted is self.plain.after else Change.of(None, wanted)]
         return [
             Change.of(None, replace(wanted, resource_ids=(*wanted.resource_ids, id_), assigned_calendar_id=id_))
-            for id_ in self.any_of
+            for id_ in self.terms.any_of
         ]
 
     def more_days(self) -> Iterable[DayKey]:
         """How much is booked "that day" is for each calendar's zone to say, and lies within three UTC days."""
-        if len(self.any_of) < 2:
+        if len(self.terms.any_of) < 2:
             return ()
-        day = self.wanted.interval.start.date()
-        return [DayKey(calendar_id, day + n * DAY) for calendar_id in self.any_of for n in (-1, 0, 1)]
+        day = self.plain.after.interval.start.date()
+        return [DayKey(calendar_id, day + n * DAY) for calendar_id in self.terms.any_of for n in (-1, 0, 1)]
 
     def _with_reminders(self, reading: Reading) -> Appointment:
         """Those that its user's calendar has by default, where it brings none of its own."""
-        known = reading.settings.get(self.wanted.user_id)
+        wanted = self.plain.after
+        known = reading.settings.get(wanted.user_id)
         offsets = known.settings.reminders if known else None
-        if self.own_reminders or offsets is None:
-            return self.wanted
-        reminders = reminders_ahead(self.wanted.interval.start, offsets, self.now)
-        return replace(self.wanted, offsets=offsets, reminders=reminders)
+        if self.terms.own_reminders or offsets is None:
+            return wanted
+        return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, self.now))
 
 
 @dataclass(slots=True)
@@ -191,6 +187,8 @@ class _Revision:
 
     lookup: str | None
     revise: Callable[[Appointment], Appointment]
+    faults: Sequence[Fault] = ()
+    dry_run: bool = False
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:
@@ -201,33 +199,39 @@ class _Revision:
         return ()
 
 
-def book(
-    wanted: Appointment,
-    storage: Storage,
-    now: datetime,
-    *,
-    any_of: Sequence[str] = (),
-    own_reminders: bool = True,
-    dry_run: bool = False,
-    faults: Sequence[Fault] = (),
-) -> Appointment:
-    """Write `wanted` if it fits on all of its calendars, and return it; a dry run writes nothing.
+class Terms(NamedTuple):
+    """What is asked of a booking beside the appointment itself.
 
     With `any_of` it also takes one of those calendars: the first that is free, the least booked that day first.
-    Without `own_reminders` it gets those that its user's calendar has by default. A `wanted` with a fingerprint
-    carries an idempotency key in its id: where that was booked before, the appointment of then is returned, as
-    it is now. `faults` are what is wrong with it already, unless it is such a repetition. Raises
-    InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError, CalendarBusyError.
+    Without `own_reminders` it gets those that its user's calendar has by default. A `dry_run` writes nothing.
+    `faults` are what is wrong with it already, unless it repeats a booking that was good in its time.
+    """
+
+    any_of: Sequence[str] = ()
+    own_reminders: bool = True
+    dry_run: bool = False
+    faults: Sequence[Fault] = ()
+
+
+PLAIN = Terms()
+
+
+def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PLAIN) -> Appointment:
+    """Write `wanted` if it fits on all of its calendars, and return it.
+
+    A `wanted` with a fingerprint carries an idempotency key in its id: where that was booked before, the appointment
+    of then is returned, as it is now. Raises InvalidRequestError, ConflictError with alternatives,
+    IdempotencyKeyReusedError, CalendarBusyError.
     """
     lookup = wanted.appointment_id if wanted.fingerprint else None
     plain = Change.of(None, wanted)
-    proposal = _Booking(wanted, any_of, own_reminders, now, lookup, plain)
+    proposal = _Booking(plain, now, terms, lookup, terms.faults, terms.dry_run)
     reading = None
-    if not (any_of or dry_run or faults):
+    if not (terms.any_of or terms.dry_run or terms.faults):
         # Most bookings meet nobody: the transaction is tried before any read, and proves what it takes for granted.
         reading = storage.recall(plain)
     try:
-        return settle(proposal, reading or Reading(), storage, now, faults=faults, dry_run=dry_run).after
+        return settle(proposal, reading or Reading(), storage, now).after
     except AppointmentExistsError as exc:
         if exc.existing.fingerprint != wanted.fingerprint:
             raise IdempotencyKeyReusedError from exc

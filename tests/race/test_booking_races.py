@@ -19,7 +19,7 @@ from appointments.model import Appointment, Interval
 from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.dynamodb import Database
 from appointments.storage.store import Storage
-from conflict_detector.booking import book
+from conflict_detector.booking import Terms, book
 from support import at_once, inconsistencies
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def booked_at_once(storage: Storage, wanted: list[Appointment], **how: Any) -> l
 
     def attempt(appointment: Appointment) -> Appointment | None:
         try:
-            return book(appointment, storage, DAY, **how)
+            return book(appointment, storage, DAY, Terms(**how))
         except ConflictError:
             return None
 

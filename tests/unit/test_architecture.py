@@ -80,3 +80,28 @@ def test_those_that_call_aws_are_named() -> None:
         "reminder_sender.sender",
     }
     assert all(f"`{name.removeprefix('appointments.')}`" in TEXT for name in calling)
+
+
+def test_modules_and_functions_stay_readable() -> None:
+    """A module can be read in some minutes, and a function seen at once; ruff counts the parameters."""
+    lines = {path: path.read_text().splitlines() for path in (ROOT / "src").rglob("*.py")}
+    assert {path.name: len(text) for path, text in lines.items() if len(text) > 400} == {}
+    functions = [
+        (name, node)
+        for name, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
+    ]
+    assert functions == []
+
+
+def test_use_cases_know_no_sdk() -> None:
+    """DynamoDB's errors are known in storage, those of the other services where these are called."""
+    knowing = {name for name, tree in sources().items() if "botocore" in ast.unparse(tree)}
+    assert knowing == {
+        "appointments.aws",
+        "appointments.storage.dynamodb",
+        "appointments.storage.reminders",
+        "appointments.timers",
+        "reminder_sender.channels.topic",
+    }

@@ -27,15 +27,9 @@ def book(call: Call) -> Response:
     call.caller.occupy([*asked.resource_ids, *asked.any_of])
     wanted = asked.appointment(call.now)
     _log_about(wanted)
-    booked = booking.book(
-        wanted,
-        call.storage,
-        call.now,
-        any_of=asked.any_of,
-        own_reminders=asked.offsets is not None,
-        dry_run=asked.dry_run,
-        faults=[asked.past] if asked.past else [],
-    )
+    past = [asked.past] if asked.past else []
+    terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
+    booked = booking.book(wanted, call.storage, call.now, terms)
     if asked.dry_run:
         return appointment_response(booked)
     if booked is not wanted:
