@@ -19,6 +19,7 @@ from appointments.firing import Firing
 from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
 from appointments.rules import Rules
 from appointments.schedules import Schedules
+from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from appointments.telemetry import logger
 from appointments.timers import ReminderTimers
@@ -78,7 +79,12 @@ def measure() -> None:
             lambda: Schedules(engine.client("scheduler"), queue_arn, queue_arn, "none", "none"),
             lambda: Direct(engine.client("lambda"), "none"),  # hardly any is due at once
         )
-        sender = ReminderSender(storage.reminders, [Topic(sns, topic)], lambda: events, lambda: datetime.now(UTC))
+        sender = ReminderSender(
+            Reminders(storage.database, "AppointmentsTable"),
+            [Topic(sns, topic)],
+            lambda: events,
+            lambda: datetime.now(UTC),
+        )
         arming(storage, timers)
         calls_of_one(storage, timers, sender, [dynamodb, events, sns])
         lateness(storage, timers, sender, sqs, queue)

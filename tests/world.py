@@ -15,6 +15,7 @@ from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.rules import Rules
 from appointments.schedules import Schedules
+from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from appointments.timers import ReminderTimers
 from conflict_detector.access import Access, Auth
@@ -51,6 +52,7 @@ class World:
         inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox_url, AttributeNames=["QueueArn"])["Attributes"]
         self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
         self.storage = Storage.of(self.dynamodb, "AppointmentsTable", "CalendarsTable")
+        self.reminders = Reminders(self.storage.database, "AppointmentsTable")
         self.scheduler.create_schedule_group(Name=SCHEDULE_GROUP)
         self.timers = ReminderTimers(
             lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
@@ -59,10 +61,8 @@ class World:
         )
         self.api = Api(self.storage, self.timers, Access(Auth.NONE), clock=lambda: self.now)
         self.topic = Topic(self.sns, self.topic_arn)
-        self.sender = ReminderSender(
-            self.storage.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep
-        )
-        self.sweeper = Sweep(self.storage.reminders, self.sender, self.timers, lambda: self.now)
+        self.sender = ReminderSender(self.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep)
+        self.sweeper = Sweep(self.reminders, self.sender, self.timers, lambda: self.now)
         self.bus_holds = 300
         # The events with which the sender was invoked directly, and which it has not got yet.
         self.invoked: list[dict[str, Any]] = []

@@ -6,8 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.storage.dynamodb import Database
-from appointments.storage.reminders import Reminders
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from appointments.direct import Direct
     from appointments.rules import Rules
     from appointments.schedules import Schedules
+    from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers, TimerSettings
 
@@ -30,6 +29,9 @@ def storage_of(appointments_table: str, calendars_table: str, retention: timedel
 
 def reminders_of(appointments_table: str) -> Reminders:
     """The reminders alone, for whoever sends them."""
+    from appointments.storage.dynamodb import Database  # noqa: PLC0415
+    from appointments.storage.reminders import Reminders  # noqa: PLC0415
+
     return Reminders(Database(client("dynamodb")), appointments_table)
 
 

@@ -19,7 +19,6 @@ from appointments.errors import (
 from appointments.storage.dynamodb import busy_where_crowded
 from appointments.telemetry import EventType, logger
 from conflict_detector import routes
-from conflict_detector.problems import internal_error_response, problem_response
 from conflict_detector.request import Call, Request
 from conflict_detector.responses import preflight_response, shared_with
 
@@ -62,10 +61,14 @@ class Api:
                 response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers))
         except RefusalError as exc:
             _log_refusal(exc, request)
+            from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused
+
             response = problem_response(exc, request)
         except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
             # Of reads too: a bug is never normal, and takes a new version back (DeploymentPreference in the template).
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR, method=request.method)
+            from conflict_detector.problems import internal_error_response  # noqa: PLC0415 - as above
+
             response = internal_error_response(request)
         return response | {"body": ""} if request.method == "HEAD" else response
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from appointments.alternatives import MOST, find_alternatives
 from appointments.calendars import assemble
 from appointments.claims import carrying_days
 from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
@@ -297,6 +296,8 @@ class _AlreadyOverError(Exception):
 
 def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
     """Free intervals for what was refused: from the days already read, else with one further read."""
+    from appointments.alternatives import MOST, find_alternatives  # noqa: PLC0415 - most bookings are not refused
+
     wanted = candidates[0].after
     if wanted.steps or wanted.places != 1:
         return []

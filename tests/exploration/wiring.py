@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 from appointments.firing import Backend, Firing
 from appointments.memory import Memory
+from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
@@ -96,12 +97,13 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
         }
         return _public(api.handle(event))
     topic = Topic(_Client(channel), "topic")  # type: ignore[arg-type]
-    sender = ReminderSender(storage.reminders, [topic], _Events, clock, time.sleep)  # type: ignore[arg-type]
+    reminders = Reminders(storage.database, TABLES[0])
+    sender = ReminderSender(reminders, [topic], _Events, clock, time.sleep)  # type: ignore[arg-type]
     try:
         if request.kind == "sender":
             sender.send(Firing.from_event(request.body or {}))
         else:
-            sweep.Sweep(storage.reminders, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
+            sweep.Sweep(reminders, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
     except Exception as exc:  # noqa: BLE001 - how it failed is its answer; no test expects a failure that it did not cause
         return {"failed": type(exc).__name__}
     return {"done": True}

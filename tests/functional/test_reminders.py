@@ -241,13 +241,13 @@ def test_the_record_of_a_sender_that_was_taken_over_is_refused(world: World, boo
     (item,) = world.items("AppointmentsTable")
     reminder = appointment_from_item(item).reminder("1h")
     assert reminder
-    first = world.storage.reminders.claim(booked["appointmentId"], reminder, claim="first", lease=LEASE, now=world.now)
+    first = world.reminders.claim(booked["appointmentId"], reminder, claim="first", lease=LEASE, now=world.now)
     later = world.now + LEASE
-    world.storage.reminders.claim(booked["appointmentId"], reminder, claim="second", lease=LEASE, now=later)
+    world.reminders.claim(booked["appointmentId"], reminder, claim="second", lease=LEASE, now=later)
     mine = first.reminder("1h")
     assert mine
     with pytest.raises(ReminderClaimLostError):
-        world.storage.reminders.settle(first, replace(mine, state=ReminderState.SENT))
+        world.reminders.settle(first, replace(mine, state=ReminderState.SENT))
 
 
 def test_a_reminder_that_nobody_claimed_has_no_outcome(world: World, booked: dict[str, Any]) -> None:
@@ -255,7 +255,7 @@ def test_a_reminder_that_nobody_claimed_has_no_outcome(world: World, booked: dic
     assert appointment
     for sent in (replace(reminder, state=ReminderState.SENT) for reminder in appointment.reminders):
         with pytest.raises(ReminderClaimLostError):
-            world.storage.reminders.settle(appointment, sent)
+            world.reminders.settle(appointment, sent)
     assert state(world, booked) == "pending"
 
 
@@ -264,13 +264,11 @@ def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: 
     reminder = appointment_from_item(world.items("AppointmentsTable")[0]).reminder("1h")
     assert reminder
     for _ in range(2):
-        held = world.storage.reminders.claim(
-            booked["appointmentId"], reminder, claim="mine", lease=LEASE, now=world.now
-        )
+        held = world.reminders.claim(booked["appointmentId"], reminder, claim="mine", lease=LEASE, now=world.now)
         assert (mine := held.reminder("1h"))
         assert (mine.claim, mine.attempts) == ("mine", 1)
     with pytest.raises(ReminderClaimLostError):
-        world.storage.reminders.claim(booked["appointmentId"], reminder, claim="theirs", lease=LEASE, now=world.now)
+        world.reminders.claim(booked["appointmentId"], reminder, claim="theirs", lease=LEASE, now=world.now)
 
 
 def test_moved_while_its_message_was_on_its_way(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
@@ -334,9 +332,7 @@ def held_by_a_sender(world: World, offset: str) -> tuple[Appointment, Reminder]:
     appointment = appointment_from_item(world.items("AppointmentsTable")[0])
     reminder = appointment.reminder(offset)
     assert reminder
-    held = world.storage.reminders.claim(
-        appointment.appointment_id, reminder, claim=offset, lease=LEASE, now=reminder.due_at
-    )
+    held = world.reminders.claim(appointment.appointment_id, reminder, claim=offset, lease=LEASE, now=reminder.due_at)
     mine = held.reminder(offset)
     assert mine
     return held, replace(mine, state=ReminderState.SENT)
@@ -348,7 +344,7 @@ def test_two_reminders_of_one_appointment_settle_in_any_order(world: World, orde
     """Each writes the next due time; the second must not undo the first's."""
     held = {offset: held_by_a_sender(world, offset) for offset in ("24h", "1h")}
     for offset in order:
-        world.storage.reminders.settle(*held[offset])
+        world.reminders.settle(*held[offset])
     assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
 
 
@@ -357,7 +353,7 @@ def test_a_reminder_added_while_another_is_sent_is_not_lost(world: World, booked
     world.fire(booked, "24h")
     held = held_by_a_sender(world, "1h")
     world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": ["24h", "1h", "15m"]})
-    world.storage.reminders.settle(*held)
+    world.reminders.settle(*held)
     (item,) = world.items("AppointmentsTable")
     assert item["nextReminderAt"]["S"] == "2030-01-15T08:45:00Z"
     world.now = datetime(2030, 1, 15, 8, 50, tzinfo=UTC)

@@ -170,7 +170,7 @@ def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: Worl
     seen = stored(world, booked)
     world.request("PATCH", path, {"reminders": ["1h"]})
     with pytest.raises(ReminderClaimLostError):
-        world.storage.reminders.skip(seen, seen.reminders[0])
+        world.reminders.skip(seen, seen.reminders[0])
     world.now = DUE + GRACE
     world.sweep()
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
@@ -187,14 +187,14 @@ def test_a_sender_that_finishes_after_all_is_not_overwritten(world: World, booke
     """It was taken for dead, the appointment is cancelled, and its record comes a moment before the sweep's."""
     reminder = stored(world, booked).reminder("1h")
     assert reminder
-    held = world.storage.reminders.claim(booked["appointmentId"], reminder, claim="slow", lease=LEASE, now=DUE)
+    held = world.reminders.claim(booked["appointmentId"], reminder, claim="slow", lease=LEASE, now=DUE)
     world.request("DELETE", f"/appointments/{booked['appointmentId']}")
     seen = stored(world, booked)
     mine = held.reminder("1h")
     assert mine
-    world.storage.reminders.settle(held, replace(mine, state=ReminderState.SENT))
+    world.reminders.settle(held, replace(mine, state=ReminderState.SENT))
     with pytest.raises(ReminderClaimLostError):
-        world.storage.reminders.skip(seen, seen.reminders[0])
+        world.reminders.skip(seen, seen.reminders[0])
     assert state(world, booked) == "sent"
 
 

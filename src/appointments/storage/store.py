@@ -2,7 +2,7 @@
 
 | table        | key                    | item                                                                |
 |--------------|------------------------|---------------------------------------------------------------------|
-| appointments | appointmentId          | one appointment with its reminders: `appointments`, `reminders`     |
+| appointments | appointmentId          | one appointment with its reminders: `appointments`                  |
 | calendars    | calendarId, day        | one calendar day, `day` is a UTC date: `calendar_days`              |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 """
@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from appointments.claims import carrying_days, quarter_hours
+from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import Memory, unconfigured
 from appointments.model import CalendarDay
@@ -32,14 +33,13 @@ from appointments.storage.dynamodb import (
     NotWrittenError,
     TransactionFailedError,
 )
-from appointments.storage.reminders import Reminders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from appointments.decision import Change, Reading
+    from appointments.decision import Change
     from appointments.memory import KnownSettings
     from appointments.model import DayKey
     from appointments.storage.dynamodb import Entry
@@ -72,7 +72,6 @@ class Storage:
     appointments: Appointments
     days: CalendarDays
     settings: SettingsItems
-    reminders: Reminders
     memory: Memory
     database: Database
 
@@ -92,7 +91,6 @@ class Storage:
             Appointments(database, appointments_table, retention),
             CalendarDays(database, calendars_table, retention),
             SettingsItems(database, calendars_table, memory),
-            Reminders(database, appointments_table),
             memory,
             database,
         )
@@ -103,8 +101,6 @@ class Storage:
         A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
         call, or more where there are over 100 keys. Raises CalendarBusyError, TooManyAppointmentsError.
         """
-        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
-
         entries = 0
         reading = Reading({key: CalendarDay(key) for key in keys})
         pending: list[tuple[str, Any]] = [(self.days.table, day_key_item(key)) for key in reading.days]
@@ -133,8 +129,6 @@ class Storage:
         `commit` proves all of it by its conditions. None where something is known that would make those fail, or where
         they would cost more than a read.
         """
-        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
-
         settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.taken}
         if not all(known.small for known in settings.values()):
             return None
@@ -200,8 +194,6 @@ class Storage:
 
     def _raise_for(self, failure: TransactionFailedError) -> NoReturn:
         """Turn the conditions that failed into one error: the appointment first, then days and settings."""
-        from appointments.decision import Reading  # noqa: PLC0415 - no sender of reminders needs it
-
         newer = Reading()
         for entry, item in failure.failed:
             if "Put" in entry and item:
