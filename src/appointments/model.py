@@ -21,6 +21,8 @@ DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
 MAX_DURATION = timedelta(days=31)
 DEFAULT_REMINDERS = ("24h", "1h")
+# An item has 400 KB at most, and each change may leave five more behind.
+MAX_REMINDERS_ON_RECORD = 50
 
 
 class Interval(NamedTuple):
@@ -242,7 +244,8 @@ def reminders_after_change(
 
     One that is still asked for and due when it was keeps its state, also where it is overdue. One that is due at
     another time, or was given up before, starts anew. One that falls away stays on record: as it ended, or
-    `skipped` where it was still to come.
+    `skipped` where it was still to come. Beyond MAX_REMINDERS_ON_RECORD, the skipped ones that were due first are
+    forgotten before any other.
     """
     asked = {offset: _due_at(start, offset) for offset in offsets}
     reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now)}
@@ -253,6 +256,12 @@ def reminders_after_change(
             reminders[old.offset] = replace(new, unknown=old.unknown)
         else:
             reminders[old.offset] = _given_up(old)
+    over = len(reminders) - MAX_REMINDERS_ON_RECORD
+    if over > 0:
+        history = [reminder for reminder in reminders.values() if not reminder.is_open and reminder.offset not in asked]
+        history.sort(key=lambda reminder: (reminder.state is not ReminderState.SKIPPED, reminder.due_at))
+        for forgotten in history[:over]:
+            del reminders[forgotten.offset]
     return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
 
 

@@ -410,6 +410,21 @@ def test_a_change_does_not_overwrite_what_a_sender_does_meanwhile(world: World, 
     assert len(world.inbox()) == 1
 
 
+def test_the_record_of_reminders_that_fell_away_is_bounded(world: World) -> None:
+    """Without a bound, some 1,250 changes would fill the 400 KB that an item has."""
+    booked = world.book("10:00", "11:00", reminders=["7d"])[1]
+    world.fire(booked, "7d")
+    for n in range(1, 12):
+        _, changed = patch(world, booked, {"reminders": [f"{5 * n + k}m" for k in range(5)]})
+    states = {reminder["offset"]: reminder["state"] for reminder in changed["reminders"]}
+    assert (len(states), states["7d"]) == (50, "sent")
+    assert [offset for offset, state in states.items() if state == "pending"] == ["59m", "58m", "57m", "56m", "55m"]
+    assert [offset for offset, state in states.items() if state == "skipped"] == [f"{n}m" for n in range(48, 4, -1)]
+    assert {name.rpartition("-reminder-")[2].partition("-")[0] for name in world.rules()} == {
+        "55m", "56m", "57m", "58m", "59m",
+    }  # fmt: skip
+
+
 # --- If-Match ----------------------------------------------------------------------------------------
 
 
