@@ -167,6 +167,8 @@ def test_an_appointment_that_has_begun_can_be_made_longer_but_not_moved_back(
 ) -> None:
     world.now = datetime.fromisoformat(at("12:00"))
     assert patch(world, booked, {"endTime": at("13:00")})[0] == 200
+    status, shorter = patch(world, booked, {"startTime": booked["startTime"], "endTime": at("12:15")})
+    assert (status, shorter["endTime"]) == (200, at("12:15"))
     status, refusal = patch(world, booked, {"startTime": at("11:00")})
     assert (status, refusal["errors"][0]["field"]) == (422, "startTime")
 
@@ -179,6 +181,8 @@ def test_an_appointment_that_has_begun_can_be_made_longer_but_not_moved_back(
         ({"endTime": "2030-01-15T11:30:00Z"}, {"endTime"}),
         ({"startTime": "2029-01-01T00:00:00Z", "reminders": ["x"]}, {"startTime", "reminders[0]"}),
         ({"timeZone": "Mars/Olympus", "details": 1}, {"timeZone", "details"}),
+        ({"colour": 1, "endTime": "2030-01-15T11:30:00Z"}, {"colour", "endTime"}),
+        ({"startTime": "2029-01-01T10:00:00Z", "endTime": "2029-01-01T10:00:00Z"}, {"startTime", "endTime"}),
     ],
 )
 def test_bad_changes_name_every_fault(

@@ -146,6 +146,12 @@ def test_all_faults_are_listed_together() -> None:
     }  # fmt: skip
 
 
+def test_faults_of_any_of_are_listed_with_all_others() -> None:
+    assert faults(userId=1, anyOf=[]).keys() == {"userId", "anyOf"}
+    assert faults(details=[], anyOf=["anna"]).keys() == {"details", "anyOf"}
+    assert faults(userId=1, anyOf=["no no"]).keys() == {"userId", "anyOf[0]"}
+
+
 def test_details_are_free_but_bounded() -> None:
     details = {"title": "Zürich 💇", "price": 12.5, "tags": [None, True, {"deep": []}]}
     assert parse(json.dumps(GOOD | {"details": details})).details == details

@@ -154,8 +154,9 @@ def _idempotency_key(headers: Headers, reader: Reader) -> str | None:
 
 
 def _any_of(reader: Reader, taken: set[str | None]) -> tuple[str, ...]:
+    faults_before = len(reader.faults)
     any_of = reader.calendar_ids("anyOf")
-    if "anyOf" in reader.body and not reader.faults:
+    if "anyOf" in reader.body and len(reader.faults) == faults_before:
         if not any_of:
             reader.fault("anyOf", "must name at least one calendar")
         if taken & set(any_of):
@@ -175,15 +176,15 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     if not body:
         reader.fault("", f"must change something; it takes {', '.join(_CHANGE_FIELDS)}")
     zone = reader.zone()
-    start, end = before.interval
-    if "startTime" in body:
-        given = reader.time("startTime", zone)
-        if past := _past(given, now):
-            reader.faults.append(past)
-        start, end = given or start, end + ((given or start) - start)
+    start = reader.time("startTime", zone) if "startTime" in body else before.interval.start
+    # A start that stays where it was may have passed: what has begun can still get another end.
+    if start != before.interval.start and (past := _past(start, now)):
+        reader.faults.append(past)
     if "endTime" in body:
-        end = reader.time("endTime", zone) or end
-    interval = None if reader.faults else _interval(reader, start, end)
+        end = reader.time("endTime", zone)
+    else:
+        end = start and start + (before.interval.end - before.interval.start)
+    interval = _interval(reader, start, end)
     offsets = reader.reminder_offsets()
     offsets = before.offsets if offsets is None else offsets
     resource_ids = reader.calendar_ids("resourceIds") if "resourceIds" in body else before.resource_ids
