@@ -142,7 +142,7 @@ class _SettingsReader(Reader):
                     pass
                 case _:
                     start = end = ""
-            if not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end)) or start in (end, "24:00"):
+            if not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end)) or start == "24:00":
                 self.fault(f"{name}[{index}]", 'must be like {"start": "09:00", "end": "17:30"}; the end may be 24:00')
                 continue
             begin, finish = (int(text[:2]) * 60 + int(text[3:]) for text in (start, end))

@@ -254,9 +254,15 @@ def test_a_night_shift_over_the_change_has_seven_or_nine_hours() -> None:
     assert (spring.end - spring.start, autumn.end - autumn.start) == (timedelta(hours=7), timedelta(hours=9))
 
 
-def test_whole_days_of_23_and_25_hours_have_no_gap() -> None:
+def test_hours_that_end_when_they_begin_last_until_the_next_day() -> None:
+    rules = parse_settings({"workingHours": {"tuesday": [{"start": "09:00", "end": "09:00"}]}})
+    assert rules.openings(span("2030-01-14T00:00", "2030-01-20T00:00")) == [span("2030-01-15T09:00", "2030-01-16T09:00")]
+
+
+@pytest.mark.parametrize("end", ["24:00", "00:00"])
+def test_whole_days_of_23_and_25_hours_have_no_gap(end: str) -> None:
     rules = parse_settings(
-        {"timeZone": "Europe/London", "workingHours": {day: [{"start": "00:00", "end": "24:00"}] for day in WEEKDAYS}}
+        {"timeZone": "Europe/London", "workingHours": {day: [{"start": "00:00", "end": end}] for day in WEEKDAYS}}
     )
     for day, hours in (("2030-03-31T00:00", 23), ("2030-10-26T23:00", 25)):
         start = utc(day)
@@ -414,7 +420,10 @@ def test_the_default_is_always_open_for_one() -> None:
         ({"workingHours": []}, {"workingHours"}),
         ({"workingHours": {"Monday": []}}, {"workingHours"}),
         ({"workingHours": {"monday": [{"start": "9:00", "end": "17:00"}]}}, {"workingHours.monday[0]"}),
-        ({"workingHours": {"monday": [{"start": "09:00", "end": "09:00"}]}}, {"workingHours.monday[0]"}),
+        (
+            {"workingHours": {"monday": [{"start": "09:00", "end": "09:00"}, {"start": "10:00", "end": "11:00"}]}},
+            {"workingHours.monday"},
+        ),
         ({"workingHours": {"monday": [{"start": "24:00", "end": "09:00"}]}}, {"workingHours.monday[0]"}),
         (
             {"workingHours": {"monday": [{"start": "09:00", "end": "25:00"}, 7]}},
