@@ -78,7 +78,10 @@ def api_event(method: str, path: str, body: object = None, **more: Any) -> dict[
     text = body if body is None or isinstance(body, str) else json.dumps(body)
     if "headers" in more:
         more = {"multiValueHeaders": {name: [value] for name, value in more["headers"].items()}} | more
-    return sample_event("conflict") | {"httpMethod": method, "path": path, "body": text, **more}
+    proxy = {"proxy": path.removeprefix("/")}
+    return sample_event("conflict") | {
+        "httpMethod": method, "path": path, "pathParameters": proxy, "body": text, **more,
+    }  # fmt: skip
 
 
 def encoded(claims: dict[str, Any]) -> str:

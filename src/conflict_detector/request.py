@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from appointments.errors import BadRequestError, InvalidRequestError, PayloadTooLargeError, PreconditionFailedError
 from appointments.reader import Reader, read_object
-from conflict_detector.responses import base_url
+from conflict_detector.responses import base_url, route_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ class Request:
         return cls(
             id=context.get("requestId") or str(uuid.uuid4()),
             method=event["httpMethod"],
-            path=[unquote(segment) for segment in event["path"].removeprefix("/").split("/")],
+            path=[unquote(segment) for segment in route_path(event).removeprefix("/").split("/")],
             query=query,
             headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},

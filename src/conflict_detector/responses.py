@@ -21,6 +21,13 @@ CORS_REQUEST_HEADERS = (
 CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 
 
+def route_path(event: Mapping[str, Any]) -> str:
+    """The path below the root of the API. API Gateway leaves the base path of a custom domain in `path`."""
+    path: str = event["path"]
+    below_root = f"/{(event.get('pathParameters') or {}).get('proxy') or ''}"
+    return below_root if below_root != "/" and path.endswith(below_root) else path
+
+
 def base_url(event: Mapping[str, Any]) -> str:
     """What comes before the path in the API's own URLs, such as `https://api.example.org/prod`.
 
@@ -29,8 +36,8 @@ def base_url(event: Mapping[str, Any]) -> str:
     context = event.get("requestContext") or {}
     if not context.get("domainName"):
         return ""
-    # The stage, or the base path of a custom domain, stands in this path and not in the event's.
-    prefix = context.get("path", event["path"]).removesuffix(event["path"])
+    # The stage, or the base path of a custom domain, comes first in this path.
+    prefix = context.get("path", event["path"]).removesuffix(route_path(event))
     return f"https://{context['domainName']}{prefix}"
 
 

@@ -678,6 +678,18 @@ def test_links_name_the_host_and_stage_that_the_caller_used(world: World) -> Non
     assert json.loads(world.api.handle(event)["body"])["type"] == "https://api.example.org/prod/docs#conflict"
 
 
+def test_a_custom_domain_may_have_a_base_path(world: World) -> None:
+    """API Gateway leaves the base path in `path`, but not in `proxy`."""
+    path = "/booking/v1/appointments"
+    event = api_event("POST", path, BOOKING) | {"pathParameters": {"proxy": "appointments"}}
+    event["requestContext"] |= {"domainName": "api.example.org", "path": path}
+    response = world.api.handle(event)
+    assert response["statusCode"] == 201
+    assert response["headers"]["Location"].startswith("https://api.example.org/booking/v1/appointments/")
+    problem = json.loads(world.api.handle(event)["body"])
+    assert (problem["status"], problem["type"]) == (409, "https://api.example.org/booking/v1/docs#conflict")
+
+
 def test_what_is_stored_comes_back(world: World, booked: dict[str, Any]) -> None:
     (item,) = world.items("AppointmentsTable")
     assert appointment_from_item(item).appointment_id == booked["appointmentId"]
