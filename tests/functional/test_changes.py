@@ -294,6 +294,20 @@ def test_a_cancel_stands_when_eventbridge_refuses_and_the_rule_sends_nothing(
     assert (world.inbox(), world.rules()) == ([], {})
 
 
+@pytest.mark.parametrize("buffer", [0, 1440])
+def test_a_calendar_day_that_has_expired_is_not_kept_forever(world: World, booked: dict[str, Any], buffer: int) -> None:
+    """A cancel takes an entry out of a day that is gone; so does a move, whose buffer reaches into it or not."""
+    world.request("PUT", "/calendars/anna", {"bufferMinutes": {"after": buffer}})
+    keys = [{"calendarId": {"S": id_}, "day": {"S": "2030-01-15"}} for id_ in ("anna", "dr-lee")]
+    for act in (lambda: patch(world, booked, {"startTime": "2030-01-16T11:30:00Z"}), lambda: delete(world, booked)):
+        for key in keys:
+            world.dynamodb.delete_item(TableName="CalendarsTable", Key=key)
+        assert act()[0] == 200
+        days = [item for item in world.items("CalendarsTable") if item["day"]["S"] != "settings"]
+        assert {int(day["expiresAt"]["N"]) > 0 for day in days} == {True}
+        keys = [{name: day[name] for name in ("calendarId", "day")} for day in days]
+
+
 # --- reminders follow a move -------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def test_entries_as_text(claims: list[Claim], text: str) -> None:
 
 
 def test_an_option_of_a_later_version_is_passed_over() -> None:
-    text = "1894698000-1894701600;expires=1894697000;places=2;new=x=y"
+    text = "1894698000-1894701600;expires=1894697000;places=2;new=x=y;newer"
     assert entry_from_text(text) == (Taken(span(9, 10), 2),)
 
 

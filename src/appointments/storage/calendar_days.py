@@ -79,16 +79,22 @@ class CalendarDays:
 
     def checking_and_leaving(self, appointment_id: str, day: CalendarDay, deciding: Sequence[int]) -> Entry:
         """As `checking`, for a day that the appointment leaves: an item takes one action in a transaction."""
-        return {"Update": self._checked(day, deciding) | self.leaving(appointment_id, day.key)["Update"]}
+        checked, update = self._checked(day, deciding), self.leaving(appointment_id, day.key)["Update"]
+        values = checked.get("ExpressionAttributeValues", {}) | update["ExpressionAttributeValues"]
+        return {"Update": checked | update | {"ExpressionAttributeValues": values}}
 
     def leaving(self, appointment_id: str, key: DayKey) -> Entry:
-        """Take an appointment out of a day. What was free stays free, so no counter needs to move."""
+        """Take an appointment out of a day. What was free stays free, so no counter needs to move.
+
+        A day that has expired is written anew, without entries, and must expire too.
+        """
         return {
             "Update": {
                 "TableName": self.table,
                 "Key": day_key_item(key),
-                "UpdateExpression": "REMOVE #entry",
+                "UpdateExpression": "SET expiresAt = :expires REMOVE #entry",
                 "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
+                "ExpressionAttributeValues": {":expires": {"N": str(_day_expiry(key.day, self.retention))}},
             }
         }
 
@@ -144,7 +150,7 @@ def entry_from_text(text: str) -> tuple[Taken, ...]:
 
 def _taken_from_text(text: str) -> Taken:
     span, *options = text.split(";")
-    values = dict(option.split("=", 1) for option in options)
+    values = {name: value for name, _, value in (option.partition("=") for option in options)}
     return Taken(_interval_from_text(span), int(values.get("places", 1)))
 
 
