@@ -150,16 +150,20 @@ def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool
     Then all of it was true at one moment between them: settings never return to an earlier revision, versions only
     rise, and no entry returns without counting up its quarter hours.
     """
+    own_id = candidates[0].after.appointment_id
     versions = [reading.appointment.version if reading.appointment else None for reading in (before, after)]
     return versions[0] == versions[1] and all(
         before.settings[claim.calendar_id].token == after.settings[claim.calendar_id].token
-        and all(_same_near(claim, key, before, after) for key in before.deciding_days([claim]))
+        and all(_same_near(claim, key, before, after, own_id) for key in before.deciding_days([claim]))
         for claim in dict.fromkeys(claim for change in candidates for claim in change.taken)
     )
 
 
-def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading) -> bool:
-    """Whether two readings of a day agree on what is near a claim; the rest of a busy day may well have changed."""
+def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading, own_id: str) -> bool:
+    """Whether two readings of a day agree on what is near a claim; the rest of a busy day may well have changed.
+
+    A crowded day counts as a whole: whatever it takes in after something has left counts up a quarter hour.
+    """
     days = [reading.days.get(key, CalendarDay(key)) for reading in (before, after)]
     if days[0] == days[1]:
         return True
@@ -170,7 +174,8 @@ def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading) -> bo
         touched = set(quarter_hours([claim], key, buffer))
         for entry in near.values():
             touched.update(quarter for one in entry for quarter in one.interval.quarter_hours(key.day))
-        facts.append((near, {quarter: day.counters.get(quarter) for quarter in touched}, is_crowded(day)))
+        crowded = is_crowded(day, own_id)
+        facts.append((near, day.counters if crowded else {q: day.counters.get(q) for q in touched}, crowded))
     return facts[0] == facts[1]
 
 

@@ -96,6 +96,27 @@ def test_readings_agree_or_not_on_what_counts() -> None:
         assert not agree(change, first, different)
 
 
+def test_readings_of_a_crowded_day_agree_only_where_nothing_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowded day refuses by its number of entries, which can fall and rise again far from what is wanted."""
+    monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 2)
+    change = [Change.of(None, wanted(1, 2))]
+    key = DayKey("c", DAY_2)
+    readings = []
+    for other, counters in (("y", {40: 1, 80: 1}), ("z", {40: 1, 80: 2}), ("y", {40: 1, 80: 1})):
+        one = reading(("c", DAY_2, {"x": taken(10, 10.25), other: taken(20, 20.25)}))
+        one.days[key] = replace(one.days[key], counters=counters)
+        readings.append(one)
+    assert isinstance(decide(change, readings[0], NOW), Refused)
+    assert not agree(change, readings[0], readings[1])
+    assert agree(change, readings[0], readings[2])
+    # Its own entry does not count: with it, two days of two entries and of three are not alike.
+    mine = [Change.of(wanted(20, 21), wanted(1, 2))]
+    seen = [reading(("c", DAY_2, {"w": taken(20, 21), **dict.fromkeys(ids, taken(10, 10.25))})) for ids in ("x", "xy")]
+    assert isinstance(decide(mine, seen[0], NOW), Accepted)
+    assert isinstance(decide(mine, seen[1], NOW), Refused)
+    assert not agree(mine, *seen)
+
+
 def test_steps_are_decided_each_on_its_own_calendar() -> None:
     steps = (Step(span(9, 9.5), ("lab",)), Step(span(10, 10.5), ("doctor",)))
     in_steps = wanted(9, 10.5, resource_ids=("lab", "doctor"), steps=steps)
