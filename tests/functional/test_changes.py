@@ -299,7 +299,11 @@ def test_a_calendar_day_that_has_expired_is_not_kept_forever(world: World, booke
     """A cancel takes an entry out of a day that is gone; so does a move, whose buffer reaches into it or not."""
     world.request("PUT", "/calendars/anna", {"bufferMinutes": {"after": buffer}})
     keys = [{"calendarId": {"S": id_}, "day": {"S": "2030-01-15"}} for id_ in ("anna", "dr-lee")]
-    for act in (lambda: patch(world, booked, {"startTime": "2030-01-16T11:30:00Z"}), lambda: delete(world, booked)):
+    acts: list[Callable[[], tuple[int, Any]]] = [
+        lambda: patch(world, booked, {"startTime": "2030-01-16T11:30:00Z"}),
+        lambda: delete(world, booked),
+    ]
+    for act in acts:
         for key in keys:
             world.dynamodb.delete_item(TableName="CalendarsTable", Key=key)
         assert act()[0] == 200
