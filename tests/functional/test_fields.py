@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conflict_detector.appointments.parsing import DETAILS_TEXTS
 from contract import contract
 from support import ROOT
 
@@ -99,3 +100,14 @@ def test_the_data_model_lists_every_attribute(world: World) -> None:
     (row,) = re.findall(r"^\| appointment \|.*$", text, re.MULTILINE)
     (item,) = world.items("AppointmentsTable")
     assert item.keys() <= set(re.findall(r"`(\w+)`", row))
+
+
+@pytest.mark.parametrize("name", DETAILS_TEXTS)
+def test_what_reminders_show_of_details_is_a_text_as_the_contract_says(world: World, name: str) -> None:
+    described = contract()["components"]["schemas"]["Details"]["properties"]
+    assert described == {text: {"type": "string"} for text in DETAILS_TEXTS}
+    path = f"/appointments/{book(world)['appointmentId']}"
+    for method, target, body in (("POST", "/appointments", BOOKED), ("PATCH", path, {})):
+        for value in (7, None, {"phone": "1"}, ["a"]):
+            status, _, refusal = world.request(method, target, body | {"details": {name: value, "mine": value}})
+            assert (status, refusal["errors"]) == (422, [{"field": f"details.{name}", "message": "must be a string"}])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from datetime import date
 from html import unescape
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from openapi_spec_validator import validate
@@ -17,6 +19,9 @@ from conflict_detector.routes import ROUTES, Route
 from contract import METHODS, contract, operations, resolved, validator
 from local.contract import DEPLOYED, as_json
 from support import ROOT, template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HTML = (PAGE / "index.html").read_text()
 EXAMPLES_OF = "https://api.example.org/prod/docs#"
@@ -37,6 +42,49 @@ def test_the_contract_is_valid() -> None:
 
 def test_what_is_deployed_is_what_is_written() -> None:
     assert DEPLOYED.read_text() == as_json(), "openapi.yaml has changed: run `make openapi`"
+
+
+def nodes(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value of the contract with its path, without those of examples."""
+    yield path, value
+    if isinstance(value, dict):
+        inner = {str(name): one for name, one in value.items() if name not in ("example", "examples")}
+    else:
+        inner = {str(index): one for index, one in enumerate(value)} if isinstance(value, list) else {}
+    for name, one in inner.items():
+        yield from nodes(one, (*path, name))
+
+
+def test_no_text_is_cut_off() -> None:
+    """An unquoted text in a YAML flow mapping ends at its first comma, and the rest becomes a name without a value."""
+    assert [path for path, value in nodes(contract()) if value is None] == []
+
+
+def test_times_are_texts_of_one_kind_in_requests_and_answers() -> None:
+    """Generated clients would make another type of what has the format date-time, and no request would take it."""
+    assert [path for path, value in nodes(contract()) if path[-1:] == ("format",) and value == "date-time"] == []
+    time = validator({"$ref": "#/components/schemas/Time"})
+    for kind, text in {"UtcTime": "2030-01-15T09:00:00Z", "ZonedTime": "2030-01-15T10:00:00+01:00"}.items():
+        validator({"$ref": f"#/components/schemas/{kind}"}).validate(text)
+        time.validate(text)
+
+
+def test_the_contract_accepts_exactly_the_dates_that_exist() -> None:
+    pattern = re.compile(contract()["components"]["schemas"]["Time"]["pattern"])
+    for year, month, day in product(range(1969, 2202), range(14), range(33)):
+        try:
+            exists = 1970 <= date(year, month, day).year <= 2199
+        except ValueError:
+            exists = False
+        assert bool(pattern.search(f"{year}-{month:02}-{day:02}T09:00Z")) == exists, (year, month, day)
+
+
+def test_a_booking_in_local_time_needs_a_zone() -> None:
+    booking = validator({"$ref": "#/components/schemas/Booking"})
+    local = {"userId": "anna", "startTime": "2030-01-15T09:00", "endTime": "2030-01-15T10:00Z"}
+    assert not booking.is_valid(local)
+    assert booking.is_valid(local | {"timeZone": "America/New_York"})
+    assert booking.is_valid(local | {"startTime": "2030-01-15T09:00-05:00"})
 
 
 # --- routes ------------------------------------------------------------------------------------------
@@ -77,6 +125,19 @@ def test_the_contract_shows_every_problem_as_the_api_answers_it() -> None:
     details = {problems.PROBLEMS[error].slug: detail for error, detail in problems.DETAILS.items()}
     for slug, example in problem_examples().items():
         assert example["detail"] == details.get(slug, example["detail"])
+
+
+def test_two_problems_of_one_status_are_told_apart_by_type() -> None:
+    responses = contract()["paths"]["/appointments/{appointmentId}"]["patch"]["responses"]
+    media = responses["409"]["content"]["application/problem+json"]
+    conflict, cancelled = (resolved(media["examples"][name])["value"] for name in ("conflict", "cancelled"))
+    kinds = [validator(schema) for schema in media["schema"]["oneOf"]]
+    assert [[kind.is_valid(example) for kind in kinds] for example in (conflict, cancelled)] == [
+        [True, False],
+        [False, True],
+    ]
+    assert not validator(media["schema"]).is_valid(cancelled | {"type": conflict["type"]})
+    assert not validator(media["schema"]).is_valid(conflict | {"type": cancelled["type"]})
 
 
 def test_every_problem_has_its_section_on_the_page_and_every_section_its_problem() -> None:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MAX_DETAILS_BYTES = 16 * 1024
 # Far below what the JSON library takes, so that whatever was stored can be read and answered again.
 MAX_DETAILS_DEPTH = 32
+# What the texts of reminders show. All other fields are the caller's own.
+DETAILS_TEXTS = ("title", "location", "description", "contact")
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
 
@@ -295,6 +297,9 @@ def _details(reader: Reader) -> dict[str, Any]:
     if _depth(details) > MAX_DETAILS_DEPTH:
         reader.fault("details", f"must be nested at most {MAX_DETAILS_DEPTH} levels deep")
         return {}
+    for name in DETAILS_TEXTS:
+        if not isinstance(details.get(name, ""), str):
+            reader.fault(f"details.{name}", "must be a string")
     size = len(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode())
     if size > MAX_DETAILS_BYTES:
         reader.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")

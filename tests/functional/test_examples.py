@@ -1,0 +1,214 @@
+"""The examples of answers in the contract are what the API answers, and no example gets in the way of another."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contract import contract, operations, resolved
+from local.run import example as first_booking
+from support import ROOT, sample_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from world import World
+
+BOOKING = contract()["paths"]["/appointments"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+SETTINGS = contract()["paths"]["/calendars/{calendarId}"]["put"]["requestBody"]["content"]["application/json"][
+    "examples"
+]
+MOVE = {"startTime": "2030-01-15T10:00:00Z"}
+SLOTS = {"calendarIds": "anna,dr-lee", "from": "2030-01-15T09:00:00Z", "to": "2030-01-15T12:00:00Z"}
+DRY = {"dryRun": "true"}
+# Different each time.
+IDS = ("appointmentId", "requestId")
+
+
+def book(world: World, **more: Any) -> Any:
+    status, _, booked = world.request("POST", "/appointments", BOOKING["visit"]["value"] | more)
+    assert status == 201, booked
+    return booked
+
+
+def of_booked(world: World, method: str, body: Any = None, **more: Any) -> Any:
+    return world.request(method, f"/appointments/{book(world)['appointmentId']}", body, **more)
+
+
+def conflict(world: World) -> Any:
+    book(world)
+    return world.request("POST", "/appointments", BOOKING["visit"]["value"] | {"userId": "ben"})
+
+
+def conflict_of_a_move(world: World) -> Any:
+    book(world)
+    other = book(world, userId="ben", startTime="2030-01-15T14:00:00Z", endTime="2030-01-15T14:30:00Z")
+    return world.request(
+        "PATCH", f"/appointments/{other['appointmentId']}", {"startTime": BOOKING["visit"]["value"]["startTime"]}
+    )
+
+
+def change_of_a_cancelled_one(world: World) -> Any:
+    path = f"/appointments/{book(world)['appointmentId']}"
+    world.request("DELETE", path)
+    return world.request("PATCH", path, MOVE)
+
+
+def faults(world: World) -> Any:
+    times = {"startTime": "2030-01-15T09:00Z", "endTime": "2030-01-15T08:00Z", "timeZone": "Mars/Olympus"}
+    return world.request("POST", "/appointments", {"userId": "anna"} | times)
+
+
+def key_reused(world: World) -> Any:
+    headers = {"Idempotency-Key": "one"}
+    world.request("POST", "/appointments", BOOKING["visit"]["value"], headers=headers)
+    return world.request("POST", "/appointments", BOOKING["visit"]["value"] | {"details": {}}, headers=headers)
+
+
+def listed(world: World) -> Any:
+    book(world)
+    return world.request("GET", "/appointments", queryStringParameters={"userId": "anna"})
+
+
+def configured(world: World) -> Any:
+    return world.request("PUT", "/calendars/dr-kim", SETTINGS["doctor"]["value"])
+
+
+def read_settings(world: World) -> Any:
+    configured(world)
+    return world.request("GET", "/calendars/dr-kim")
+
+
+def outdated(world: World) -> Any:
+    path = f"/appointments/{book(world)['appointmentId']}"
+    world.request("PATCH", path, MOVE)
+    return world.request("DELETE", path, headers={"If-Match": '"1"'})
+
+
+# How each example comes about, by operation and name.
+ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
+    ("bookAppointment", "wouldBeBooked"): lambda world: world.request(
+        "POST", "/appointments", BOOKING["visit"]["value"], queryStringParameters=DRY
+    ),
+    ("bookAppointment", "booked"): lambda world: world.request("POST", "/appointments", BOOKING["visit"]["value"]),
+    ("bookAppointment", "conflict"): conflict,
+    ("bookAppointment", "keyReused"): key_reused,
+    ("listAppointments", "200"): listed,
+    ("getAppointment", "booked"): lambda world: of_booked(world, "GET"),
+    ("changeAppointment", "moved"): lambda world: of_booked(world, "PATCH", MOVE),
+    ("changeAppointment", "conflict"): conflict_of_a_move,
+    ("changeAppointment", "cancelled"): change_of_a_cancelled_one,
+    ("cancelAppointment", "cancelled"): lambda world: of_booked(world, "DELETE"),
+    ("getCalendar", "doctor"): read_settings,
+    ("putCalendar", "doctor"): configured,
+    ("findAvailability", "morning"): lambda world: world.request(
+        "GET", "/availability", queryStringParameters=SLOTS | {"durationMinutes": "30"}
+    ),
+    ("getContract", "200"): lambda world: world.request("GET", "/openapi.json"),
+    ("listAppointments", "unknownZone"): lambda world: world.request(
+        "GET", "/appointments", queryStringParameters={"userId": "anna", "timeZone": "Mars/Olympus"}
+    ),
+    ("findAvailability", "unknownZone"): lambda world: world.request(
+        "GET", "/availability", queryStringParameters=SLOTS | {"durationMinutes": "30", "timeZone": "Mars/Olympus"}
+    ),
+    ("changeAppointment", "unknownZone"): lambda world: of_booked(world, "PATCH", {"timeZone": "Mars/Olympus"}),
+    ("putCalendar", "unknownZone"): lambda world: world.request(
+        "PUT", "/calendars/dr-kim", {"timeZone": "Mars/Olympus"}
+    ),
+    ("getAppointment", "unknownParameter"): lambda world: of_booked(world, "GET", queryStringParameters=DRY),
+    ("cancelAppointment", "unknownParameter"): lambda world: of_booked(world, "DELETE", queryStringParameters=DRY),
+    ("getCalendar", "unknownParameter"): lambda world: world.request(
+        "GET", "/calendars/dr-kim", queryStringParameters=DRY
+    ),
+    ("bookAppointment", "faults"): faults,
+    # The same in every operation.
+    ("", "400"): lambda world: world.request("POST", "/appointments", "{"),
+    ("", "404"): lambda world: world.request("GET", "/appointments/0f000000-0000-4000-8000-000000000000"),
+    ("", "412"): outdated,
+    ("", "413"): lambda world: world.request("POST", "/appointments", '"' + "x" * 1024 * 1024 + '"'),
+}
+# Answered by API Gateway, for a caller, or for a failure. tests/unit/test_contract.py holds their words to the code.
+ELSEWHERE = {"401", "403", "429", "500", "503", "504"}
+
+
+def answers() -> list[tuple[str, str, Any]]:
+    """Operation, name and value of every example of an answer. One without a name has its status as its name."""
+    found = []
+    for _, _, operation in operations():
+        for status, response in operation["responses"].items():
+            for media in resolved(response).get("content", {}).values():
+                named = {name: resolved(one)["value"] for name, one in media.get("examples", {}).items()}
+                named |= {status: media["example"]} if "example" in media else {}
+                found += [(operation["operationId"], name, value) for name, value in named.items()]
+    return found
+
+
+def shown(value: Any) -> Any:
+    """Without what is different each time. A problem's `type` begins with the address of the API."""
+    if isinstance(value, dict):
+        value = {name: shown(inner) for name, inner in value.items() if name not in IDS}
+        return value | ({"type": value["type"].partition("#")[2]} if "#" in value.get("type", "") else {})
+    return [shown(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("operation", "name", "told"), [pytest.param(*one, id="-".join(one[:2])) for one in answers()])
+def test_every_example_of_an_answer_is_true(world: World, operation: str, name: str, told: Any) -> None:
+    if name in ELSEWHERE:
+        return
+    made = ANSWERS.get((operation, name)) or ANSWERS["", name]
+    _, _, answered = made(world)
+    if operation == "getContract":
+        assert (answered["openapi"], answered["info"]["version"]) == (told["openapi"], told["info"]["version"])
+        assert answered["paths"]["/docs"]["get"]["operationId"] == told["paths"]["/docs"]["get"]["operationId"]
+    else:
+        assert shown(told) == shown(answered)
+
+
+def test_every_answer_in_json_has_an_example() -> None:
+    for path, method, operation in operations():
+        for status, response in operation["responses"].items():
+            for kind, media in resolved(response).get("content", {}).items():
+                assert not kind.endswith("json") or "example" in media or media["examples"], (method, path, status)
+
+
+def test_the_recipes_here_are_all_used() -> None:
+    used = {(operation, name) for operation, name, _ in answers()}
+    assert {key for key in ANSWERS if key[0]} <= used
+    assert {name for operation, name in ANSWERS if not operation} <= {name for _, name in used}
+
+
+# --- examples beside one another -------------------------------------------------------------------------
+
+
+def bookings_to_try() -> list[tuple[str, dict[str, str], Any]]:
+    """Where each example of a booking stands, its headers and its body."""
+    found: list[tuple[str, dict[str, str], Any]] = [
+        (f"page {name}", {}, example["value"]) for name, example in BOOKING.items()
+    ]
+    event = sample_event("booking")
+    found.append(("events/booking.json", event["headers"], json.loads(event["body"])))
+    readme = (ROOT / "README.md").read_text()
+    (key,) = re.findall(r"-H 'Idempotency-Key: ([\w-]+)'", readme)
+    (body,) = re.findall(r"/appointments\"? -H .* -d '(\{.*?\})'", readme, re.DOTALL)
+    found.append(("README.md", {"Idempotency-Key": key}, json.loads(body)))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_examples_do_not_collide(world: World, seed: int) -> None:
+    """In any order, between settings that the page shows, and again after a second start, which keeps the data."""
+    run = first_booking("", world.now, "alice-120000").partition("-d '")[2].rstrip("'")
+    tries = [*bookings_to_try(), ("make run", {}, json.loads(run))]
+    random.Random(seed).shuffle(tries)
+    for settings in SETTINGS.values():
+        path = contract()["components"]["parameters"]["CalendarId"]["example"]
+        assert world.request("PUT", f"/calendars/{path}", settings["value"])[0] == 200
+    for where, headers, body in tries:
+        assert world.request("POST", "/appointments", body, headers=headers)[0] == 201, where
+    for where, headers, body in tries:
+        if any(name == "Idempotency-Key" for name in headers):
+            assert world.request("POST", "/appointments", body, headers=headers)[0] == 201, where
