@@ -23,6 +23,8 @@ from local.loop import Loop
 LARGEST_BODY = 11 * 1024 * 1024
 # API Gateway answers 504 after 29 s; wait for that answer rather than invent one.
 PATIENCE = ClientTimeout(total=60, sock_connect=5)
+# API Gateway compresses larger answers for those who accept gzip, as the template says; the engine does not.
+COMPRESS_FROM = 4096
 # Headers about one connection, which a proxy may not pass on (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding")
@@ -112,11 +114,15 @@ class FrontDoor:
                 data=BytesIO(body) if body else None,  # a large body as bytes would hold up the others
                 allow_redirects=False,
             ) as answer:
-                return web.Response(
+                response = web.Response(
                     status=answer.status,
                     reason=answer.reason,
                     headers=passed_on(CIMultiDict(answer.headers)),
-                    body=await answer.read(),
+                    body=(content := await answer.read()),
+                    zlib_executor_size=COMPRESS_FROM,
                 )
+                if len(content) >= COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+                    response.enable_compression(web.ContentCoding.gzip)
+                return response
         except (ClientError, TimeoutError):
             return unreachable(self._target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -212,3 +213,14 @@ def test_examples_do_not_collide(world: World, seed: int) -> None:
     for where, headers, body in tries:
         if any(name == "Idempotency-Key" for name in headers):
             assert world.request("POST", "/appointments", body, headers=headers)[0] == 201, where
+
+
+def test_the_page_has_people_and_rooms_of_its_own_for_each_visit() -> None:
+    """So a second visit, or a second start with the same data, begins with a calendar that is free."""
+    script = (ROOT / "src" / "conflict_detector" / "docs" / "page" / "page.js").read_text()
+    (named,) = re.findall(r"const NAMES = /\\b\((.*?)\)\\b/g;", script)
+    calendars = chain.from_iterable(
+        [body["value"]["userId"], *body["value"].get("resourceIds", []), *body["value"].get("anyOf", [])]
+        for body in BOOKING.values()
+    )
+    assert set(named.split("|")) == {*calendars, contract()["components"]["parameters"]["CalendarId"]["example"]}
