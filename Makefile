@@ -21,7 +21,7 @@ ARGS ?=
 IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
+.PHONY: help setup run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
@@ -41,8 +41,15 @@ demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
 
 # Coverage is measured only where all tests run: a part of them would not reach the figure.
-test: setup ## Run all tests, the end-to-end ones on an engine of their own
+test: setup node ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m pytest $(if $(filter-out --randomly-seed=%,$(ARGS)),,--cov) $(ARGS)
+
+node: ## Install what the tests run in Node.js, where there is one; without it those tests are skipped
+	@if ! command -v npm >/dev/null; then exit 0; fi; \
+	if ! cmp -s tests/node/package-lock.json tests/node/node_modules/.installed; then \
+		echo "node: installing what the tests run in Node.js into tests/node"; \
+		npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent && \
+		cp tests/node/package-lock.json tests/node/node_modules/.installed; fi
 
 faults: setup ## Play bad days from several seeds, and every order of calls with every fault (an hour)
 	@$(IN_VENV) python -m pytest tests/faults tests/exploration -m long -q -s -p no:randomly $(ARGS)
@@ -117,5 +124,5 @@ lock: setup ## Write the hashed locks anew from requirements/*.in and src/requir
 	@cd requirements && for name in bootstrap dev engine security bench bench-typical; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
 
 clean: ## Remove the environments, builds, caches and the local engine's data
-	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local tests/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find src local monitoring ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+import shutil
 import threading
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("default", "local", "dev", "prod")
+# What `make node` installs: tests that need it are skipped only where there is no Node.js.
+NODE = shutil.which("npm")
+NODE_MODULES = ROOT / "tests" / "node" / "node_modules"
+NO_NODE = "no Node.js: install one from 20.19 on with npm, then run `make node`"
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,28 @@ def what_was_booked_is_found(context: Any, response: Any, case: Any) -> None:
         here = response.request.url.partition("/appointments")[0]
         found = requests.get(here + response.headers["location"][0], timeout=60)
         assert (found.status_code, found.json()["userId"]) == (200, response.json()["userId"])
+
+
+# What a schema cannot say, and the contract lists with the 422: the only refusals of requests that the schemas accept.
+EXPLAINED = re.compile(
+    r"lies in the past|must be after|must be at most \d+ days after|happens twice in|does not exist in|"
+    r"is not a known IANA time zone|must lie in the years|is not a valid date and time: |is the same span as|"
+    r"must not name calendars that the appointment takes anyway|and the days make \d+ calendar days|"
+    r"makes over \d+ slots|must be at most \d+ bytes of JSON|must be nested at most|must not overlap one another|"
+    r"must not be less than minDurationMinutes|is not a nextCursor of this list|is sent more than once|was used before"
+)
+# A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
+WITHOUT_ZONE = "has no offset: "
+
+
+@schemathesis.check
+def what_is_refused_is_explained(context: Any, response: Any, case: Any) -> None:
+    """The schemathesis check of this kind takes no refusal at all of what the schemas accept."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    assert response.status_code != 400, response.json()
+    assert response.status_code != 412 or "If-Match" in case.headers, response.json()
+    if response.status_code == 422:
+        for fault in response.json()["errors"]:
+            zone = fault["message"].startswith(WITHOUT_ZONE) and case.method != "POST"
+            assert "rule" in fault or zone or EXPLAINED.match(fault["message"]), fault

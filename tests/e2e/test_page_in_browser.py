@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,13 +12,12 @@ from playwright.sync_api import expect, sync_playwright
 
 from conflict_detector.problems import PROBLEMS
 from contract import operations
+from support import NO_NODE, NODE, NODE_MODULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from playwright.sync_api import Locator, Page
-
-    from local.system import System
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Nothing but the page is asked for anything: without these the browser looks for updates by itself.
@@ -57,23 +56,6 @@ def page(tab: Page, api_url: str) -> Iterator[Page]:
     assert [text for text in said if "the server responded with a status of 409" not in text] == []
 
 
-@pytest.fixture
-def free_slot(deployed_system: System, call: Callable[..., Any]) -> Iterator[None]:
-    """Nobody has taken what the example asks for, and nobody has afterwards: other tests ask for the same."""
-
-    def free() -> None:
-        table = deployed_system.stack.appointments_table
-        pages = deployed_system.engine.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-        for item in (item for page in pages for item in page["Items"]):
-            calendars = {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}
-            if item["status"]["S"] == "scheduled" and calendars & {"anna", "dr-lee"}:
-                assert call("DELETE", f"/appointments/{item['appointmentId']['S']}").status == 200
-
-    free()
-    yield
-    free()
-
-
 def opened(page: Page, operation: str) -> Locator:
     """One call, folded out."""
     found = page.locator(f"[id$=-{operation}]")
@@ -90,12 +72,54 @@ def execute(call: Locator) -> tuple[int, Any]:
     return int(status.split()[0]), json.loads(answer.locator(".highlight-code code").first.inner_text())
 
 
-def test_the_example_books_then_collides_and_fits_again_once_cancelled(page: Page, free_slot: None) -> None:
+def test_a_second_visit_finds_its_examples_free(page: Page) -> None:
+    for _ in range(2):
+        assert execute(opened(page, "bookAppointment"))[0] == 201
+        page.reload()
+
+
+def test_the_settings_of_the_example_are_taken(page: Page) -> None:
+    configuring = opened(page, "putCalendar")
+    with page.expect_response(lambda response: "/calendars/dr-kim-" in response.url) as answer:
+        configuring.get_by_role("button", name="Execute").click()
+    assert answer.value.status == 200
+
+
+@pytest.mark.skipif(NODE is None, reason=NO_NODE)
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_and_use_it(tab: Page, api_url: str, scheme: Literal["light", "dark"], width: int) -> None:
+    """By axe: contrast, names of fields, reach by keyboard. Everything is folded out, in both color schemes."""
+    browser = tab.context.browser
+    assert browser is not None
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    try:
+        page.goto(f"{api_url}/docs")
+        calls = page.locator(".opblock")
+        expect(calls).to_have_count(len([*operations()]))
+        assert page.locator("html.dark-mode").count() == (scheme == "dark")
+        for number in range(calls.count()):
+            calls.nth(number).locator(".opblock-summary-control").click()
+        page.locator("section.models button").first.click()
+        expect(page.locator(".highlight-code").last).to_be_visible()
+        page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
+        found = page.evaluate("axe.run(document)")
+        broken = [(rule["id"], node["target"]) for rule in found["violations"] for node in rule["nodes"]]
+        assert broken == []
+        assert {"color-contrast", "label", "select-name"} <= {rule["id"] for rule in found["passes"]}
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        context.close()
+
+
+def test_the_example_books_then_collides_and_fits_again_once_cancelled(page: Page) -> None:
     booking = opened(page, "bookAppointment")
     status, booked = execute(booking)
-    assert (status, booked["userId"], booked["status"]) == (201, "anna", "scheduled")
+    assert (status, booked["userId"][:5], booked["status"]) == (201, "anna-", "scheduled")
     status, refused = execute(booking)
-    assert (status, {conflict["calendarId"] for conflict in refused["conflicts"]}) == (409, {"anna", "dr-lee"})
+    calendars = [booked["userId"], *booked["resourceIds"]]
+    assert (status, [conflict["calendarId"] for conflict in refused["conflicts"]]) == (409, calendars)
     assert len(refused["alternatives"]) == 3
     cancelling = opened(page, "cancelAppointment")
     cancelling.get_by_placeholder("appointmentId").fill(booked["appointmentId"])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from local.front_door import COMPRESS_FROM
+from support import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,3 +31,20 @@ def test_books_refuses_and_reads_back(call: Callable[..., Any], calendar_id: str
     assert [conflict["calendarId"] for conflict in refused.body["conflicts"]] == [calendar_id]
     read = call("GET", booked.headers["Location"])
     assert (read.status, read.body) == (200, booked.body)
+
+
+def test_large_answers_are_compressed_for_those_who_accept_it(api_url: str) -> None:
+    """On AWS by API Gateway, here by the front door, from the same size on."""
+    assert template()["Resources"]["Api"]["Properties"]["MinimumCompressionSize"] == COMPRESS_FROM
+
+    def get(path: str, accepted: str) -> tuple[str | None, bytes]:
+        request = urllib.request.Request(f"{api_url}{path}", headers={"Accept-Encoding": accepted})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.headers["Content-Encoding"], answer.read()
+
+    plain, script = get("/docs/swagger-ui.js", "identity")
+    encoding, compressed = get("/docs/swagger-ui.js", "gzip, deflate, br")
+    assert (plain, encoding) == (None, "gzip")
+    assert gzip.decompress(compressed) == script
+    assert len(compressed) < len(script) / 3
+    assert get("/docs/page.js", "gzip")[0] is None
