@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 # Seconds may be left out, as people write "09:00".
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?:(:\d\d)(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 # The tz database's own naming rule; it also keeps a path such as "../../etc/passwd" away from the loader. Beside the
-# zones lie copies of them, some of which count leap seconds, and the zone of the machine: none of those is an IANA name.
-_ZONE_NAME = re.compile(r"(?!right/|posix/|(?:localtime|posixrules)$)[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
+# zones lie copies of them, some of which count leap seconds, and the machine's own zone. None of those is an IANA name.
+_ZONE_NAME = re.compile(
+    r"(?!right/|posix/|(?:localtime|posixrules)$)[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII
+)
 
 
 class InvalidTimeError(ValueError):

@@ -256,7 +256,9 @@ def test_a_night_shift_over_the_change_has_seven_or_nine_hours() -> None:
 
 def test_hours_that_end_when_they_begin_last_until_the_next_day() -> None:
     rules = parse_settings({"workingHours": {"tuesday": [{"start": "09:00", "end": "09:00"}]}})
-    assert rules.openings(span("2030-01-14T00:00", "2030-01-20T00:00")) == [span("2030-01-15T09:00", "2030-01-16T09:00")]
+    assert rules.openings(span("2030-01-14T00:00", "2030-01-20T00:00")) == [
+        span("2030-01-15T09:00", "2030-01-16T09:00")
+    ]
 
 
 @pytest.mark.parametrize("end", ["24:00", "00:00"])
