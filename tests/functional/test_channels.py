@@ -338,6 +338,27 @@ def test_a_lost_answer_of_a_record_between_two_channels_is_no_loss(
     assert (len(world.inbox()), lines(file), stored(world)["state"]) == (1, ["anna"], "sent")
 
 
+def test_a_lost_answer_of_the_last_record_is_no_loss(
+    world: World, file: FileChannel, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    """On a clock that knows parts of a second, which the table does not keep."""
+    world.now = DUE + timedelta(microseconds=123_456)
+    original = world.dynamodb.update_item
+
+    def twice(**kwargs: Any) -> Any:
+        if ":reminder" in kwargs["ExpressionAttributeValues"]:
+            original(**kwargs)
+        return original(**kwargs)
+
+    world.dynamodb.update_item = twice
+    try:
+        world.fire(booked)
+    finally:
+        world.dynamodb.update_item = original
+    sent = [line["recorded"] for line in events_of() if line.get("event_type") == "REMINDER_SENT"]
+    assert (sent, stored(world)["state"], world.rules()) == ([True, True], "sent", {})
+
+
 def test_records_come_back_as_they_were_stored(world: World, file: FileChannel, booked: dict[str, Any]) -> None:
     world.fire(booked)
     (item,) = world.items("AppointmentsTable")

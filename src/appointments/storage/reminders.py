@@ -170,7 +170,7 @@ class Reminders:
                 now = exc.now.reminder(settled.offset) if exc.now else None
                 if exc.now is None or now is None:
                     raise
-                if (now.state, now.claim, now.deliveries) == (settled.state, settled.claim, settled.deliveries):
+                if _as_stored(now) == _as_stored(settled):
                     return exc.now  # it was written, and only the answer got lost
                 if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
                     raise
@@ -201,6 +201,11 @@ class Reminders:
         except ConditionFailedError as exc:
             raise _ReminderChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
         return appointment_from_item(answer["Attributes"])
+
+
+def _as_stored(reminder: Reminder) -> Mapping[str, Any]:
+    """What this version knows of a reminder, in the whole seconds in which it is kept."""
+    return reminder_to_item(replace(reminder, unknown={}))
 
 
 class _ReminderChangedError(ReminderClaimLostError):
