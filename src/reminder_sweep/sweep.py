@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A timer fires within the minute, and its sender needs a moment; before this the sweep keeps out of the way.
 GRACE = timedelta(minutes=2)
+# By then the next sweep has come this far, unless there is much to do.
+NEXT_SWEEP = timedelta(minutes=7)
 # Two sweeps see each reminder before it is due.
 ARM_AHEAD = timedelta(minutes=10)
 # A rule that is late by more than this will not fire any more.
@@ -127,7 +129,7 @@ class Sweep:
             try:
                 if not appointment.asks_for(reminder):
                     self._skip(appointment, reminder)
-                elif reminder.due_at <= now - GRACE:
+                elif reminder.due_at <= now - _grace(appointment, now):
                     tally.overdue.append(appointment_id)
                     self.sender.recover(
                         Firing(appointment_id, reminder.offset, reminder.due_at, self.timers.backend), appointment
@@ -199,6 +201,11 @@ class Sweep:
         rules = self.timers.rules()
         if rules.minute(name) == dead and rules.remove(name):
             logger.info("Rule removed", event_type=EventType.RULE_CLEANED, rule_name=name)
+
+
+def _grace(appointment: Appointment, now: datetime) -> timedelta:
+    """How long a reminder is left to its timer: not at all where the next sweep may come after the start."""
+    return GRACE if appointment.interval.start > now + NEXT_SWEEP else timedelta()
 
 
 def _fires_in_time(minute: datetime | None, reminder: Reminder) -> bool:

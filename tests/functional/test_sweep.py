@@ -82,6 +82,18 @@ def test_a_reminder_that_is_just_due_is_left_to_its_timer(world: World, booked: 
     assert (world.inbox(), state(world, booked), len(world.rules())) == ([], "pending", 1)
 
 
+@pytest.mark.parametrize("after", [timedelta(), GRACE - timedelta(seconds=1)])
+def test_a_reminder_is_not_left_to_its_timer_where_the_next_sweep_would_come_too_late(
+    world: World, after: timedelta
+) -> None:
+    _, body = world.book("9:00", "10:00", user="anna", reminders=["5m"])
+    world.now = datetime.fromisoformat("2030-01-15T08:55:00Z") + after
+    world.sweep()
+    assert (len(world.inbox()), state(world, body, "5m")) == (1, "sent")
+    world.fire(body, "5m")
+    assert world.inbox() == []
+
+
 def test_the_rule_that_fires_after_the_sweep_sends_nothing(world: World, booked: dict[str, Any]) -> None:
     world.now = DUE + GRACE
     world.sweep()
