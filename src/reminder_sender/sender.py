@@ -75,7 +75,9 @@ class ReminderSender:
         mine = held.reminder(firing.offset)
         assert mine is not None  # noqa: S101 - the claim's condition has seen it
         now = self.clock()
-        if now >= held.interval.start:
+        if reason := _reason_to_stop(held, mine):
+            self._close(held, mine, reason)
+        elif now >= held.interval.start:
             self.reminders.settle(held, replace(mine, state=ReminderState.MISSED))
             logger.warning(
                 "Reminder missed: the appointment has begun",
@@ -83,9 +85,9 @@ class ReminderSender:
                 lateness_ms=_milliseconds(now - mine.due_at),
             )
         else:
-            if reminder.state is ReminderState.SENDING:
-                # Somebody claimed it and fell silent, perhaps after publishing: the one ambiguous window. It is
-                # recorded before the message goes out, so that a death after that cannot hide it.
+            if reminder.state is ReminderState.SENDING or mine.attempts > reminder.attempts + 1:
+                # Somebody claimed it, before it was read or since, and fell silent, perhaps after publishing: the one
+                # ambiguous window. It is recorded before the message goes out, so that a death later cannot hide it.
                 _log_recovery("a sender did not finish it; it may arrive twice", mine)
                 recovery = None
             if not self._deliver(held, mine, recovery):
@@ -107,12 +109,12 @@ class ReminderSender:
 
         Returns False where the appointment was moved, or the reminder taken over, meanwhile: then the reminder of
         that name is another one, and so is its timer. A channel that fails keeps no other from sending, and is raised
-        at the end.
+        at the end. What a record tells to be given up is sent to nobody else.
         """
         wanted = [(channel, recipient) for channel in self.channels for recipient in channel.recipients(held)]
         outstanding = [which for which in wanted if not mine.is_delivered(which[0].name, which[1])]
         if not outstanding:
-            self._close(held, mine)
+            self._close(held, mine, "nobody to send it to")
         # The reminder itself is the record of a single delivery. Version 0.1 cannot change one that has others.
         several = len(wanted) > 1 or bool(mine.deliveries)
         failures: list[Exception] = []
@@ -132,6 +134,9 @@ class ReminderSender:
             if recorded is None:
                 return False
             held, recovery = recorded, None
+            if mine.state is ReminderState.SENDING and (reason := _reason_to_stop(held, mine)):
+                self._close(held, mine, reason)
+                return True
         if failures:
             self._give_back(held, mine, failures)
         return True
@@ -181,14 +186,14 @@ class ReminderSender:
             raise ExceptionGroup("several channels failed", failures)
         raise failures[0]
 
-    def _close(self, held: Appointment, mine: Reminder) -> None:
-        """Settle a reminder of which nothing is left to send: the channels have changed since an earlier attempt."""
+    def _close(self, held: Appointment, mine: Reminder, reason: str) -> None:
+        """Settle a claimed reminder of which nothing is left to send: as sent where anybody has got it."""
         sent = [delivery.at for delivery in mine.deliveries if delivery.state is DeliveryState.SENT]
         if sent:
             self.reminders.settle(held, replace(mine, state=ReminderState.SENT, sent_at=max(sent)))
         else:
             self.reminders.settle(held, replace(mine, state=ReminderState.SKIPPED))
-            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="nobody to send it to")
+            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 
     def _clean(self, firing: Firing) -> None:
         if firing.backend is Backend.SCHEDULER:
@@ -214,6 +219,13 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | No
     if not reminder.is_open:
         return f"already {reminder.state}"
     # It was in a sender's hands when it was given up; should that one have died, the sweep closes it.
+    return _reason_to_stop(appointment, reminder)
+
+
+def _reason_to_stop(appointment: Appointment, reminder: Reminder) -> str | None:
+    """Why nothing more of a reminder must be sent, or None where it must."""
+    if not appointment.status.reminds:
+        return str(appointment.status)
     return None if appointment.asks_for(reminder) else "no longer asked for"
 
 

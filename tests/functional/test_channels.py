@@ -262,6 +262,38 @@ def test_moved_after_the_first_channel_the_second_sends_nothing_of_the_old_time(
     assert (lines(file), stored(world)["state"], records(world)) == ([], "pending", {})
 
 
+def cancel(world: World, booked: dict[str, Any]) -> None:
+    assert world.request("DELETE", f"/appointments/{booked['appointmentId']}")[0] == 200
+
+
+def ask_for_none(world: World, booked: dict[str, Any]) -> None:
+    assert world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": []})[0] == 200
+
+
+@pytest.mark.parametrize("end_it", [cancel, ask_for_none])
+def test_given_up_after_the_first_channel_nothing_more_is_sent(
+    world: World,
+    file: FileChannel,
+    booked: dict[str, Any],
+    events_of: LogLines,
+    end_it: Callable[[World, dict[str, Any]], None],
+) -> None:
+    """The record of the first channel has told the sender."""
+    original = world.sns.publish
+
+    def end_first(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        end_it(world, booked)
+        return original(**kwargs)
+
+    world.sns.publish = end_first
+    world.fire(booked)
+    assert (len(world.inbox()), lines(file), records(world)) == (1, [], {TOPIC: ("sent", 1)})
+    assert (stored(world)["state"], world.rules()) == ("sent", {})
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+    assert "REMINDER_SKIPPED" not in [line.get("event_type") for line in events_of()]  # it counts once, as sent
+
+
 def test_a_lease_that_runs_out_between_two_channels_ends_the_sending(
     world: World, file: FileChannel, booked: dict[str, Any]
 ) -> None:

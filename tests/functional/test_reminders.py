@@ -132,6 +132,32 @@ def test_cancelled_between_the_read_and_the_claim(world: World, booked: dict[str
     assert world.inbox() == []
 
 
+def test_no_longer_asked_for_between_the_read_and_the_claim(
+    world: World, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    """Of a sender that died, whose reminder a change leaves alone."""
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    world.now += LEASE
+    client: Any = world.storage.database.client
+    original = client.get_item
+
+    def change_after(**kwargs: Any) -> Any:
+        answer = original(**kwargs)
+        client.get_item = original
+        assert world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"reminders": ["24h"]})[0] == 200
+        return answer
+
+    client.get_item = change_after
+    events_of()
+    world.fire(booked)
+    assert (world.inbox(), state(world, booked)) == ([], "skipped")
+    lines = events_of()
+    assert names(lines) == ["REMINDER_SKIPPED", "RULE_CLEANED"]
+    assert lines[-2]["reason"] == "no longer asked for"
+
+
 def test_a_stale_firing_sends_nothing_and_leaves_the_new_rule_alone(
     world: World, booked: dict[str, Any], events_of: LogLines
 ) -> None:

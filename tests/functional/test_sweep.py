@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.firing import Backend
+from appointments.firing import Backend, Firing
 from appointments.model import ReminderState
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
@@ -186,6 +186,25 @@ def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: Worl
     world.now = DUE + GRACE
     world.sweep()
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
+def test_a_sender_that_came_and_died_since_the_sweep_read_may_have_sent_it(
+    world: World, booked: dict[str, Any], events_of: LogLines
+) -> None:
+    """The sweep reads an appointment once, and its first reminder may take longer than a lease."""
+    world.now = DUE + GRACE
+    seen = stored(world, booked)
+    world.dying("Publish", after=True)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    events_of()
+    world.now += LEASE
+    world.dying("Publish", after=True)
+    with pytest.raises(KilledError):
+        world.sender.recover(Firing(booked["appointmentId"], "1h", DUE), seen)
+    assert len(world.inbox()) == 2
+    (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_RECOVERED"]
+    assert "may arrive twice" in line["reason"]
 
 
 def test_an_open_reminder_of_a_cancelled_appointment_is_skipped(world: World, booked: dict[str, Any]) -> None:
