@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
-from appointments.rules import remove_rule
+from appointments.rules import remove_rule, rule_minute
 from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, logger
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Longer than the function's timeout, so that a lease outlives its holder, and shorter than the minute
 # after which Lambda repeats a failed event, so that the repeat finds the lease run out.
 LEASE = timedelta(seconds=40)
+# A rule of an older version fires in the minute in which its reminder is due, and so by up to this much too early.
+EARLY = timedelta(minutes=1)
 # The longest pauses, in seconds, before a message that certainly was not sent is tried again.
 SEND_PAUSES = (0.1, 0.4)
 # And before the record of a sent one is tried again: left unrecorded, it would be sent a second time.
@@ -54,7 +56,21 @@ class ReminderSender:
         ahead = firing.due_at - self.clock()
         if timedelta() < ahead <= LEAD:
             self.sleep(ahead / timedelta(seconds=1))
+        elif ahead > EARLY and self._is_of_another_minute(firing):
+            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="fired at another time")
+            return  # the sweep finds the rule at the wrong minute, or gone, and makes it anew
         self._send(firing, self.reminders.appointment(firing.appointment_id), recovery=None)
+
+    def _is_of_another_minute(self, firing: Firing) -> bool:
+        """Whether the rule has had its minute although the reminder is due later.
+
+        Two moves at once may leave a rule with the minute of one and the input of the other. Whoever invokes the sender
+        by hand before a reminder is due finds its rule still waiting, and the reminder is sent.
+        """
+        if firing.backend is not Backend.RULES:
+            return False
+        minute = rule_minute(self.events(), firing.timer_name)
+        return minute is not None and minute <= self.clock()
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
         """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""

@@ -445,6 +445,52 @@ def test_a_timer_that_fires_early_by_more_than_a_sender_can_wait_is_not_waited_f
     assert (len(world.inbox()), world.now.second) == (1, 10)
 
 
+@pytest.fixture
+def moved_twice_at_once(world: World, booked: dict[str, Any]) -> dict[str, Any]:
+    """Moved to 9:10 and then to 9:30. The rule of the first is made between the two calls of the second."""
+    path = f"/appointments/{booked['appointmentId']}"
+    original = world.events.put_targets
+
+    def move_again(**kwargs: Any) -> Any:
+        world.events.put_targets = original
+        first = world.events.describe_rule(Name=kwargs["Rule"])["ScheduleExpression"]
+        assert world.request("PATCH", path, {"startTime": "2030-01-15T09:30:00Z"})[0] == 200
+        targets = world.events.list_targets_by_rule(Rule=kwargs["Rule"])["Targets"]
+        world.events.put_rule(Name=kwargs["Rule"], ScheduleExpression=first)
+        answer = original(**kwargs)
+        original(Rule=kwargs["Rule"], Targets=targets)
+        return answer
+
+    world.events.put_targets = move_again
+    assert world.request("PATCH", path, {"startTime": "2030-01-15T09:10:00Z", "reminders": ["1h"]})[0] == 200
+    return booked
+
+
+def test_a_rule_with_the_minute_of_one_move_and_the_input_of_another_sends_nothing_early(
+    world: World, moved_twice_at_once: dict[str, Any], events_of: LogLines
+) -> None:
+    (rule, expression), *_ = ((name, when) for name, when in world.rules().items() if "-1h-" in name)
+    (target,) = world.events.list_targets_by_rule(Rule=rule)["Targets"]
+    firing = Firing.from_event(json.loads(target["Input"]))
+    assert (expression, firing.due_at.hour, firing.due_at.minute) == ("cron(10 8 15 1 ? 2030)", 8, 30)
+    world.now = datetime(2030, 1, 15, 8, 10, tzinfo=UTC)
+    events_of()
+    world.sender.send(firing)
+    assert (world.inbox(), state(world, moved_twice_at_once)) == ([], "pending")
+    assert names(events_of()) == ["REMINDER_SKIPPED"]
+    world.now += timedelta(minutes=12)
+    world.sweep()
+    assert world.rules()[rule] == "cron(30 8 15 1 ? 2030)"
+    world.now += timedelta(minutes=8)
+    world.sender.send(firing)
+    assert (len(world.inbox()), state(world, moved_twice_at_once)) == (1, "sent")
+
+
+def test_a_sender_invoked_by_hand_before_the_reminder_is_due_sends_it(world: World, booked: dict[str, Any]) -> None:
+    world.sender.send(Firing(booked["appointmentId"], "1h", datetime(2030, 1, 15, 8, tzinfo=UTC)))
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
 def test_a_reminder_due_between_two_minutes_comes_after_it_is_due(world: World, events_of: LogLines) -> None:
     _, body = world.book("2030-01-15T09:00:09Z", "2030-01-15T10:00:00Z", reminders=["1h"])
     (expression,) = world.rules().values()
