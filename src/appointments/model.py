@@ -153,6 +153,12 @@ class Reminder:
             made = made._replace(attempts=before.attempts + 1, unknown=before.unknown)
         return replace(self, deliveries=(*(d for d in self.deliveries if d is not before), made))
 
+    def with_unknown_of(self, other: Reminder) -> Reminder:
+        """A copy with the attributes that another version stored with `other`, and with each of its deliveries."""
+        theirs = {(d.channel, d.recipient): d.unknown for d in other.deliveries}
+        deliveries = (d._replace(unknown=theirs.get((d.channel, d.recipient), d.unknown)) for d in self.deliveries)
+        return replace(self, unknown=other.unknown, deliveries=tuple(deliveries))
+
     @property
     def is_open(self) -> bool:
         """Whether somebody still has to do something about it."""

@@ -150,6 +150,7 @@ class ReminderSender:
             if recorded is None:
                 return False
             held, recovery = recorded, None
+            mine = recorded.reminder(mine.offset) or mine  # with what other versions have stored with it since
             if mine.state is ReminderState.SENDING and (reason := _reason_to_stop(held, mine)):
                 self._close(held, mine, reason)
                 return True

@@ -400,6 +400,33 @@ def test_records_come_back_as_they_were_stored(world: World, file: FileChannel, 
     assert appointment_to_item(read, timedelta())["reminders"] == item["reminders"]
 
 
+@pytest.mark.parametrize(("at", "records"), [("anna", 1), ("dr-lee", 2)])
+def test_what_another_version_stores_between_two_records_is_kept(
+    world: World, tmp_path: Path, booked: dict[str, Any], at: str, records: int
+) -> None:
+    def store() -> None:
+        (item,) = world.items("AppointmentsTable")
+        reminder = item["reminders"]["M"]["1h"]["M"]
+        reminder["nextVersion"] = {"S": "x"}
+        for delivery in reminder["deliveries"]["L"]:
+            delivery["M"]["nextVersion"] = {"S": "x"}
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item)
+
+    @dataclass(frozen=True)
+    class Watched(FileChannel):
+        def send(self, appointment: Appointment, reminder: Reminder, recipient: str) -> str:
+            sent = super().send(appointment, reminder, recipient)
+            if recipient == at:
+                store()
+            return sent
+
+    use(world, Watched(tmp_path / "reminders.jsonl", ("anna", "dr-lee", "dr-kim")))
+    world.fire(booked)
+    kept = [each.get("nextVersion") for each in stored(world)["deliveries"]]
+    assert (stored(world)["state"], stored(world)["nextVersion"]) == ("sent", "x")
+    assert kept == ["x"] * records + [None] * (4 - records)
+
+
 def test_a_channel_is_a_class_and_an_entry_in_the_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr("reminder_sender.channels.CHANNELS", (*CHANNELS, FileChannel))

@@ -175,7 +175,7 @@ class Reminders:
                 if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
                     raise
                 # Only other reminders changed, or what another version keeps with this one.
-                appointment, settled = exc.now, replace(settled, unknown=now.unknown)
+                appointment, settled = exc.now, settled.with_unknown_of(now)
 
     def _update_reminder(
         self,
