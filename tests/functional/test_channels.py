@@ -420,7 +420,7 @@ def test_what_another_version_stores_between_two_records_is_kept(
                 store()
             return sent
 
-    use(world, Watched(tmp_path / "reminders.jsonl", ("anna", "dr-lee", "dr-kim")))
+    use(world, Watched(tmp_path / "reminders.jsonl", people=("anna", "dr-lee", "dr-kim")))
     world.fire(booked)
     kept = [each.get("nextVersion") for each in stored(world)["deliveries"]]
     assert (stored(world)["state"], stored(world)["nextVersion"]) == ("sent", "x")

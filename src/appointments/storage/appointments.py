@@ -30,6 +30,10 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 REMINDER_SHARDS = 8
 
 
+# What a sender goes by: a change of these and a sender's claim or record exclude each other.
+_FOR_SENDERS = {"offsets", "reminders", "status"}
+
+
 class AppointmentExistsError(NotWrittenError):
     """An appointment with this id was booked before: `existing`."""
 
@@ -161,8 +165,8 @@ class Appointments:
         names = {f"#{name}": name for name in (*changed, *gone)} | {"#version": "version"}
         values = {f":{name}": value for name, value in changed.items()} | {":was": old["version"]}
         condition = "#version = :was"
-        if "reminders" in changed:
-            # A sender does not count versions: its claim or its record must not be overwritten.
+        if not changed.keys().isdisjoint(_FOR_SENDERS):
+            # A sender does not count versions: its claim or its record must not be overwritten, nor answered as it was.
             condition += " AND #reminders = :reminders_were"
             values[":reminders_were"] = old["reminders"]
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
