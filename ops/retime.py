@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.model import Interval
 from appointments.telemetry import logger
-from appointments.times import InvalidTimeError, load_zone, parse_time, to_utc_text
+from appointments.times import InvalidTimeError, load_zone, parse_time, to_utc_text, to_wall_text
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import api_of
 from conflict_detector.settings import Settings
@@ -126,8 +126,10 @@ def _refuse(report: Report, line: str) -> None:
 def _placed(appointment: Appointment) -> Interval:
     assert appointment.wall is not None  # noqa: S101 - the table was asked for these
     assert appointment.time_zone is not None  # noqa: S101 - as above
-    zone = load_zone(appointment.time_zone)
-    return Interval(*(parse_time(text, zone) for text in appointment.wall))
+    zone, wall = load_zone(appointment.time_zone), appointment.wall
+    if tuple(to_wall_text(moment, zone) for moment in appointment.interval) == wall:
+        return appointment.interval  # also where the clock shows one of the two twice
+    return Interval(parse_time(wall.start, zone), parse_time(wall.end, zone, exact=False))
 
 
 def _room_first(move: Move) -> tuple[bool, float]:

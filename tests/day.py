@@ -28,10 +28,11 @@ import appointments.storage.dynamodb
 import reminder_sender.app
 import reminder_sweep.app
 from appointments.firing import Backend
+from appointments.model import due_at
 from appointments.rules import parse_cron
 from appointments.schedules import parse_at
 from appointments.telemetry import logger
-from appointments.times import floor_to_minute, parse_offset
+from appointments.times import floor_to_minute
 from local.engine import Engine
 from network import Fault, Network, Outage
 from reminder_sender.sender import LEASE
@@ -428,7 +429,7 @@ class Day:
                     yield f"missed, though all was well since {self.calm_from:%H:%M} and it began {start:%H:%M}"
             case "skipped":
                 asked = [text["S"] for text in item["offsets"]["L"]]
-                ahead = start - parse_offset(offset) > changed
+                ahead = due_at(start, offset, item.get("timeZone", {}).get("S")) > changed
                 if item["status"]["S"] == "scheduled" and offset in asked and ahead:
                     yield "skipped, though asked for and ahead"
             case state:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,14 +46,18 @@ class ReferenceCalendar:
         here = sum(start <= moment < end + self.gap for start, end in self.busy)
         return bool(here >= self.body.get("capacity", 1))
 
+    def wall(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone).replace(tzinfo=None)
+
     def takes(self, start: datetime, end: datetime, now: datetime, cell: timedelta = MINUTE) -> bool:
         """Whether `[start, end)` can be booked, looked at once per `cell`."""
-        body, length = self.body, (end - start) / MINUTE
+        body = self.body
         if start < now or start < now + body.get("minNoticeMinutes", 0) * MINUTE:
             return False
-        if "horizonDays" in body and start > now + body["horizonDays"] * DAY:
+        if "horizonDays" in body and (self.wall(start).date() - self.wall(now).date()).days > body["horizonDays"]:
             return False
-        if not body.get("minDurationMinutes", 0) <= length <= body.get("maxDurationMinutes", 10**6):
+        lengths = [(end - start) / MINUTE, (self.wall(end) - self.wall(start)) / MINUTE]
+        if max(lengths) < body.get("minDurationMinutes", 0) or min(lengths) > body.get("maxDurationMinutes", 10**6):
             return False
         moment = start
         while moment < end + self.gap:
@@ -62,22 +67,44 @@ class ReferenceCalendar:
         return True
 
 
-def steps(calendars: list[ReferenceCalendar], start: datetime, end: datetime, step: timedelta) -> list[datetime]:
-    """The steps within a span, counted from each opening; on calendars without hours, from midnight UTC.
+def later(start: datetime, minutes: int, zone: ZoneInfo | None) -> datetime:
+    """So many minutes later; with a zone, whole days are those of its clock, and times that it skips come at once."""
+    if zone is None or minutes % 1440:
+        return start + minutes * MINUTE
+    wanted = start.astimezone(zone).replace(tzinfo=None, fold=0) + minutes * MINUTE
+    moment = start + minutes * MINUTE - 4 * 60 * MINUTE
+    while moment.astimezone(zone).replace(tzinfo=None, fold=0) < wanted:
+        moment += 5 * MINUTE
+    return moment
 
-    Everything lies on whole five minutes, and so does this.
+
+def zone_of_days(calendars: list[ReferenceCalendar]) -> ZoneInfo | None:
+    """The zone of the first calendar that has one."""
+    return next((calendar.zone for calendar in calendars if "timeZone" in calendar.body), None)
+
+
+def steps(calendars: list[ReferenceCalendar], start: datetime, end: datetime, minutes: int) -> list[datetime]:
+    """The steps within a span, counted from each moment at which all the calendars open.
+
+    A day on which they are open throughout begins the count anew. Hours begin and end on quarter hours, as this looks.
     """
     with_hours = [calendar for calendar in calendars if calendar.has_hours]
-    moment = (start - 2 * DAY).replace(hour=0, minute=0)
-    before = [calendar.opened_by(moment - 5 * MINUTE) for calendar in with_hours]
-    origin, found = moment, []
-    while moment < end:
-        after = [calendar.opened_by(moment) for calendar in with_hours]
-        begins = any(new - old for new, old in zip(after, before, strict=True))
-        if begins or (not with_hours and moment.astimezone(UTC).hour == moment.minute == 0):
-            origin = moment
-        if moment >= start and (moment - origin) % step == timedelta():
-            found.append(moment)
-        before = after
-        moment += 5 * MINUTE
+    zone = zone_of_days(calendars)
+    days_zone = zone or ZoneInfo("UTC")
+    cells = [start - 4 * DAY + n * 15 * MINUTE for n in range(int((end - start + 7 * DAY) / (15 * MINUTE)))]
+    is_open = [all(calendar.opened_by(moment) for calendar in with_hours) for moment in cells]
+    dates = [moment.astimezone(days_zone).date() for moment in cells]
+    closed = {day for day, opened in zip(dates, is_open, strict=True) if not opened}
+    origins = [
+        cells[n]
+        for n in range(1, len(cells))
+        if is_open[n] and (not is_open[n - 1] or (dates[n] != dates[n - 1] and dates[n] not in closed))
+    ]
+    found = []
+    for origin, following in pairwise([*(moment for moment in origins if moment < end), end]):
+        moment, n = origin, 0
+        while moment < following:
+            found += [moment] if moment >= start else []
+            n += 1
+            moment = later(origin, n * minutes, None if minutes % 1440 else zone)
     return found

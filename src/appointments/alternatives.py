@@ -6,78 +6,96 @@ from bisect import bisect_right
 from datetime import UTC, datetime, time
 from functools import reduce
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.intervals import intersect, start_of
 from appointments.model import QUARTER_HOUR, Interval
+from appointments.times import Length
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from zoneinfo import ZoneInfo
 
     from appointments.calendars import Calendar
 
 MOST = 3
 
 
+class Wanted(NamedTuple):
+    """The interval that was refused, and the zone in which its whole days are counted."""
+
+    interval: Interval
+    zone: ZoneInfo | None = None
+
+
 def find_alternatives(
-    wanted: Interval,
+    refused: Wanted,
     calendars: Collection[Calendar],
     window: Interval,
     now: datetime,
     any_of: Collection[Calendar] = (),
 ) -> list[Interval]:
-    """Up to three intervals as long as `wanted` that fit on all `calendars`, the nearest first.
+    """Up to three intervals as long as what was refused that fit on all `calendars`, the nearest first.
 
     Where `any_of` is given, they fit on one of those as well. They lie within `window`, which must be covered by the
     days that were read of each calendar, do not begin before `now`, and do not overlap one another unless they are for
     different ones of `any_of`.
     """
-    within = _bookable(wanted, calendars, window, now)
+    wanted = refused.interval
+    length = Length.between(*wanted, refused.zone)
+    within = _bookable(length, calendars, window, now)
     if within is None:
         return []
     common = reduce(intersect, (calendar.free(within, now) for calendar in calendars))
     if not any_of:
-        return _nearest(wanted, common)
+        return _nearest(wanted, length, common, calendars)
     found: list[Interval] = []
     for calendar in any_of:
-        part = _bookable(wanted, [calendar], within, now)
+        part = _bookable(length, [calendar], within, now)
         if part:
-            found += _nearest(wanted, intersect(common, calendar.free(part, now)))
+            found += _nearest(wanted, length, intersect(common, calendar.free(part, now)), [*calendars, calendar])
     return nearest_first(wanted, found)[:MOST]
 
 
-def _bookable(wanted: Interval, calendars: Collection[Calendar], window: Interval, now: datetime) -> Interval | None:
-    """The part of `window` in which notice, horizon and length allow an appointment as long as `wanted`, if any."""
-    length = wanted.end - wanted.start
-    if not all(calendar.allows_length(length) for calendar in calendars):
+def _bookable(length: Length, calendars: Collection[Calendar], window: Interval, now: datetime) -> Interval | None:
+    """The part of `window` in which notice, horizon and length allow an appointment of that length, if any."""
+    if not all(calendar.allows_length(length.span) for calendar in calendars):
         return None
     limits = [calendar.bookable(now) for calendar in calendars]
     # Nobody wants to start at 09:07:31: what begins from now on, or as soon as notice allows, begins on a quarter hour.
     soonest = max([now, *(earliest for earliest, _ in limits)])
     midnight = datetime.combine(window.start.date(), time(), UTC)
     soonest = midnight - (midnight - soonest) // QUARTER_HOUR * QUARTER_HOUR
-    ends = [latest + length for _, latest in limits if latest]
+    ends = [length.after(latest) for _, latest in limits if latest]
     within = Interval(max(window.start, soonest), min([window.end, *ends]))
     return within if within.start < within.end else None
 
 
-def _nearest(wanted: Interval, free: list[Interval]) -> list[Interval]:
+def _nearest(wanted: Interval, length: Length, free: list[Interval], calendars: Collection[Calendar]) -> list[Interval]:
     """The three nearest fits in intervals that are in order and do not overlap one another."""
-    length = wanted.end - wanted.start
     after = bisect_right(free, wanted.start, key=start_of)
-    fits = (gap for gap in free[after:] if gap.end - gap.start >= length)
-    fits_before = (gap for gap in reversed(free[:after]) if gap.end - gap.start >= length)
+    fits = (gap for gap in free[after:] if length.after(gap.start) <= gap.end)
+    fits_before = (gap for gap in reversed(free[:after]) if length.after(gap.start) <= gap.end)
     found: list[Interval] = []
     # The last that begins before may hold what was wanted, and so fits on both sides of it.
     for gap in (*islice(fits_before, MOST), *islice(fits, MOST)):
-        latest = gap.end - length
+        latest = length.after(gap.end, -1)
         # The nearest fit in this gap, then its neighbours away from what was wanted, as far as needed.
         nearest = min(max(wanted.start, gap.start), latest)
-        earlier, later = (nearest - gap.start) // length, (latest - nearest) // length
+        # Rounded up: a whole day may be shorter than 24 hours.
+        earlier, later = -((gap.start - nearest) // length.span), -((nearest - latest) // length.span)
         for step in range(-min(earlier, MOST), min(later, MOST) + 1):
-            start = nearest + step * length
-            found.append(Interval(start, start + length))
+            start = length.after(nearest, step)
+            fit = Interval(start, length.after(start))
+            by_the_wall = length.zone is not None
+            if gap.covers(fit) and not (by_the_wall and _is_refused(fit, calendars)):
+                found.append(fit)
     return nearest_first(wanted, found)[:MOST]
+
+
+def _is_refused(fit: Interval, calendars: Collection[Calendar]) -> bool:
+    """Whether a calendar, whose zone may be another, takes this day for too long or too short."""
+    return not all(calendar.allows_length_of(fit) for calendar in calendars)
 
 
 def nearest_first(wanted: Interval, found: Collection[Interval]) -> list[Interval]:

@@ -66,16 +66,16 @@ class _SettingsReader(Reader):
         size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_BYTES:
             self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
-        horizon = self.whole("horizonDays", 1, 3650)
         settings = CalendarSettings(
             zone=zone or load_zone("UTC"),
+            zone_set="timeZone" in self.body and zone is not None,
             zone_known=zone is not None,
             working_hours=self.working_hours(),
             overrides=self.overrides(),
             buffer=self.buffer(),
             capacity=self.whole("capacity", 1, MAX_CAPACITY) or 1,
             min_notice=self.minutes("minNoticeMinutes", 0, 366 * DAY_MINUTES) or timedelta(),
-            horizon=None if horizon is None else timedelta(days=horizon),
+            horizon_days=self.whole("horizonDays", 1, 3650),
             min_duration=shortest,
             max_duration=longest,
             reminders=self.reminder_offsets(),
@@ -131,7 +131,7 @@ class _SettingsReader(Reader):
         return found
 
     def hours(self, name: str, value: object) -> tuple[Hours, ...]:
-        """A day's opening hours. An end at or before its start lies on the next day."""
+        """A day's opening hours. An end at or before its start lies on the next day, and equal ones are 24 hours."""
         if not isinstance(value, list) or len(value) > MAX_HOURS_PER_DAY:
             self.fault(name, f"must be a list of at most {MAX_HOURS_PER_DAY} hours; an empty one is a closed day")
             return ()

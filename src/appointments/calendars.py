@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from appointments.intervals import full_intervals, joined, merged, overlapping, start_of, subtract
-from appointments.model import DAY, CalendarDay, Conflict, Interval
+from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Conflict, Interval
+from appointments.times import Length, change_of_offset, find_zone, first_instant, wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from appointments.model import Taken
+    from appointments.model import Appointment, Taken
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 # How far around an interval to look for a time that the working hours accept: most calendars open within days.
 LOOK_AROUND = (timedelta(days=15), timedelta(days=400))
@@ -40,19 +42,20 @@ class CalendarSettings:
     """When and how a calendar may be booked. The default is always open, one appointment at a time.
 
     `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
-    belong to the date on which they begin. `buffer` must lie between two appointments. Without `zone_known` the
-    time-zone data has lost the zone and UTC stands in for it: when there are hours, nobody can tell which, so the
-    calendar is closed.
+    belong to the date on which they begin. `buffer` must lie between two appointments. `horizon_days` are whole
+    local days. Without `zone_known` the time-zone data has lost the zone and UTC stands in for it: when there are
+    hours, nobody can tell which, so the calendar is closed. UTC also stands in where no zone is set.
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    zone_set: bool = False
     zone_known: bool = True
     working_hours: tuple[tuple[Hours, ...], ...] | None = None
     overrides: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
     buffer: timedelta = timedelta()
     capacity: int = 1
     min_notice: timedelta = timedelta()
-    horizon: timedelta | None = None
+    horizon_days: int | None = None
     min_duration: timedelta | None = None
     max_duration: timedelta | None = None
     reminders: tuple[str, ...] | None = None
@@ -171,25 +174,45 @@ class Calendar:
         return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
 
     def _broken(self, wanted: Interval, now: datetime, held: Interval | None) -> Iterator[tuple[str, str]]:
-        settings, length = self.settings, wanted.end - wanted.start
+        settings = self.settings
         earliest, latest = self.bookable(now)
         if held is None or held.start != wanted.start:
             if wanted.start < earliest:
                 yield "minNoticeMinutes", "startTime"
             if latest and wanted.start > latest:
                 yield "horizonDays", "startTime"
-        if held is None or held.end - held.start != length:
-            if settings.min_duration and length < settings.min_duration:
+        if (settings.min_duration or settings.max_duration) and not (held and self._as_long_as(held, wanted)):
+            if self._is_too_short(wanted):
                 yield "minDurationMinutes", "endTime"
-            if settings.max_duration and length > settings.max_duration:
+            if self._is_too_long(wanted):
                 yield "maxDurationMinutes", "endTime"
         if not (held and held.covers(wanted)) and not self.is_open(wanted):
             yield "workingHours" if settings.zone_known else "timeZone", "startTime"
 
     def allows_length(self, length: timedelta) -> bool:
-        """Whether an appointment may be as long as that here."""
+        """Whether an appointment may be as long as that here, wherever it lies."""
         shortest, longest = self.settings.min_duration, self.settings.max_duration
         return (shortest is None or length >= shortest) and (longest is None or length <= longest)
+
+    def allows_length_of(self, wanted: Interval) -> bool:
+        """Whether an appointment may be as long as that here, by the stopwatch or by the clock on the wall."""
+        return not (self._is_too_short(wanted) or self._is_too_long(wanted))
+
+    def _is_too_short(self, wanted: Interval) -> bool:
+        least = self.settings.min_duration
+        return least is not None and wanted.end - wanted.start < least and self._on_the_wall(wanted) < least
+
+    def _is_too_long(self, wanted: Interval) -> bool:
+        most = self.settings.max_duration
+        return most is not None and wanted.end - wanted.start > most and self._on_the_wall(wanted) > most
+
+    def _as_long_as(self, held: Interval, wanted: Interval) -> bool:
+        same = held.end - held.start == wanted.end - wanted.start
+        return same or self._on_the_wall(held) == self._on_the_wall(wanted)
+
+    def _on_the_wall(self, interval: Interval) -> timedelta:
+        """How far the clock on the wall of the calendar's zone goes on in an interval."""
+        return wall_time(interval.end, self.settings.zone) - wall_time(interval.start, self.settings.zone)
 
     def bookable(self, now: datetime) -> tuple[datetime, datetime | None]:
         """The earliest and the latest start that notice and horizon allow at `now`, both included."""
@@ -197,7 +220,10 @@ class Calendar:
         settings = self.settings
         # Without notice the past is the only limit, and an appointment that runs already may be changed.
         earliest = now + settings.min_notice if settings.min_notice else datetime.min.replace(tzinfo=UTC)
-        return earliest, now + settings.horizon if settings.horizon else None
+        if settings.horizon_days is None:
+            return earliest, None
+        beyond = now.astimezone(settings.zone).date() + (settings.horizon_days + 1) * DAY
+        return earliest, first_instant(datetime.combine(beyond, time()), settings.zone) - SECOND
 
     def is_open(self, wanted: Interval) -> bool:
         """Whether the calendar is open from the start to the end of `wanted`, without a break."""
@@ -232,9 +258,13 @@ class Calendar:
 
     def _nearest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
         """What all rules of the calendar accept and begins nearest to `wanted`; it keeps the length if it may."""
-        settings, length = self.settings, wanted.end - wanted.start
-        length = max(min(length, settings.max_duration or length), settings.min_duration or timedelta())
-        in_place = Interval(wanted.start, wanted.start + length)
+        settings = self.settings
+        length = Length.between(*wanted, settings.zone)
+        if settings.max_duration and length.span > settings.max_duration:
+            length = Length.of(settings.max_duration, settings.zone)
+        if settings.min_duration and length.span < settings.min_duration:
+            length = Length.of(settings.min_duration, settings.zone)
+        in_place = Interval(wanted.start, length.after(wanted.start))
         earliest, latest = self.bookable(now)
         earliest = max(earliest, now.replace(microsecond=0))
         stays = held is not None and held.start == wanted.start
@@ -245,32 +275,39 @@ class Calendar:
             return None
         start = min(max(wanted.start, earliest), latest)
         if not settings.has_hours:
-            return Interval(start, start + length)
+            if start == latest:  # the last second of a day, on which nobody wants to start
+                start = max(start - (start - datetime.min.replace(tzinfo=UTC)) % QUARTER_HOUR, earliest)
+            return Interval(start, length.after(start))
         for reach in LOOK_AROUND:
-            far = reach + length + 2 * DAY
+            far = reach + length.span + 2 * DAY
             window = Interval(max(start - far, earliest), start + far)
-            nearest = _nearest_start(settings.open_seconds(window), Interval(start, start + length), earliest, latest)
+            nearest = _nearest_start(settings.open_seconds(window), start, length, (earliest, latest))
             if nearest and abs(nearest - start) <= reach:
-                return Interval(nearest, nearest + length)
+                return Interval(nearest, length.after(nearest))
         return None
 
 
 def _nearest_start(
-    opened: list[tuple[int, int]], wanted: Interval, earliest: datetime, latest: datetime
+    opened: list[tuple[int, int]], wanted: datetime, length: Length, limits: tuple[datetime, datetime]
 ) -> datetime | None:
-    """Where something as long as `wanted` may start, as near to it as can be, the earlier one of two.
+    """Where something of a length may start, as near to `wanted` as can be, the earlier one of two.
 
-    It lies within hours that touch or overlap one another, and starts from `earliest` to `latest`. All in whole
+    It lies within hours that touch or overlap one another, and starts within the limits, both included. All in whole
     seconds: a calendar may have 20,000 openings in a year.
     """
-    start, end, first, last = (int(moment.timestamp()) for moment in (*wanted, earliest, latest))
-    length = end - start
+    start, first, last = (int(moment.timestamp()) for moment in (wanted, *limits))
+
+    def later(moment: int, times: int) -> int:
+        if length.zone is None:
+            return moment + times * int(length.span.total_seconds())
+        return int(length.after(datetime.fromtimestamp(moment, UTC), times).timestamp())
+
     best: tuple[int, int] | None = None
     for since, until in joined(opened):
-        if until - since >= length:
-            begin = min(max(start, since), until - length, last)
-            if begin >= max(since, first) and (best is None or (abs(begin - start), begin) < best):
-                best = abs(begin - start), begin
+        begin = min(max(start, since), later(until, -1), last)
+        nearer = best is None or (abs(begin - start), begin) < best
+        if begin >= max(since, first) and nearer and later(begin, 1) <= until:
+            best = abs(begin - start), begin
     return datetime.fromtimestamp(best[1], UTC) if best else None
 
 
@@ -287,6 +324,13 @@ def assemble(
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
         calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, ignore) if found else (), crowded)
     return calendars
+
+
+def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) -> ZoneInfo | None:
+    """The zone in which people read an appointment's times: its own, or that of its first calendar that has one."""
+    own = find_zone(appointment.time_zone)
+    known = (settings[calendar_id] for calendar_id in appointment.calendar_ids if calendar_id in settings)
+    return own or next((rules.zone for rules in known if rules.zone_set), None)
 
 
 def busy_on(days: Sequence[CalendarDay], ignore: str | None) -> tuple[Interval, ...]:
@@ -340,7 +384,7 @@ def _wall_clock(day: date, hours: Hours, zone: ZoneInfo) -> list[Interval]:
         return [early]
     # The offset changes at `change`; each piece is read with its own, on its own side of it.
     late = Interval(_at(start, after), _at(end, after))
-    change = _change_of_offset(min(early.start, late.start) - DAY, max(early.end, late.end) + DAY, zone)
+    change = change_of_offset(min(early.start, late.start) - DAY, max(early.end, late.end) + DAY, zone)
     pieces = [Interval(early.start, min(early.end, change)), Interval(max(late.start, change), late.end)]
     return list(merged(piece for piece in pieces if piece.start < piece.end))
 
@@ -351,16 +395,3 @@ def _offset(wall: datetime, fold: int, zone: ZoneInfo) -> timedelta:
 
 def _at(wall: datetime, offset: timedelta) -> datetime:
     return (wall - offset).replace(tzinfo=UTC)
-
-
-def _change_of_offset(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The instant between two at which the zone's offset changes, to the second."""
-    old = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if middle.astimezone(zone).utcoffset() == old:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)

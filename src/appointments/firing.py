@@ -16,7 +16,7 @@ TIMER_PREFIX = "appointment-reminder"
 # EventBridge needs a moment before a new timer is live. Whatever is due sooner is given to the sender at once.
 LEAD = timedelta(seconds=15)
 
-_TIMER_NAME = re.compile(rf"{TIMER_PREFIX}-([1-9]\d{{0,4}}[mhd])-([0-9a-f-]{{36}})", re.ASCII)
+_TIMER_NAME = re.compile(rf"{TIMER_PREFIX}-([1-9]\d{{0,4}}[mhdw])-([0-9a-f-]{{36}})", re.ASCII)
 
 
 class Backend(StrEnum):

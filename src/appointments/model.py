@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.statuses import Status
-from appointments.times import floor_to_minute, parse_offset
+from appointments.times import find_zone, floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
 MAX_DURATION = timedelta(days=31)
+# Days of calendars that one request may ask for.
+MAX_SPAN = timedelta(days=62)
 DEFAULT_REMINDERS = ("24h", "1h")
 # An item has 400 KB at most, and each change may leave five more behind.
 MAX_REMINDERS_ON_RECORD = 50
@@ -234,27 +236,28 @@ class Appointment:
         return min((reminder.due_at for reminder in self.reminders if reminder.is_open), default=None)
 
 
-def reminders_ahead(start: datetime, offsets: Iterable[str], now: datetime) -> tuple[Reminder, ...]:
+def reminders_ahead(
+    start: datetime, offsets: Iterable[str], now: datetime, time_zone: str | None = None
+) -> tuple[Reminder, ...]:
     """The reminders of an appointment that starts at `start`, the earliest first.
 
     Those already due are left out: booked 30 minutes ahead, there is nothing to say a day before.
     """
-    reminders = (Reminder(offset, _due_at(start, offset)) for offset in offsets)
+    reminders = (Reminder(offset, due_at(start, offset, time_zone)) for offset in offsets)
     return tuple(sorted((r for r in reminders if r.due_at > now), key=lambda r: r.due_at))
 
 
-def reminders_after_change(
-    before: Appointment, start: datetime, offsets: Iterable[str], now: datetime
-) -> tuple[Reminder, ...]:
-    """The reminders of an appointment that is moved to `start`, or asked for other offsets.
+def reminders_after_change(before: Appointment, after: Appointment, now: datetime) -> tuple[Reminder, ...]:
+    """The reminders of an appointment that is moved, or asked for other offsets.
 
     One that is still asked for and due when it was keeps its state, also where it is overdue. One that is due at
     another time, or was given up before, starts anew. One that falls away stays on record: as it ended, or
     `skipped` where it was still to come. Beyond MAX_REMINDERS_ON_RECORD, the skipped ones that were due first are
     forgotten before any other.
     """
-    asked = {offset: _due_at(start, offset) for offset in offsets}
-    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now)}
+    start, time_zone = after.interval.start, after.time_zone
+    asked = {offset: due_at(start, offset, time_zone) for offset in after.offsets}
+    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now, time_zone)}
     for old in before.reminders:
         if old.state is not ReminderState.SKIPPED and asked.get(old.offset) == old.due_at:
             reminders[old.offset] = old
@@ -271,8 +274,9 @@ def reminders_after_change(
     return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
 
 
-def _due_at(start: datetime, offset: str) -> datetime:
-    return start - parse_offset(offset)
+def due_at(start: datetime, offset: str, time_zone: str | None) -> datetime:
+    """When a reminder is due. Days are counted in the appointment's zone; in UTC without one, or where it is lost."""
+    return parse_offset(offset).before(start, find_zone(time_zone))
 
 
 def _given_up(reminder: Reminder) -> Reminder:

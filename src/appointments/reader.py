@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from appointments.times import Offset
+
     # Query parameters by name, each with every value that was sent for it.
     Query = Mapping[str, Sequence[str]]
 
@@ -206,15 +208,15 @@ class Reader:
                 self.fault("timeZone", str(exc))
             return None
 
-    def time(self, name: str, zone: ZoneInfo | None) -> datetime | None:
-        """A point in time, in UTC. Local times are read in `zone`."""
+    def time(self, name: str, zone: ZoneInfo | None, *, exact: bool = True) -> datetime | None:
+        """A point in time, in UTC. Local times are read in `zone`, as `parse_time` says."""
         text = self.text(name)
         if text is None:
             return None
         # If the zone itself is at fault, a local time can still be checked for its form, but not placed.
         unplaced = zone is None and ("timeZone" in self.body or bool(self.kept_zone)) and not has_offset(text)
         try:
-            moment = parse_time(text, load_zone("UTC") if unplaced else zone)
+            moment = parse_time(text, load_zone("UTC") if unplaced else zone, exact=exact)
         except InvalidTimeError as exc:
             self.fault(name, str(exc))
             return None
@@ -240,7 +242,7 @@ class Reader:
         if len(value) > MAX_REMINDERS:
             self.fault("reminders", f"must have at most {MAX_REMINDERS} elements")
             return ()
-        seen: dict[timedelta, str] = {}
+        seen: dict[Offset, str] = {}
         for index, offset in enumerate(value):
             try:
                 span = parse_offset(offset)

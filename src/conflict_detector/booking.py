@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from appointments.calendars import assemble
+from appointments.calendars import assemble, zone_of
 from appointments.claims import carrying_days
 from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
 from appointments.errors import (
@@ -177,7 +177,8 @@ class _Booking:
         offsets = known.settings.reminders if known else None
         if self.terms.own_reminders or offsets is None:
             return wanted
-        return replace(wanted, offsets=offsets, reminders=reminders_ahead(wanted.interval.start, offsets, self.now))
+        reminders = reminders_ahead(wanted.interval.start, offsets, self.now, wanted.time_zone)
+        return replace(wanted, offsets=offsets, reminders=reminders)
 
 
 @dataclass(slots=True)
@@ -296,7 +297,7 @@ class _AlreadyOverError(Exception):
 
 def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
     """Free intervals for what was refused: from the days already read, else with one further read."""
-    from appointments.alternatives import MOST, find_alternatives  # noqa: PLC0415 - most bookings are not refused
+    from appointments.alternatives import MOST, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
 
     wanted = candidates[0].after
     if wanted.steps or wanted.places != 1:
@@ -307,6 +308,8 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     # What a buffer reaches to beyond the days that are read is not known, so nothing is offered as near to their ends.
     gap = max(map(reading.buffer_of, calendar_ids))
 
+    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
+
     def find(first: date, last: date) -> list[Interval]:
         start, end = _midnight_to_midnight(first, last)
         window = Interval(start + gap, end - gap)
@@ -314,7 +317,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
         calendars = assemble(settings, days, ignore=wanted.appointment_id)
         any_of = [calendars.pop(id_) for id_ in assigned]
-        return find_alternatives(wanted.interval, calendars.values(), window, now, any_of)
+        return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
 
     days = list(wanted.interval.days())
     found = find(days[0], days[-1])

@@ -263,8 +263,9 @@ def test_notice_and_horizon(book: Book, configure: Any) -> None:
     minute = timedelta(minutes=1)
     assert faulty(on(now + timedelta(hours=24) - minute)) == {"startTime"}
     assert on(now + timedelta(hours=24) + 2 * minute).status == 201
-    assert on(now + timedelta(days=14) - minute).status == 201
-    assert faulty(on(now + timedelta(days=14) + 2 * minute)) == {"startTime"}
+    beyond = now.replace(hour=0, minute=0) + timedelta(days=15)
+    assert on(beyond - minute).status == 201
+    assert faulty(on(beyond + timedelta(minutes=15))) == {"startTime"}
 
 
 @pytest.mark.parametrize(("free_until", "count"), [("9:40", 1), ("9:20", 0), ("10:15", 2)])

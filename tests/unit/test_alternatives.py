@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appointments.alternatives import find_alternatives
+from appointments.alternatives import Wanted, find_alternatives
 from appointments.calendars import Calendar, CalendarSettings
 from appointments.model import Interval
 
@@ -35,7 +35,9 @@ def test_alternatives_are_free_in_time_distinct_and_as_near_as_can_be(
 ) -> None:
     earliest = MIDNIGHT + timedelta(minutes=now * 15)
     length = wanted.end - wanted.start
-    found = find_alternatives(wanted, [calendar(n, busy) for n, busy in enumerate(calendars)], WHOLE_DAY, earliest)
+    found = find_alternatives(
+        Wanted(wanted), [calendar(n, busy) for n, busy in enumerate(calendars)], WHOLE_DAY, earliest
+    )
     end_of_day = MIDNIGHT + timedelta(days=1)
 
     def is_free(interval: Interval) -> bool:
@@ -57,6 +59,6 @@ def test_alternatives_are_free_in_time_distinct_and_as_near_as_can_be(
 
 def test_now_is_rounded_up_to_a_quarter_hour() -> None:
     (first, *_) = find_alternatives(
-        minutes(0, 30), [calendar(0, [minutes(0, 60)])], WHOLE_DAY, MIDNIGHT + timedelta(minutes=67, seconds=31)
+        Wanted(minutes(0, 30)), [calendar(0, [minutes(0, 60)])], WHOLE_DAY, MIDNIGHT + timedelta(minutes=67, seconds=31)
     )
     assert first == minutes(75, 105)

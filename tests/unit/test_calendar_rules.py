@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import assume, given, settings
@@ -18,7 +18,10 @@ from appointments.model import DAY, Interval
 from appointments.times import load_zone
 from conflict_detector.availability.parsing import AvailabilityRequest
 from conflict_detector.availability.search import slots
-from reference import ReferenceCalendar, steps
+from reference import ReferenceCalendar, later, steps, zone_of_days
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MINUTE = timedelta(minutes=1)
 NOW = datetime(2029, 12, 31, tzinfo=UTC)
@@ -92,7 +95,8 @@ class Situation(NamedTuple):
 def situations(draw: st.DrawFn, change: tuple[str, date] | None = None) -> Situation:
     zone, day = change or draw(st.sampled_from(CHANGES))
     midnight = datetime.combine(day, datetime.min.time(), load_zone(zone)).astimezone(UTC)
-    body: dict[str, Any] = {"timeZone": draw(st.sampled_from([zone, zone, zone, "UTC"]))}
+    own = draw(st.sampled_from([zone, zone, zone, "UTC", None]))
+    body: dict[str, Any] = {"timeZone": own} if own else {}
     if draw(st.sampled_from([True, True, False])):
         body["workingHours"] = {name: draw(days_hours()) for name in WEEKDAYS}
     if draw(st.booleans()):
@@ -134,30 +138,58 @@ def test_the_decision_agrees_with_the_minutes(change: tuple[str, date], data: st
 @settings(max_examples=12)
 def test_slots_are_exactly_those_steps_that_fit(change: tuple[str, date], data: st.DataObject) -> None:
     many = [data.draw(situations(change)) for _ in range(data.draw(st.integers(1, 2)))]
-    now = many[0].now
     start = many[0].wanted.start - timedelta(hours=5)
     window = Interval(start, start + timedelta(hours=data.draw(st.integers(1, 15))))
-    duration, step = (data.draw(st.sampled_from(minutes)) * MINUTE for minutes in ([15, 30, 75], [15, 20, 45]))
+    minutes, step = (data.draw(st.sampled_from(choice)) for choice in ([15, 30, 75], [15, 20, 45]))
+    compare_slots(many, window, minutes, step)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+@given(data=st.data())
+@settings(max_examples=8)
+def test_whole_days_are_offered_as_the_clock_counts_them(change: tuple[str, date], data: st.DataObject) -> None:
+    many = [data.draw(situations(change)) for _ in range(data.draw(st.integers(1, 2)))]
+    for it in many:
+        limits = data.draw(st.sampled_from([{}, {"minDurationMinutes": 1440}, {"maxDurationMinutes": 1440}]))
+        it.body.pop("minDurationMinutes", None)
+        it.body.pop("maxDurationMinutes", None)
+        it.body.update(limits)
+        if data.draw(st.booleans()):
+            it.body.pop("workingHours", None)
+        del it.busy[1:]
+    zone, day = change
+    start = datetime.combine(day - DAY, datetime.min.time(), load_zone(zone)).astimezone(UTC)
+    window = Interval(start, start + timedelta(hours=data.draw(st.sampled_from([24, 47, 49, 73]))))
+    minutes = data.draw(st.sampled_from([1440, 1440, 2880]))
+    compare_slots(many, window, minutes, data.draw(st.sampled_from([180, 1440])))
+
+
+def compare_slots(many: list[Situation], window: Interval, minutes: int, step: int) -> None:
+    """Slots on all and on any of the calendars, against the steps of the reference."""
+    now = many[0].now
+    duration = minutes * MINUTE
     calendars = [Calendar(f"c{n}", parse_settings(it.body), tuple(it.busy)) for n, it in enumerate(many)]
     references = [it.reference for it in many]
 
-    def offered(*, any_of: bool) -> dict[datetime, tuple[str, ...]]:
-        asked = AvailabilityRequest(("c0", "c1")[: len(many)], window, duration, step, any_of, zone=None)
+    def offered(*, any_of: bool) -> dict[Interval, tuple[str, ...]]:
+        asked = AvailabilityRequest(("c0", "c1")[: len(many)], window, duration, step * MINUTE, any_of, zone=None)
         found = list(slots(calendars, asked, now))
-        assert all(slot.interval.end - slot.interval.start == duration for slot in found)
         assert [slot.interval for slot in found] == sorted({slot.interval for slot in found})
-        return {slot.interval.start: slot.calendar_ids for slot in found}
+        for slot in found:
+            assert all(one.fits(slot.interval, now) for one in calendars if one.calendar_id in slot.calendar_ids)
+        return {slot.interval: slot.calendar_ids for slot in found}
 
-    def takes(reference: ReferenceCalendar, start: datetime) -> bool:
-        return start + duration <= window.end and reference.takes(start, start + duration, now, 5 * MINUTE)
+    def fitting(several: list[ReferenceCalendar]) -> Iterator[Interval]:
+        for start in steps(several, *window, step):
+            slot = Interval(start, later(start, minutes, zone_of_days(several)))
+            if slot.end <= window.end and all(one.takes(*slot, now, 5 * MINUTE) for one in several):
+                yield slot
 
-    on_all = [start for start in steps(references, *window, step) if all(takes(one, start) for one in references)]
-    assert list(offered(any_of=False)) == on_all
-    on_any: dict[datetime, tuple[str, ...]] = {}
+    assert list(offered(any_of=False)) == list(fitting(references))
+    on_any: dict[Interval, tuple[str, ...]] = {}
     for n, reference in enumerate(references):
-        for start in steps([reference], *window, step):
-            if takes(reference, start):
-                on_any[start] = (*on_any.get(start, ()), f"c{n}")
+        for slot in fitting([reference]):
+            on_any[slot] = (*on_any.get(slot, ()), f"c{n}")
     assert offered(any_of=True) == on_any
 
 
@@ -304,9 +336,9 @@ def test_an_override_closes_or_opens_a_date() -> None:
         ),
         (
             {"horizonDays": 14},
-            span("2030-01-14T00:01", "2030-01-14T01:00"),
+            span("2030-01-15T00:01", "2030-01-15T01:00"),
             {"horizonDays": "startTime"},
-            span("2030-01-14T00:00", "2030-01-14T00:59"),
+            span("2030-01-14T23:45", "2030-01-15T00:44"),
         ),
         (
             {"minDurationMinutes": 60},
@@ -398,7 +430,7 @@ def test_a_rule_has_a_say_only_in_what_a_change_changes(
 
 def test_notice_and_horizon_include_their_ends() -> None:
     calendar = Calendar("c", parse_settings({"minNoticeMinutes": 1440, "horizonDays": 14}), ())
-    first, last = NOW + timedelta(days=1), NOW + timedelta(days=14)
+    first, last = NOW + timedelta(days=1), utc("2030-01-14T23:59:59")
     for start in (first, last):
         assert calendar.fits(Interval(start, start + MINUTE), NOW)
     for start in (first - timedelta(seconds=1), last + timedelta(seconds=1)):

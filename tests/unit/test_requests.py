@@ -138,7 +138,7 @@ def test_an_unknown_zone_hides_no_other_fault_and_invents_none() -> None:
 def test_all_faults_are_listed_together() -> None:
     found = faults(
         userId="a\0", startTime="2030-02-29T00:00:00Z", endTime=5, timeZone="Mars/Olympus", resourceIds=["ok", "no no"],
-        details=[], reminders=["24h", "1d", "soon"], colour="red",
+        details=[], reminders=["60m", "1h", "soon"], colour="red",
     )  # fmt: skip
     assert found.keys() == {
         "userId", "startTime", "endTime", "timeZone", "resourceIds[1]", "details", "reminders[1]", "reminders[2]",

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from appointments.times import (
     InvalidTimeError,
+    Length,
+    first_instant,
     floor_to_minute,
     from_utc_text,
     load_zone,
     parse_offset,
     parse_time,
     to_utc_text,
+    wall_time,
 )
 
 NEW_YORK = load_zone("America/New_York")
@@ -121,13 +124,63 @@ def test_floor_to_minute() -> None:
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("15m", timedelta(minutes=15)), ("24h", timedelta(hours=24)), ("7d", timedelta(days=7))],
+    [("15m", timedelta(minutes=15)), ("24h", timedelta(hours=24)), ("7d", timedelta(days=7)), ("2w", timedelta(14))],
 )
-def test_an_offset_is_a_span(text: str, span: timedelta) -> None:
-    assert parse_offset(text) == span
+def test_an_offset_is_a_span_before_the_start(text: str, span: timedelta) -> None:
+    start = datetime(2030, 6, 1, 9, tzinfo=UTC)
+    assert parse_offset(text).before(start, None) == parse_offset(text).before(start, NEW_YORK) == start - span
 
 
-@pytest.mark.parametrize("text", ["", "h", "0h", "-1h", "1.5h", "1w", "24 h", "24H", "123456m", "١h"])  # noqa: RUF001
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [("1d", "2030-03-09T14:00:00Z"), ("24h", "2030-03-09T13:00:00Z"), ("1w", "2030-03-03T14:00:00Z")],
+)
+def test_days_and_weeks_are_counted_on_the_wall(text: str, before: str) -> None:
+    start = parse_time("2030-03-10T09:00", NEW_YORK)
+    assert to_utc_text(parse_offset(text).before(start, NEW_YORK)) == before
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "utc"),
+    [
+        ("2030-03-10T02:30", "America/New_York", "2030-03-10T07:00:00Z"),  # skipped
+        ("2030-11-03T01:30", "America/New_York", "2030-11-03T05:30:00Z"),  # repeated
+        ("2030-10-06T02:15", "Australia/Lord_Howe", "2030-10-05T15:30:00Z"),  # half an hour is skipped
+        ("2011-12-30T12:00", "Pacific/Apia", "2011-12-30T10:00:00Z"),  # a whole day is skipped
+        ("2030-06-01T12:00", "Asia/Kathmandu", "2030-06-01T06:15:00Z"),
+    ],
+)
+def test_the_first_instant_at_or_after_a_local_time(wall: str, zone: str, utc: str) -> None:
+    assert to_utc_text(parse_time(wall, load_zone(zone), exact=False)) == utc
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1)),  # noqa: DTZ001 - wall time on purpose
+    st.sampled_from(["America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]),
+)
+def test_at_the_first_instant_the_clock_shows_the_time_or_a_later_one_and_not_before(wall: datetime, name: str) -> None:
+    wall, zone = wall.replace(microsecond=0), load_zone(name)
+    moment = first_instant(wall, zone)
+    assert wall_time(moment, zone) >= wall
+    assert all(wall_time(moment - timedelta(seconds=n), zone) < wall for n in (1, 60, 1800, 3600, 5400))
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - as it asks
+    st.integers(1, 40),
+    st.sampled_from(["America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]),
+)
+def test_whole_days_are_recognized_and_counted(start: datetime, days: int, name: str) -> None:
+    start, zone = start.replace(microsecond=0), load_zone(name)
+    length = Length.of(timedelta(days=days), zone)
+    end = length.after(start)
+    assert abs(end - start - timedelta(days=days)) <= timedelta(hours=1)
+    if wall_time(end, zone) == wall_time(start, zone) + timedelta(days=days):
+        assert Length.between(start, end, zone) == length
+        assert wall_time(length.after(end, -1), zone) == wall_time(start, zone)
+
+
+@pytest.mark.parametrize("text", ["", "h", "0h", "-1h", "1.5h", "1y", "24 h", "24H", "123456m", "١h"])  # noqa: RUF001
 def test_what_is_no_offset_is_refused(text: str) -> None:
     with pytest.raises(InvalidTimeError):
         parse_offset(text)

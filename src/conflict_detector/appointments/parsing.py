@@ -24,7 +24,15 @@ from appointments.reader import Reader
 from appointments.statuses import Status
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, ListQuery
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
-from appointments.times import has_offset, to_utc_text, to_wall_text
+from appointments.times import (
+    Length,
+    find_zone,
+    has_offset,
+    is_longer,
+    to_utc_text,
+    to_wall_text,
+    wall_time,
+)
 from conflict_detector.appointments.cursors import decode_cursor
 
 if TYPE_CHECKING:
@@ -95,7 +103,7 @@ class BookingRequest:
             resource_ids=self.resource_ids,
             details=self.details,
             offsets=offsets,
-            reminders=reminders_ahead(self.interval.start, offsets, now),
+            reminders=reminders_ahead(self.interval.start, offsets, now, self.time_zone),
             created_at=now,
             updated_at=now,
             fingerprint=self.fingerprint,
@@ -118,12 +126,12 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     reader = Reader(body, _BOOKING_FIELDS, _REQUIRED_FIELDS)
     user_id = reader.calendar_id("userId")
     zone = reader.zone()
-    start, end = reader.time("startTime", zone), reader.time("endTime", zone)
+    start, end = reader.time("startTime", zone), reader.time("endTime", zone, exact=False)
     resource_ids = reader.calendar_ids("resourceIds")
     any_of = _any_of(reader, {user_id, *resource_ids})
     details, offsets = _details(reader), reader.reminder_offsets()
     past = _past(start, now)
-    interval = _interval(reader, start, end)
+    interval = _interval(reader, start, end, zone)
     if interval and user_id:
         calendars = len({user_id, *resource_ids}) + bool(any_of)  # of `anyOf`, one is taken
         _fit_one_transaction(reader, calendars * len(list(interval.days())), calendars)
@@ -182,11 +190,10 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     # A start that stays where it was may have passed: what has begun can still get another end.
     if start != before.interval.start and (past := _past(start, now)):
         reader.faults.append(past)
+    end = start and _moved(before, start, zone).end
     if "endTime" in body:
-        end = reader.time("endTime", zone)
-    else:
-        end = start and start + (before.interval.end - before.interval.start)
-    interval = _interval(reader, start, end)
+        end = reader.time("endTime", zone, exact=False)
+    interval = _interval(reader, start, end, zone)
     offsets = reader.reminder_offsets()
     offsets = before.offsets if offsets is None else offsets
     resource_ids = reader.calendar_ids("resourceIds") if "resourceIds" in body else before.resource_ids
@@ -209,9 +216,29 @@ def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Seq
     _fit_one_transaction(reader, len(carrying_days((*claims_of(before), *claims_of(after)))), len(after.calendar_ids))
     if reader.faults:
         raise InvalidRequestError(reader.faults)
-    if after.interval.start != before.interval.start or offsets != before.offsets:
-        after = replace(after, reminders=reminders_after_change(before, after.interval.start, offsets, now))
+    what_reminders_follow = [(it.interval.start, it.offsets, it.time_zone) for it in (before, after)]
+    if what_reminders_follow[0] != what_reminders_follow[1]:
+        after = replace(after, reminders=reminders_after_change(before, after, now))
     return after
+
+
+def _moved(before: Appointment, start: datetime, zone: ZoneInfo | None) -> Interval:
+    """Where an appointment lies that is moved and keeps its length; `zone` is the one that it will have.
+
+    It keeps its length on the wall if it was given in local time, or if it is whole days of its zone.
+    """
+    was, own = before.interval, find_zone(before.time_zone)
+    if start == was.start:
+        return was
+    elapsed = was.end - was.start
+    length = Length.between(*was, own)
+    if before.wall and own:
+        length = Length(wall_time(was.end, own) - wall_time(was.start, own), own)
+    if length.zone:
+        length = length._replace(zone=zone or own)
+    end = length.after(start)
+    # The first pass of an end that comes twice may lie before the start.
+    return Interval(start, end if end > start else start + elapsed)
 
 
 def _wall_times(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
@@ -223,8 +250,8 @@ def parse_list(query: Query) -> ListQuery:
     reader = Reader.of_query(query, _LIST_PARAMETERS, required=("userId",))
     user_id = reader.calendar_id("userId")
     zone = reader.zone()
-    starts_from = reader.time("from", zone) or BEGIN_OF_TIME
-    starts_before = reader.time("to", zone) or END_OF_TIME
+    starts_from = reader.time("from", zone, exact=False) or BEGIN_OF_TIME
+    starts_before = reader.time("to", zone, exact=False) or END_OF_TIME
     if "from" in query and starts_before <= starts_from:
         reader.fault("to", "must be after from")
     status = reader.choice("status", tuple(Status))
@@ -242,13 +269,13 @@ def _past(start: datetime | None, now: datetime) -> Fault | None:
     return Fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
 
 
-def _interval(reader: Reader, start: datetime | None, end: datetime | None) -> Interval | None:
+def _interval(reader: Reader, start: datetime | None, end: datetime | None, zone: ZoneInfo | None) -> Interval | None:
     if not start or not end:
         return None
     if end <= start:
         reader.fault("endTime", "must be after startTime")
         return None
-    if end - start > MAX_DURATION:
+    if is_longer(start, end, MAX_DURATION, zone):
         reader.fault("endTime", f"must be at most {MAX_DURATION.days} days after startTime")
         return None
     return Interval(start, end)

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import InvalidRequestError
-from appointments.model import MAX_DURATION, Interval
+from appointments.model import MAX_DURATION, MAX_SPAN, Interval
 from appointments.reader import Reader
+from appointments.times import is_longer
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from appointments.reader import Query
 
-MAX_SPAN = timedelta(days=62)
 MAX_STEPS = 10_000
 
 _PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
@@ -37,8 +37,8 @@ def parse_availability(query: Query) -> AvailabilityRequest:
     reader = Reader.of_query(query, _PARAMETERS, required=_REQUIRED, lists=("calendarIds",))
     calendar_ids = reader.calendar_ids("calendarIds")
     zone = reader.zone()
-    start, end = reader.time("from", zone), reader.time("to", zone)
-    if start and end and not start < end <= start + MAX_SPAN:
+    start, end = reader.time("from", zone, exact=False), reader.time("to", zone, exact=False)
+    if start and end and (end <= start or is_longer(start, end, MAX_SPAN, zone)):
         reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
     longest = int(MAX_DURATION / timedelta(minutes=1))
     duration = reader.minutes("durationMinutes", 1, longest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime
+from datetime import datetime, time
 from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,13 +12,16 @@ from appointments.calendars import Calendar, assemble
 from appointments.errors import Fault, InvalidRequestError, TooManyAppointmentsError
 from appointments.intervals import intersect
 from appointments.model import DAY, Interval
+from appointments.times import Length, first_instant, has_change, load_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from zoneinfo import ZoneInfo
 
     from appointments.storage.store import Storage
     from conflict_detector.availability.parsing import AvailabilityRequest
 
+UTC_ZONE = load_zone("UTC")
 # A function's answer is limited to 6 MB. A slot is some 170 bytes beside its calendars, with local times.
 MAX_ANSWER_BYTES = 5 * 2**20
 SLOT_BYTES = 190
@@ -66,45 +69,66 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
 def slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[Slot]:
     """The slots in order of their start; with `any_of` each calendar offers those on its own steps."""
     if not asked.any_of:
-        for start in _free_starts(calendars, asked, now):
-            yield Slot(Interval(start, start + asked.duration), asked.calendar_ids)
+        for interval in _free_slots(calendars, asked, now):
+            yield Slot(interval, asked.calendar_ids)
         return
-    free: dict[datetime, list[str]] = {}
+    free: dict[Interval, list[str]] = {}
     for calendar in calendars:
-        for start in _free_starts([calendar], asked, now):
-            free.setdefault(start, []).append(calendar.calendar_id)
-    for start, calendar_ids in sorted(free.items()):
-        yield Slot(Interval(start, start + asked.duration), tuple(calendar_ids))
+        for interval in _free_slots([calendar], asked, now):
+            free.setdefault(interval, []).append(calendar.calendar_id)
+    for interval, calendar_ids in sorted(free.items()):
+        yield Slot(interval, tuple(calendar_ids))
 
 
-def _free_starts(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[datetime]:
-    """The steps on which a slot is free on all the calendars: what `Calendar.fits` says, for a whole span at once."""
-    if not all(calendar.allows_length(asked.duration) for calendar in calendars):
+def _free_slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[Interval]:
+    """The slots that are free on all the calendars: what `Calendar.fits` says, for a whole span at once."""
+    # Whole days are those of the first calendar that has a zone, or else of the zone of the request.
+    own = next((calendar.settings.zone for calendar in calendars if calendar.settings.zone_set), None)
+    zone = own or asked.zone
+    length, step = Length.of(asked.duration, zone), Length.of(asked.step, zone)
+    # As long as that by the stopwatch. By the clock on the wall it can differ from one day to the next.
+    allowed = all(calendar.allows_length(asked.duration) for calendar in calendars)
+    zones = {calendar.settings.zone for calendar in calendars} | ({length.zone} if length.zone else set())
+    if not allowed and not any(has_change(*asked.within, each) for each in zones):
         return
-    latest = min((last for calendar in calendars if (last := calendar.bookable(now)[1])), default=asked.within.end)
-    steps = list(_steps(calendars, asked))
+    limits = [limit for calendar in calendars if (limit := calendar.bookable(now)[1])]
+    latest = min(limits, default=asked.within.end)
+    starts = list(_steps(_origins(calendars, asked.within, own or step.zone or UTC_ZONE), asked.within, step))
     for gap in reduce(intersect, (calendar.free(asked.within, now) for calendar in calendars)):
-        last = min(gap.end - asked.duration, latest)
-        yield from steps[bisect_left(steps, gap.start) : bisect_right(steps, last)]
+        for start in starts[bisect_left(starts, gap.start) : bisect_right(starts, min(gap.end, latest))]:
+            slot = Interval(start, length.after(start))
+            if slot.end <= gap.end and (
+                (allowed and length.zone is None) or all(calendar.allows_length_of(slot) for calendar in calendars)
+            ):
+                yield slot
 
 
-def _steps(calendars: Sequence[Calendar], asked: AvailabilityRequest) -> Iterator[datetime]:
-    """Where slots may begin: on the step, counted from each opening, or from midnight UTC without hours.
+def _origins(calendars: Sequence[Calendar], span: Interval, zone: ZoneInfo) -> list[datetime]:
+    """The moments from which steps are counted, up to the end of a span, in order.
 
-    With several calendars that have hours, an opening of any of them begins the count anew. Hours that are given
-    as two that touch, as at midnight, are open without a break, and yet begin the count twice.
+    These are the beginning of each time at which all the calendars are open, and the midnight of each day on which they
+    are open throughout. One of them lies on the day of a step or on the day before, so nothing earlier matters.
     """
-    span = asked.within
-    around = Interval(span.start - 2 * DAY, span.end)
-    with_hours = [calendar for calendar in calendars if calendar.settings.has_hours]
-    if with_hours:
-        openings = {opened.start for calendar in with_hours for opened in calendar.settings.openings(around)}
-    else:
-        midnight = span.start.replace(hour=0, minute=0, second=0)
-        openings = {midnight + n * DAY for n in range((span.end - midnight).days + 1)}
-    ordered = [*sorted(openings), datetime.max.replace(tzinfo=UTC)]
-    for opening, following in pairwise(ordered):
-        start = opening + max(-((opening - span.start) // asked.step), 0) * asked.step
-        while start < following and start + asked.duration <= span.end:
-            yield start
-            start += asked.step
+    around = Interval(span.start - 3 * DAY, span.end + 2 * DAY)
+    with_hours = (calendar.look(around) for calendar in calendars if calendar.settings.has_hours)
+    opened = reduce(intersect, with_hours, [around])
+    first, last = (moment.astimezone(zone).date() for moment in around)
+    days = [first + n * DAY for n in range((last - first).days + 1)]
+    midnights = [first_instant(datetime.combine(day, time()), zone) for day in days]
+    ends = [interval.end for interval in opened]
+    whole = []
+    for midnight, following in pairwise(midnights):
+        index = bisect_left(ends, following)
+        if index < len(opened) and opened[index].start <= midnight:
+            whole.append(midnight)
+    return sorted({*whole, *(interval.start for interval in opened)})
+
+
+def _steps(origins: Sequence[datetime], span: Interval, step: Length) -> Iterator[datetime]:
+    """The steps within a span, counted from each origin until the next."""
+    for origin, following in pairwise([*origins, span.end]):
+        number = max((span.start - origin) // step.span - 1, 0)
+        while (start := step.after(origin, number)) < min(following, span.end):
+            if start >= span.start:
+                yield start
+            number += 1
