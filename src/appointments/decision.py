@@ -7,14 +7,14 @@ the second; it never writes. Storage commits what was accepted, on condition tha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble, busy_on, is_crowded
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, padded, quarter_hours
 from appointments.errors import Fault
 from appointments.model import DAY, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
-from appointments.times import to_utc_text
+from appointments.times import first_instant, to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -100,12 +100,13 @@ def decide(
 ) -> Accepted | Refused:
     """Accept the first of the candidates that fits; of several, the least booked calendar goes first.
 
-    Candidates are changes of one appointment to different calendars. `faults` are what is wrong with all of them
-    already. Where a candidate keeps time that the appointment has, nothing new is taken and nothing is asked.
+    Equals go in an order that the appointment's id decides, so that no calendar is always first. Candidates are changes
+    of one appointment to different calendars. `faults` are what is wrong with all of them already. Where a candidate
+    keeps time that the appointment has, nothing new is taken and nothing is asked.
     """
     own_id = candidates[0].after.appointment_id
     if len(candidates) > 1:
-        candidates = sorted(candidates, key=lambda change: _booked_that_day(change.after, reading))
+        candidates = sorted(candidates, key=lambda change: _turn(change.after, reading))
 
     def calendar_of(claim: Claim) -> Calendar:
         return _calendar(claim, reading, own_id)
@@ -232,12 +233,20 @@ def _calendar(claim: Claim, reading: Reading, own_id: str) -> Calendar:
     return assemble(settings, days, ignore=own_id)[claim.calendar_id]
 
 
+def _turn(wanted: Appointment, reading: Reading) -> tuple[int, bytes]:
+    """What candidates are sorted by: the bookings of the day, then a hash, which is the same on every retry."""
+    import hashlib  # noqa: PLC0415 - only needed with `anyOf`
+
+    key = f"{wanted.appointment_id} {wanted.assigned_calendar_id}"
+    return _booked_that_day(wanted, reading), hashlib.sha256(key.encode()).digest()
+
+
 def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
     """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
     calendar_id = wanted.assigned_calendar_id or wanted.user_id
     zone = reading.settings[calendar_id].settings.zone
     day = wanted.interval.start.astimezone(zone).date()
-    midnights = (datetime.combine(date_, datetime.min.time(), zone).astimezone(UTC) for date_ in (day, day + DAY))
+    midnights = (first_instant(datetime.combine(date_, time()), zone) for date_ in (day, day + DAY))
     whole_day = Interval(*midnights)
     days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
     return sum(busy.overlaps(whole_day) for busy in busy_on(days, wanted.appointment_id))
