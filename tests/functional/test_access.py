@@ -168,6 +168,15 @@ def test_a_person_books_resources_and_not_people(desk: Desk) -> None:
     assert desk.send("GET", "/availability", token(ANNA), **availability(f"room-1,{ANNA}"))[0] == 200
 
 
+def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
+    def lists(calendar_id: str, claims: dict[str, str]) -> int:
+        query = {"calendarId": calendar_id, "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"}
+        return desk.send("GET", "/appointments", claims, queryStringParameters=query)[0]
+
+    assert [lists(calendar_id, token(ANNA)) for calendar_id in (ANNA, BEN, "room-1")] == [200, 403, 403]
+    assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
+
+
 def test_a_person_reads_the_settings_of_resources_and_does_not_write_them(desk: Desk) -> None:
     assert desk.send("GET", "/calendars/room-1", token(ANNA))[0] == 200
     assert desk.send("PUT", "/calendars/room-1", token(ANNA), body={"capacity": 9})[0] == 403

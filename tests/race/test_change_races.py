@@ -237,7 +237,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(sto
         position = None
         while True:
             page = storage.appointments.page(ListQuery("anna", after=position))
-            found += [appointment.appointment_id for appointment in page.appointments]
+            found += [position.appointment_id for position, _ in page.entries]
             position = page.next_position
             if position is None:
                 stop.set()

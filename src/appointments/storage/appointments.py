@@ -51,7 +51,7 @@ class AppointmentChangedError(NotWrittenError):
 
 
 class Position(NamedTuple):
-    """Where in a person's list a page ended."""
+    """Where in a list a page ended."""
 
     start: datetime
     appointment_id: str
@@ -68,10 +68,20 @@ class ListQuery(NamedTuple):
     after: Position | None = None
 
 
-class Page(NamedTuple):
-    """Some appointments in order of their start, and the position to go on from, None at the end."""
+class CalendarQuery(NamedTuple):
+    """The appointments that occupy a calendar somewhere within an interval, by start."""
 
-    appointments: list[Appointment]
+    calendar_id: str
+    within: Interval
+    status: Status | None = None
+    limit: int = 50
+    after: Position | None = None
+
+
+class Page(NamedTuple):
+    """Some appointments, each with its position, in order, and the position to go on from, None at the end."""
+
+    entries: list[tuple[Position, Appointment]]
     next_position: Position | None
 
 
@@ -98,17 +108,18 @@ class Appointments:
             return Page([], None)
         request = {"TableName": self.table, "IndexName": USER_INDEX, **_list_request(wanted)}
         limit = wanted.limit
-        found: list[Appointment] = []
+        found: list[tuple[Position, Appointment]] = []
         for _ in range(LIST_QUERIES):
             answer = self.database.client.query(**request)
-            found += [appointment_from_item(item) for item in answer["Items"]]
+            appointments = [appointment_from_item(item) for item in answer["Items"]]
+            found += [(Position(each.interval.start, each.appointment_id), each) for each in appointments]
             read_up_to = answer.get("LastEvaluatedKey")
             if read_up_to is None or len(found) > limit:
                 break
             request["ExclusiveStartKey"] = read_up_to
         page, next_position = found[:limit], None
         if len(found) > limit:
-            next_position = Position(page[-1].interval.start, page[-1].appointment_id)
+            next_position = page[-1][0]
         elif read_up_to is not None:
             next_position = Position(from_utc_text(read_up_to["startTime"]["S"]), read_up_to["appointmentId"]["S"])
         return Page(page, next_position)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from appointments.claims import carrying_days, quarter_hours
+from appointments.claims import carrying_days, claims_of, quarter_hours
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import Memory, unconfigured
@@ -22,6 +22,8 @@ from appointments.storage.appointments import (
     AppointmentChangedError,
     AppointmentExistsError,
     Appointments,
+    Page,
+    Position,
     appointment_from_item,
     appointment_key,
 )
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 
     from appointments.decision import Change
     from appointments.memory import KnownSettings
-    from appointments.model import DayKey
+    from appointments.model import Appointment, DayKey
+    from appointments.storage.appointments import CalendarQuery
     from appointments.storage.dynamodb import Entry
 
 
@@ -122,6 +125,32 @@ class Storage:
                 reading.days[day.key] = day
                 self.memory.learn_day(day)
         return reading
+
+    def page_of_calendar(self, wanted: CalendarQuery) -> Page:
+        """A page of what lies on a calendar; strongly consistent.
+
+        The days are read as far as the page needs them, then the appointments in them. What is moved or cancelled in
+        between is answered as it was read last, or left out, so that a page may end before it is full.
+        """
+        start, end = wanted.within
+        first = max(start, wanted.after.start) if wanted.after else start
+        found: dict[str, Position] = {}
+        for day in self.days.span(wanted.calendar_id, first.date(), (end - timedelta(seconds=1)).date()):
+            for id_, entry in day.entries.items():
+                position = Position(min(one.interval.start for one in entry), id_)
+                inside = any(one.interval.overlaps(wanted.within) for one in entry)
+                if inside and (wanted.after is None or position > wanted.after):
+                    found[id_] = position
+            # All that starts on this day or earlier has an entry in one of the days read so far.
+            if len(found) > wanted.limit:
+                break
+        positions = sorted(found.values())
+        page = positions[: wanted.limit]
+        keys = [(self.appointments.table, appointment_key(position.appointment_id)) for position in page]
+        read = [appointment_from_item(item) for _, item in self.database.get_many(keys)]
+        there = {each.appointment_id: each for each in read if _occupies(each, wanted)}
+        entries = [(position, there[position.appointment_id]) for position in page if position.appointment_id in there]
+        return Page(entries, page[-1] if len(positions) > len(page) else None)
 
     def recall(self, change: Change) -> Reading | None:
         """What stands in for a read: days taken for untouched, settings as they are remembered.
@@ -209,3 +238,11 @@ class Storage:
             newer.days[key] = day_from_item(item) if item else CalendarDay(key)
             self.memory.learn_day(newer.days[key])
         raise ReadingOutdatedError(newer) from failure
+
+
+def _occupies(appointment: Appointment, wanted: CalendarQuery) -> bool:
+    """Whether an appointment is of the status asked for, and lies on the calendar within the interval."""
+    return wanted.status in (None, appointment.status) and any(
+        claim.calendar_id == wanted.calendar_id and claim.interval.overlaps(wanted.within)
+        for claim in claims_of(appointment)
+    )

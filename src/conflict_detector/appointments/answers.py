@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.storage.appointments import Position
 from appointments.times import to_utc_text
 from conflict_detector.appointments.cursors import encode_cursor
 from conflict_detector.responses import json_response, to_json
@@ -36,12 +35,11 @@ def page_response(page: Page) -> Response:
     """200 with one page of a list, or with as much of it as an answer may hold."""
     bodies: list[dict[str, Any]] = []
     next_position, size = page.next_position, 0
-    for appointment in page.appointments:
+    for _, appointment in page.entries:
         body = appointment_body(appointment)
         size += len(to_json(body).encode())
         if size > MAX_PAGE_BYTES and bodies:
-            last = page.appointments[len(bodies) - 1]
-            next_position = Position(last.interval.start, last.appointment_id)
+            next_position, _ = page.entries[len(bodies) - 1]
             break
         bodies.append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}

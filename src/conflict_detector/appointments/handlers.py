@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appointments.errors import AppointmentCancelledError, AppointmentNotFoundError
 from appointments.statuses import Status
+from appointments.storage.appointments import CalendarQuery
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import booking
@@ -55,6 +56,9 @@ def get(call: Call, appointment_id: str) -> Response:
 def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     asked = parse_list(call.request.query)
+    if isinstance(asked, CalendarQuery):
+        call.caller.act_for(asked.calendar_id)
+        return page_response(call.storage.page_of_calendar(asked))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
 

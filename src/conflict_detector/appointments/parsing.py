@@ -14,6 +14,7 @@ from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestE
 from appointments.model import (
     DEFAULT_REMINDERS,
     MAX_DURATION,
+    MAX_SPAN,
     Appointment,
     Interval,
     WallTimes,
@@ -22,7 +23,7 @@ from appointments.model import (
 )
 from appointments.reader import Reader
 from appointments.statuses import Status
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, ListQuery
+from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery, ListQuery
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import (
     Length,
@@ -59,7 +60,7 @@ _KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders")
 _BOOKING_FIELDS = ("userId", *_CHANGE_FIELDS, "anyOf")
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
-_LIST_PARAMETERS = ("userId", "from", "to", "timeZone", "status", "limit", "cursor")
+_LIST_PARAMETERS = ("userId", "calendarId", "from", "to", "timeZone", "status", "limit", "cursor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,22 +246,30 @@ def _wall_times(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
     return WallTimes(*(to_wall_text(moment, zone) for moment in interval)) if zone else None
 
 
-def parse_list(query: Query) -> ListQuery:
+def parse_list(query: Query) -> ListQuery | CalendarQuery:
     """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
-    reader = Reader.of_query(query, _LIST_PARAMETERS, required=("userId",))
-    user_id = reader.calendar_id("userId")
+    of_calendar = "calendarId" in query
+    required = ("calendarId", "from", "to") if of_calendar else ()
+    reader = Reader.of_query(query, _LIST_PARAMETERS, required=required)
+    owner = reader.calendar_id("calendarId" if of_calendar else "userId")
+    if of_calendar == ("userId" in query):
+        reader.fault("userId", "is required, or else calendarId" if not of_calendar else "is sent beside calendarId")
     zone = reader.zone()
-    starts_from = reader.time("from", zone, exact=False) or BEGIN_OF_TIME
-    starts_before = reader.time("to", zone, exact=False) or END_OF_TIME
-    if "from" in query and starts_before <= starts_from:
+    start, end = (reader.time(name, zone, exact=False) for name in ("from", "to"))
+    if start and end and end <= start:
         reader.fault("to", "must be after from")
+    elif of_calendar and start and end and is_longer(start, end, MAX_SPAN, zone):
+        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
     status = reader.choice("status", tuple(Status))
-    limit = reader.whole("limit", 1, MAX_PAGE) or DEFAULT_PAGE
-    after = _position(reader, starts_from, starts_before)
-    if reader.faults or user_id is None:
-        raise InvalidRequestError(reader.faults)
     status_asked = Status(status) if status else None
-    return ListQuery(user_id, starts_from, starts_before, status_asked, limit, after)
+    limit = reader.whole("limit", 1, MAX_PAGE) or DEFAULT_PAGE
+    # On a calendar a list begins with what started before and lasts until then.
+    after = _position(reader, BEGIN_OF_TIME if of_calendar or not start else start, end or END_OF_TIME)
+    if reader.faults or owner is None:
+        raise InvalidRequestError(reader.faults)
+    if of_calendar and start and end:
+        return CalendarQuery(owner, Interval(start, end), status_asked, limit, after)
+    return ListQuery(owner, start or BEGIN_OF_TIME, end or END_OF_TIME, status_asked, limit, after)
 
 
 def _past(start: datetime | None, now: datetime) -> Fault | None:
