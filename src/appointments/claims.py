@@ -1,9 +1,9 @@
 """What an appointment takes of its calendars, and which calendar days and quarter hours decide about it. No I/O.
 
-Why a claim on quarter hours is enough: two claims that overlap on a calendar share a quarter hour of one calendar
-day. Whoever takes time counts up the quarter hours that it touches. A commit holds only while the counters of the
-quarter hours that decide about it are those that were read, so of two that overlap the later one is refused by the
-transaction, and decides again on the newer day.
+Why counters of quarter hours suffice: two claims that overlap on a calendar share a quarter hour of one calendar day.
+A commit increments the counters of the quarter hours that its claims touch. It succeeds only if the counters of the
+quarter hours that decide about them are those that were read. Of two commits that overlap, the later one therefore
+fails, and is decided again with the newer day.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Claim(NamedTuple):
     places: int = 1
 
     def covers(self, other: Claim) -> bool:
-        """Whether whoever has this claim takes nothing new with `other`."""
+        """Whether `other` takes nothing beyond this claim."""
         return (
             self.calendar_id == other.calendar_id
             and self.places >= other.places
@@ -38,10 +38,10 @@ class Claim(NamedTuple):
 
 
 def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
-    """Every claim of an appointment: the person's first. None where its status does not occupy its calendars.
+    """Every claim of an appointment, the person's first. There are none if its status does not occupy its calendars.
 
-    The person's calendar is taken from the first start to the last end. A step takes its own calendars for its own
-    interval; an appointment without steps takes all of them for the whole of it.
+    Without steps, an appointment takes all of its calendars for its whole interval. With steps, each step takes its own
+    calendars for its own interval, and the person's calendar is taken from the first start to the last end.
     """
     if appointment is None or not appointment.status.occupies:
         return ()
@@ -73,7 +73,7 @@ def deciding_days(claims: Iterable[Claim], buffer_of: Callable[[str], timedelta]
 
 
 def quarter_hours(claims: Iterable[Claim], key: DayKey, buffer: timedelta = NO_BUFFER) -> Sequence[int]:
-    """The quarter hours (0 to 95) of one calendar day that these claims touch; with a buffer, those that decide."""
+    """The quarter hours (0 to 95) of a calendar day that these claims touch. With a buffer, those that decide."""
     found = [
         padded(claim.interval, buffer).quarter_hours(key.day)
         for claim in claims

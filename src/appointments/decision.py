@@ -1,7 +1,8 @@
-"""The booking decision: whether a change of an appointment may be made, on what was read. No I/O.
+"""The booking decision: whether a change of an appointment may be made, based on what was read. No I/O.
 
-Every change is one value, what an appointment was and what it becomes. `decide` accepts one or refuses all, exact to
-the second; it never writes. Storage commits what was accepted, on condition that what it rests on still holds.
+A change is one value: what an appointment was, and what it becomes. `decide` accepts one of several candidates or
+refuses all of them. It is exact to the second, and it never writes. Storage commits the accepted change on condition
+that what was read is still current.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Change(NamedTuple):
 class Reading:
     """What a decision rests on: calendar days, the settings of their calendars, and the appointment as it is.
 
-    It is no snapshot: its parts may be of different moments. An `assumed` reading was put together from memory, days
-    that it lacks are taken for untouched, and it may accept but never refuse.
+    It is not a snapshot: its parts may have been read at different moments. An `assumed` reading comes from memory, and
+    days that it lacks count as untouched. It can justify an acceptance, but never a refusal.
     """
 
     days: dict[DayKey, CalendarDay] = field(default_factory=dict)
@@ -69,11 +70,11 @@ class Reading:
         """The calendar days of the candidates that have to be read before anything can be decided."""
         if self.assumed:
             return []
-        claims = [claim for change in candidates for claim in change.taken]
+        claims = [claim for change in candidates for claim in change.new_claims]
         return [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
 
     def replace(self, newer: Reading) -> None:
-        """Put what was read later in the place of what was read before."""
+        """Replace days and settings by those that were read later."""
         self.days.update(newer.days)
         self.settings.update(newer.settings)
 
@@ -85,9 +86,9 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Why none of the candidates can be: rules that they break, or what leaves no room.
+    """Why no candidate was accepted: the rules that they break, or what they conflict with.
 
-    `items` are how many items that may change by themselves this rests on.
+    `items` is how many items the refusal rests on, each of which can change independently.
     """
 
     faults: tuple[Fault, ...]
@@ -98,11 +99,11 @@ class Refused(NamedTuple):
 def decide(
     candidates: Sequence[Change], reading: Reading, now: datetime, faults: Sequence[Fault] = ()
 ) -> Accepted | Refused:
-    """Accept the first of the candidates that fits; of several, the least booked calendar goes first.
+    """Accept the first candidate that fits. The calendar with the fewest appointments that day is tried first.
 
-    Equals go in an order that the appointment's id decides, so that no calendar is always first. Candidates are changes
-    of one appointment to different calendars. `faults` are what is wrong with all of them already. Where a candidate
-    keeps time that the appointment has, nothing new is taken and nothing is asked.
+    Among equals, the order follows from the appointment's id, so that no calendar is always first. Candidates are
+    changes of one appointment to different calendars. `faults` were found before and apply to all of them. Time that
+    the appointment already has is not decided again.
     """
     own_id = candidates[0].after.appointment_id
     if len(candidates) > 1:
@@ -130,13 +131,13 @@ def decide(
 
 
 def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
-    """Whether all that a decision rests on was true at one moment, because it stands in one item.
+    """Whether a decision rests on one item, all of which was true at one moment.
 
-    What was read one after the other may never have been true together. Settings do not count: they hardly change, and
-    a request that crosses their change may be answered by the old ones.
+    Several items may have been read at different moments, and never have been true together. Settings do not count:
+    they rarely change, and a request that is concurrent with such a change may be answered by the old ones.
     """
     if isinstance(decision, Accepted):
-        return len(reading.deciding_days(decision.change.taken)) + _counts_itself(decision.change) <= 1
+        return len(reading.deciding_days(decision.change.new_claims)) + _counts_itself(decision.change) <= 1
     return decision.items <= 1
 
 
@@ -148,15 +149,15 @@ def _counts_itself(change: Change) -> bool:
 def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool:
     """Whether two readings, one made after the other, agree on all that a decision about the candidates rests on.
 
-    Then all of it was true at one moment between them: settings never return to an earlier revision, versions only
-    rise, and no entry returns without counting up its quarter hours.
+    Then all of it was true at one moment between them, because nothing returns to an earlier state: settings get a new
+    revision, versions only increase, and an entry that returns increments the counters of its quarter hours.
     """
     own_id = candidates[0].after.appointment_id
     versions = [reading.appointment.version if reading.appointment else None for reading in (before, after)]
     return versions[0] == versions[1] and all(
         before.settings[claim.calendar_id].token == after.settings[claim.calendar_id].token
         and all(_same_near(claim, key, before, after, own_id) for key in before.deciding_days([claim]))
-        for claim in dict.fromkeys(claim for change in candidates for claim in change.taken)
+        for claim in dict.fromkeys(claim for change in candidates for claim in change.new_claims)
     )
 
 
@@ -187,9 +188,9 @@ class _Verdict(NamedTuple):
 
 
 def _compared(change: Change) -> Iterator[tuple[Claim, Claim | None]]:
-    """Each claim that is wanted, with the one that the appointment has on that calendar already."""
-    for claim in change.taken:
-        mine = [other for other in change.held if other.calendar_id == claim.calendar_id]
+    """Each new claim, with the old claim on the same calendar, if there is one."""
+    for claim in change.new_claims:
+        mine = [other for other in change.old_claims if other.calendar_id == claim.calendar_id]
         yield claim, next((other for other in mine if other.covers(claim)), mine[0] if mine else None)
 
 
@@ -200,7 +201,7 @@ def _judge(
     now: datetime,
     known: dict[tuple[Claim, Claim | None], _Verdict],
 ) -> _Verdict:
-    """What speaks against a claim; candidates share most of theirs, and each is judged once."""
+    """The faults and conflicts of a claim. Candidates share claims, and each is judged once."""
     verdict = known.get((claim, before))
     if verdict is None:
         calendar = calendar_of(claim)
@@ -253,7 +254,7 @@ def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
 
 
 def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:
-    """The calendar days that hold anything that could speak against these claims."""
+    """The calendar days with an entry that could conflict with these claims."""
     occupied = set()
     for claim in claims:
         buffer = reading.buffer_of(claim.calendar_id)

@@ -1,4 +1,4 @@
-"""What each status of an appointment means. The one table that says it; no I/O."""
+"""The statuses of an appointment. This is the only table of what each one means. No I/O."""
 
 from __future__ import annotations
 

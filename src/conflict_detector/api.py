@@ -1,4 +1,4 @@
-"""The API as a whole: one event in, one answer out, and a line in the log for what was refused."""
+"""The API: one event in, one answer out, and a log line for each refusal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The routes, over collaborators that a test can bring along."""
+    """Answers events. Tests can replace every collaborator."""
 
     storage: Storage
     timers: ReminderTimers
@@ -54,7 +54,7 @@ class Api:
 
     def _answer(self, request: Request) -> Response:
         if self.cors_origin and request.method == "OPTIONS":
-            return preflight_response(routes.METHODS)  # asked without credentials, so it must be answered without
+            return preflight_response(routes.METHODS)  # browsers send it without credentials
         try:
             with busy_where_crowded():
                 caller = self.access.caller(request.claims, request.headers.get("authorization", ()))
@@ -65,7 +65,7 @@ class Api:
 
             response = problem_response(exc, request)
         except Exception:  # noqa: BLE001 - the last line of defence: logged, and answered with 500
-            # Of reads too: a bug is never normal, and takes a new version back (DeploymentPreference in the template).
+            # Also for reads: a bug in any call rolls a new version back (DeploymentPreference in the template).
             logger.exception("Request failed", event_type=EventType.BOOKING_ERROR, method=request.method)
             from conflict_detector.problems import internal_error_response  # noqa: PLC0415 - as above
 
@@ -74,12 +74,12 @@ class Api:
 
 
 def _log_refusal(error: RefusalError, request: Request) -> None:
-    """One line per booking or change that was refused; what only reads, or only tries, is not counted.
+    """Log a refused booking or change (`POST`, `PATCH`). Other refusals and those of dry runs are not counted.
 
-    One that was not decided in time is counted whatever it was to do: it failed, like one that met a bug.
+    A request that was not decided in time is counted whatever its method: it failed, as it would have by a bug.
     """
     if isinstance(error, ForbiddenError):
-        # Of no event_type: what strangers try says nothing about how bookings go.
+        # Without an event_type: requests of strangers say nothing about the health of the product.
         logger.warning("Access refused", method=request.method, caller=request.claims.get("sub"))
         return
     if isinstance(error, CalendarBusyError):

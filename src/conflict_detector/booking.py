@@ -1,7 +1,7 @@
 """The use cases: book, change and cancel an appointment, or say exactly why not.
 
-All three propose a change and have it settled: read what it rests on, decide, commit, and where somebody else was
-faster, again. `appointments.decision` decides; `appointments.storage` commits.
+Each proposes a change. `settle` reads what the change rests on, decides and commits, and starts again if a concurrent
+request was faster. `appointments.decision` decides; `appointments.storage` commits.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ LOOK_FOR_ALTERNATIVES = timedelta(days=7)
 
 
 class Proposal(Protocol):
-    """What a use case wants, put as changes of one appointment of which any will do."""
+    """What a use case asks for: changes of one appointment, any one of which is enough."""
 
-    # The appointment to read beside the calendar days, where one may be there already.
+    # The id of the appointment to read with the calendar days, if there may be one.
     lookup: str | None
     # What is wrong with all of the changes already.
     faults: Sequence[Fault]
@@ -52,18 +52,18 @@ class Proposal(Protocol):
     dry_run: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
-        """The changes, made from what was read. Raises what only the use case can object to."""
+        """The changes, made from what was read. Raises the errors of the use case itself."""
 
     def more_days(self) -> Iterable[DayKey]:
-        """Calendar days to read beside those of the claims."""
+        """Calendar days to read in addition to those of the claims."""
 
 
 def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime) -> Change:
-    """Decide on a proposal and commit it, again while others change what it rests on. The one retry loop.
+    """Decide on a proposal and commit it; start again if what it rests on has changed. This is the only retry loop.
 
-    A decision that is not committed, a refusal or a dry run, has no condition to prove it. It stands where it rests on
-    one calendar day; else everything is read again until two readings agree. Raises InvalidRequestError,
-    ConflictError with alternatives, CalendarBusyError after 5 s, AppointmentExistsError, and what the proposal raises.
+    A refusal and a dry run commit nothing, so no condition proves them. They stand if they rest on one item. Otherwise
+    everything is read again until two successive readings agree. Raises InvalidRequestError, ConflictError with
+    alternatives, CalendarBusyError after 5 s, AppointmentExistsError, and what the proposal raises.
     """
     give_up_at = time.monotonic() + DECIDE_WITHIN
     contended = 0
@@ -72,7 +72,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             raise CalendarBusyError
         candidates = proposal.candidates(reading)
         if reading.lacks(candidates):
-            # Read again where the appointment has moved meanwhile: other days decide then.
+            # Also if the appointment was moved concurrently: then other days decide.
             reading = _read(proposal, candidates, reading, storage)
             continue
         decision = decide(candidates, reading, now, proposal.faults)
@@ -95,7 +95,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
 
 
 def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, storage: Storage) -> Reading:
-    """Read what the candidates rest on; where their buffers are known, also the days that only those reach into."""
+    """Read what the candidates rest on. If the buffers are known, this includes the days that only they reach into."""
     claims = [claim for change in candidates for claim in change.taken]
     keys = {*carrying_days(claims), *proposal.more_days()}
     if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
@@ -124,7 +124,7 @@ def _read_again(
 def _answer(
     decision: Accepted | Refused, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
 ) -> Change:
-    """What a decision says that is not committed."""
+    """Return or raise the answer of a decision that is not committed."""
     if isinstance(decision, Accepted):
         return decision.change
     if not decision.conflicts:
@@ -142,9 +142,9 @@ def _too_large(actions: int) -> Fault:
 
 @dataclass(slots=True)
 class _Booking:
-    """A new appointment on its calendars, and with `any_of` on one of those."""
+    """A new appointment on its calendars, and on one of `any_of` if there are any."""
 
-    # The change on its own calendars, with the reminders that it brought.
+    # The change without `any_of` and with the reminders of the request.
     plain: Change
     now: datetime
     terms: Terms
@@ -164,14 +164,14 @@ class _Booking:
         ]
 
     def more_days(self) -> Iterable[DayKey]:
-        """How much is booked "that day" is for each calendar's zone to say, and lies within three UTC days."""
+        """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
         if len(self.terms.any_of) < 2:
             return ()
         day = self.plain.after.interval.start.date()
         return [DayKey(calendar_id, day + n * DAY) for calendar_id in self.terms.any_of for n in (-1, 0, 1)]
 
     def _with_reminders(self, reading: Reading) -> Appointment:
-        """Those that its user's calendar has by default, where it brings none of its own."""
+        """The appointment with the default reminders of its user's calendar, if the request has none."""
         wanted = self.plain.after
         known = reading.settings.get(wanted.user_id)
         offsets = known.settings.reminders if known else None
@@ -200,11 +200,11 @@ class _Revision:
 
 
 class Terms(NamedTuple):
-    """What is asked of a booking beside the appointment itself.
+    """What is asked of a booking in addition to the appointment.
 
-    With `any_of` it also takes one of those calendars: the first that is free, the least booked that day first.
-    Without `own_reminders` it gets those that its user's calendar has by default. A `dry_run` writes nothing.
-    `faults` are what is wrong with it already, unless it repeats a booking that was good in its time.
+    With `any_of`, it also takes one of those calendars: the one with the fewest appointments that day that is free.
+    Without `own_reminders`, it gets the default reminders of its user's calendar. A `dry_run` writes nothing. `faults`
+    were found before; they count unless the request repeats a booking that had none then.
     """
 
     any_of: Sequence[str] = ()
@@ -217,18 +217,18 @@ PLAIN = Terms()
 
 
 def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PLAIN) -> Appointment:
-    """Write `wanted` if it fits on all of its calendars, and return it.
+    """Book `wanted` if it fits on all of its calendars, and return it.
 
-    A `wanted` with a fingerprint carries an idempotency key in its id: where that was booked before, the appointment
-    of then is returned, as it is now. Raises InvalidRequestError, ConflictError with alternatives,
-    IdempotencyKeyReusedError, CalendarBusyError.
+    If it has a fingerprint, its id is made of an idempotency key: if this id was booked before, that appointment is
+    returned as it is now. Raises InvalidRequestError, ConflictError with alternatives, IdempotencyKeyReusedError,
+    CalendarBusyError.
     """
     lookup = wanted.appointment_id if wanted.fingerprint else None
     plain = Change.of(None, wanted)
     proposal = _Booking(plain, now, terms, lookup, terms.faults, terms.dry_run)
     reading = None
     if not (terms.any_of or terms.dry_run or terms.faults):
-        # Most bookings meet nobody: the transaction is tried before any read, and proves what it takes for granted.
+        # Most bookings meet no other, so the transaction is tried before any read. Its conditions prove the assumption.
         reading = storage.recall(plain)
     try:
         return settle(proposal, reading or Reading(), storage, now).after
@@ -245,12 +245,12 @@ def change(
     storage: Storage,
     now: datetime,
 ) -> tuple[Appointment, Appointment]:
-    """Replace an appointment by what `revise` makes of it, and return it as it was and as it is now.
+    """Replace an appointment by what `revise` makes of it. Returns the appointment before and after the change.
 
-    Where the calendars or the interval change, it is decided like a booking, except that it does not conflict
-    with itself; refused, everything stays as it was. `check` and `revise` see the appointment anew, and so may
-    raise anew, whenever somebody else changed it first. Raises AppointmentNotFoundError, InvalidRequestError,
-    ConflictError with alternatives, CalendarBusyError, and what those two raise.
+    A change of the calendars or the interval is decided like a booking, except that the appointment does not conflict
+    with itself. A refused change leaves it unchanged. Whenever the appointment was changed concurrently, `check` and
+    `revise` are called again, and may raise. Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with
+    alternatives, CalendarBusyError, and what those two raise.
     """
 
     def revised(before: Appointment) -> Appointment:
@@ -266,9 +266,9 @@ def change(
 def cancel(
     appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime
 ) -> tuple[Appointment, Appointment]:
-    """Cancel an appointment, and return it as it was and as it is now; idempotent.
+    """Cancel an appointment; idempotent. Returns the appointment before and after the change.
 
-    `check` sees the current appointment before and may raise.
+    `check` is called with the current appointment first, and may raise.
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
@@ -288,7 +288,7 @@ def cancel(
 
 
 class _AlreadyOverError(Exception):
-    """Nothing is left to cancel."""
+    """The status of the appointment cannot become `cancelled`: nothing is left to do."""
 
     def __init__(self, appointment: Appointment) -> None:
         super().__init__()
@@ -303,9 +303,9 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     if wanted.steps or wanted.places != 1:
         return []
     calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
-    # Of several candidates, each has another of the calendars of `anyOf` beside those that all of them have.
+    # Several candidates share their calendars, except that each has a different one of `anyOf`.
     assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
-    # What a buffer reaches to beyond the days that are read is not known, so nothing is offered as near to their ends.
+    # An appointment on a day that is not read may reach into the window by its buffer: keep that far from the ends.
     gap = max(map(reading.buffer_of, calendar_ids))
 
     zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})

@@ -30,7 +30,7 @@ class Route(NamedTuple):
     handler: str
 
     def arguments(self, segments: Sequence[str]) -> list[str] | None:
-        """What stands in the variable segments of a path; None if it is another path."""
+        """The values of the variable segments of a path; None if it is another path."""
         own = _segments(self.path)
         if len(own) != len(segments):
             return None
@@ -79,7 +79,7 @@ METHODS = tuple(dict.fromkeys(route.method for route in ROUTES))
 def answer(call: Call) -> Response:
     """Call the handler of a request. Raises RouteNotFoundError, MethodNotAllowedError, and what the handler raises.
 
-    `HEAD` is answered like `GET`; whoever sends the answer leaves its body out (RFC 9110, 9.3.2).
+    `HEAD` is answered like `GET`. `Api` then removes the body (RFC 9110, 9.3.2).
     """
     method, path = call.request.method, call.request.path
     allowed = set()

@@ -1,4 +1,4 @@
-"""Storage as a whole: what a decision reads, and the one transaction that commits it.
+"""Reads what a decision rests on, and commits the decision in one transaction.
 
 | table        | key                    | item                                                                |
 |--------------|------------------------|---------------------------------------------------------------------|
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from appointments.storage.dynamodb import Entry
 
 
-# Entries of calendar days that one read brings at most: each takes some 10 us of CPU, and a request reads thrice.
+# The most entries of calendar days that one read returns. Each takes some 10 us of CPU, and a request reads thrice.
 MAX_ENTRIES_READ = 50_000
 
 
 class ReadingOutdatedError(NotWrittenError):
-    """What the decision rests on has changed; `newer` are those days and settings as they are now."""
+    """Days or settings that the decision rests on have changed; `newer` has them as they are now."""
 
     def __init__(self, newer: Reading) -> None:
         super().__init__(f"{len(newer.days)} calendar days and {len(newer.settings)} settings changed")
@@ -61,7 +61,7 @@ class ReadingOutdatedError(NotWrittenError):
 
 
 class ChangeTooLargeError(NotWrittenError):
-    """The change needs `actions` actions, more than one transaction takes."""
+    """The change needs more actions than one transaction takes; `actions` is how many."""
 
     def __init__(self, actions: int) -> None:
         super().__init__(f"{actions} actions")
@@ -70,7 +70,7 @@ class ChangeTooLargeError(NotWrittenError):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The two tables behind one client, entity by entity, and what one process remembers of them."""
+    """The two tables, with an attribute per kind of item, and what this process remembers of them."""
 
     appointments: Appointments
     days: CalendarDays
@@ -101,8 +101,8 @@ class Storage:
     def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
-        A day that nobody ever booked comes back empty, a calendar that nobody configured as the default. One
-        call, or more where there are over 100 keys. Raises CalendarBusyError, TooManyAppointmentsError.
+        A day that was never booked is empty. A calendar that was never configured has the default settings. One call
+        reads up to 100 keys. Raises CalendarBusyError, TooManyAppointmentsError.
         """
         entries = 0
         reading = Reading({key: CalendarDay(key) for key in keys})
@@ -153,10 +153,10 @@ class Storage:
         return Page(entries, page[-1] if len(positions) > len(page) else None)
 
     def recall(self, change: Change) -> Reading | None:
-        """What stands in for a read: days taken for untouched, settings as they are remembered.
+        """A reading from memory, in place of a read: days count as untouched, settings are the remembered ones.
 
-        `commit` proves all of it by its conditions. None where something is known that would make those fail, or where
-        they would cost more than a read.
+        The conditions of `commit` prove it. None if one of them is known to fail, or if the settings of a calendar are
+        too large to be remembered.
         """
         settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.taken}
         if not all(known.small for known in settings.values()):
@@ -172,11 +172,12 @@ class Storage:
         return reading
 
     def commit(self, change: Change, reading: Reading) -> None:
-        """Write a change, all of it or nothing, if what was read still holds.
+        """Write a change, all of it or nothing, if what was read is still current.
 
-        A change that touches no calendar is one update of its item. Otherwise one transaction writes the appointment,
-        enters it in the days that it takes, takes it out of those that it leaves, and holds the quarter hours that
-        decide and the settings of the calendars to what was read.
+        A change that touches no calendar is one update of the appointment's item. Any other change is one transaction.
+        It writes the appointment, adds its entry to the days that it takes, and removes the entry from the days that it
+        leaves. Its conditions are that the deciding quarter hours and the settings of the calendars are those that were
+        read.
         Raises AppointmentExistsError, AppointmentChangedError, ReadingOutdatedError, ChangeTooLargeError,
         ContentionError.
         """
@@ -204,7 +205,7 @@ class Storage:
     def _on_days(self, change: Change, carrying: Sequence[DayKey], reading: Reading) -> list[Entry]:
         """The actions of a change on calendar days, one per day.
 
-        A day that was not read is taken for untouched; where it is not, the condition fails and brings it.
+        A day that was not read counts as untouched. If it is not, the condition fails and returns the day.
         """
         id_ = change.after.appointment_id
         left = set(carrying_days(change.held)).difference(carrying)
