@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from appointments.calendars import Calendar
 
-MOST = 3
+MAX_ALTERNATIVES = 3
 
 
 class Wanted(NamedTuple):
@@ -54,7 +54,7 @@ def find_alternatives(
         part = _bookable(length, [calendar], within, now)
         if part:
             found += _nearest(wanted, length, intersect(common, calendar.free(part, now)), [*calendars, calendar])
-    return nearest_first(wanted, found)[:MOST]
+    return nearest_first(wanted, found)[:MAX_ALTERNATIVES]
 
 
 def _bookable(length: Length, calendars: Collection[Calendar], window: Interval, now: datetime) -> Interval | None:
@@ -78,19 +78,19 @@ def _nearest(wanted: Interval, length: Length, free: list[Interval], calendars: 
     fits_before = (gap for gap in reversed(free[:after]) if length.after(gap.start) <= gap.end)
     found: list[Interval] = []
     # The last that begins before may hold what was wanted, and so fits on both sides of it.
-    for gap in (*islice(fits_before, MOST), *islice(fits, MOST)):
+    for gap in (*islice(fits_before, MAX_ALTERNATIVES), *islice(fits, MAX_ALTERNATIVES)):
         latest = length.after(gap.end, -1)
         # The nearest fit in this gap, then its neighbours away from what was wanted, as far as needed.
         nearest = min(max(wanted.start, gap.start), latest)
         # Rounded up: a whole day may be shorter than 24 hours.
         earlier, later = -((gap.start - nearest) // length.span), -((nearest - latest) // length.span)
-        for step in range(-min(earlier, MOST), min(later, MOST) + 1):
+        for step in range(-min(earlier, MAX_ALTERNATIVES), min(later, MAX_ALTERNATIVES) + 1):
             start = length.after(nearest, step)
             fit = Interval(start, length.after(start))
             by_the_wall = length.zone is not None
             if gap.covers(fit) and not (by_the_wall and _is_refused(fit, calendars)):
                 found.append(fit)
-    return nearest_first(wanted, found)[:MOST]
+    return nearest_first(wanted, found)[:MAX_ALTERNATIVES]
 
 
 def _is_refused(fit: Interval, calendars: Collection[Calendar]) -> bool:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-# How far around an interval to look for a time that the working hours accept: most calendars open within days.
-LOOK_AROUND = (timedelta(days=15), timedelta(days=400))
+# How far to look for a suggested time within the working hours: first near, because most calendars open within days.
+SUGGESTION_REACHES = (timedelta(days=15), timedelta(days=400))
 # An item has 400 KB at most, and an entry some 60 bytes. Bookings at the same moment may go a little beyond.
 MAX_DAY_ENTRIES = 5000
 
@@ -278,7 +278,7 @@ class Calendar:
             if start == latest:  # the last second of a day, on which nobody wants to start
                 start = max(start - (start - datetime.min.replace(tzinfo=UTC)) % QUARTER_HOUR, earliest)
             return Interval(start, length.after(start))
-        for reach in LOOK_AROUND:
+        for reach in SUGGESTION_REACHES:
             far = reach + length.span + 2 * DAY
             window = Interval(max(start - far, earliest), start + far)
             nearest = _nearest_start(settings.open_seconds(window), start, length, (earliest, latest))

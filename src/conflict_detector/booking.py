@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
-# How far before and after an interval that was refused to look for alternatives.
-LOOK_FOR_ALTERNATIVES = timedelta(days=7)
+# How far before and after a refused interval to look for alternatives.
+ALTERNATIVES_REACH = timedelta(days=7)
 
 
 class Proposal(Protocol):
@@ -297,7 +297,7 @@ class _AlreadyOverError(Exception):
 
 def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
     """Free intervals for what was refused: from the days already read, else with one further read."""
-    from appointments.alternatives import MOST, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
+    from appointments.alternatives import MAX_ALTERNATIVES, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
 
     wanted = candidates[0].after
     if wanted.steps or wanted.places != 1:
@@ -321,8 +321,8 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
 
     days = list(wanted.interval.days())
     found = find(days[0], days[-1])
-    around = min(LOOK_FOR_ALTERNATIVES // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
-    if len(found) < MOST and around:
+    around = min(ALTERNATIVES_REACH // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
+    if len(found) < MAX_ALTERNATIVES and around:
         days = [days[0] + n * DAY for n in range(-around, len(days) + around)]
         keys = {DayKey(calendar_id, day) for calendar_id in calendar_ids for day in days}
         with suppress(TooManyAppointmentsError):
