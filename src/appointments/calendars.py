@@ -163,30 +163,30 @@ class Calendar:
         return list(merged([*(Interval(start - gap, end) for start, end in full), *self.crowded]))
 
     def violations(
-        self, wanted: Interval, now: datetime, *, held: Interval | None = None, suggest: bool = True
+        self, wanted: Interval, now: datetime, *, current: Interval | None = None, suggest: bool = True
     ) -> list[Violation]:
         """The calendar's own rules that `wanted` breaks, whatever else lies there.
 
-        `held` is where the appointment lies already: a rule has a say only in what a change changes.
+        `current` is the interval that the appointment has already: a rule counts only for what the change changes.
         """
-        broken = list(self._broken(wanted, now, held))
-        nearest = self._suggest(wanted, now, held) if broken and suggest else None
+        broken = list(self._broken(wanted, now, current))
+        nearest = self._suggest(wanted, now, current) if broken and suggest else None
         return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
 
-    def _broken(self, wanted: Interval, now: datetime, held: Interval | None) -> Iterator[tuple[str, str]]:
+    def _broken(self, wanted: Interval, now: datetime, current: Interval | None) -> Iterator[tuple[str, str]]:
         settings = self.settings
         earliest, latest = self.bookable(now)
-        if held is None or held.start != wanted.start:
+        if current is None or current.start != wanted.start:
             if wanted.start < earliest:
                 yield "minNoticeMinutes", "startTime"
             if latest and wanted.start > latest:
                 yield "horizonDays", "startTime"
-        if (settings.min_duration or settings.max_duration) and not (held and self._as_long_as(held, wanted)):
+        if (settings.min_duration or settings.max_duration) and not (current and self._as_long_as(current, wanted)):
             if self._is_too_short(wanted):
                 yield "minDurationMinutes", "endTime"
             if self._is_too_long(wanted):
                 yield "maxDurationMinutes", "endTime"
-        if not (held and held.covers(wanted)) and not self.is_open(wanted):
+        if not (current and current.covers(wanted)) and not self.is_open(wanted):
             yield "workingHours" if settings.zone_known else "timeZone", "startTime"
 
     def allows_length(self, length: timedelta) -> bool:
@@ -206,9 +206,9 @@ class Calendar:
         most = self.settings.max_duration
         return most is not None and wanted.end - wanted.start > most and self._on_the_wall(wanted) > most
 
-    def _as_long_as(self, held: Interval, wanted: Interval) -> bool:
-        same = held.end - held.start == wanted.end - wanted.start
-        return same or self._on_the_wall(held) == self._on_the_wall(wanted)
+    def _as_long_as(self, current: Interval, wanted: Interval) -> bool:
+        same = current.end - current.start == wanted.end - wanted.start
+        return same or self._on_the_wall(current) == self._on_the_wall(wanted)
 
     def _on_the_wall(self, interval: Interval) -> timedelta:
         """How far the clock on the wall of the calendar's zone goes on in an interval."""
@@ -248,15 +248,15 @@ class Calendar:
         clipped = [Interval(max(start, since), min(end, window.end)) for start, end in opened]
         return subtract([interval for interval in clipped if interval.start < interval.end], self.blocked)
 
-    def _suggest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
+    def _suggest(self, wanted: Interval, now: datetime, current: Interval | None) -> Interval | None:
         """What `_nearest` finds, worked out once for each request and calendar."""
-        suggested, case = self.settings.suggested, (wanted, now, held)
+        suggested, case = self.settings.suggested, (wanted, now, current)
         if case not in suggested:
             suggested.clear()
-            suggested[case] = self._nearest(wanted, now, held)
+            suggested[case] = self._nearest(wanted, now, current)
         return suggested[case]
 
-    def _nearest(self, wanted: Interval, now: datetime, held: Interval | None) -> Interval | None:
+    def _nearest(self, wanted: Interval, now: datetime, current: Interval | None) -> Interval | None:
         """What all rules of the calendar accept and begins nearest to `wanted`; it keeps the length if it may."""
         settings = self.settings
         length = Length.between(*wanted, settings.zone)
@@ -267,8 +267,8 @@ class Calendar:
         in_place = Interval(wanted.start, length.after(wanted.start))
         earliest, latest = self.bookable(now)
         earliest = max(earliest, now.replace(microsecond=0))
-        stays = held is not None and held.start == wanted.start
-        if (stays or wanted.start >= earliest) and not any(self._broken(in_place, now, held)):
+        stays = current is not None and current.start == wanted.start
+        if (stays or wanted.start >= earliest) and not any(self._broken(in_place, now, current)):
             return in_place
         latest = datetime.max.replace(tzinfo=UTC) if latest is None else latest
         if earliest > latest:

@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 class Change(NamedTuple):
     """What an appointment was, None where it is new, and what it becomes.
 
-    `held` are the claims that it has, `taken` those to decide about. None are where it takes no time, or where it
-    does not touch any calendar and changes the appointment's own item alone.
+    `old_claims` are the claims that it has, `new_claims` those to decide about. The latter are empty if it takes no
+    time, or if the change touches no calendar and so only the appointment's own item.
     """
 
     before: Appointment | None
     after: Appointment
-    held: tuple[Claim, ...]
-    taken: tuple[Claim, ...]
+    old_claims: tuple[Claim, ...]
+    new_claims: tuple[Claim, ...]
     touches_calendars: bool
 
     @classmethod
     def of(cls, before: Appointment | None, after: Appointment) -> Change:
         """The change from one to the other."""
-        held, wanted = claims_of(before) if before else (), claims_of(after)
-        touches = held != wanted
-        return cls(before, after, held, wanted if touches else (), touches)
+        old, new = claims_of(before) if before else (), claims_of(after)
+        touches = old != new
+        return cls(before, after, old, new if touches else (), touches)
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ def _judge(
 
 def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:
     """A fault for each rule of the calendar that the claim breaks."""
-    for broken in calendar.violations(claim.interval, now, held=before.interval if before else None):
+    for broken in calendar.violations(claim.interval, now, current=before.interval if before else None):
         message = f"breaks {broken.rule} of calendar {claim.calendar_id}"
         if broken.rule == "timeZone":
             message += ", which is not known any more: that calendar has to be configured anew"

@@ -96,7 +96,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
 
 def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, storage: Storage) -> Reading:
     """Read what the candidates rest on. If the buffers are known, this includes the days that only they reach into."""
-    claims = [claim for change in candidates for claim in change.taken]
+    claims = [claim for change in candidates for claim in change.new_claims]
     keys = {*carrying_days(claims), *proposal.more_days()}
     if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
         keys |= before.deciding_days(claims)

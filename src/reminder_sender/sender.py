@@ -85,16 +85,16 @@ class ReminderSender:
             return
         reminder = appointment.reminder(firing.offset)
         assert reminder is not None  # noqa: S101 - _reason_to_skip has seen it
-        held = self._claim(firing, reminder)
-        if held is None:
+        claimed = self._claim(firing, reminder)
+        if claimed is None:
             return
-        mine = held.reminder(firing.offset)
+        mine = claimed.reminder(firing.offset)
         assert mine is not None  # noqa: S101 - the claim's condition has seen it
         now = self.clock()
-        if reason := _reason_to_stop(held, mine):
-            self._close(held, mine, reason)
-        elif now >= held.interval.start:
-            self.reminders.settle(held, replace(mine, state=ReminderState.MISSED))
+        if reason := _reason_to_stop(claimed, mine):
+            self._close(claimed, mine, reason)
+        elif now >= claimed.interval.start:
+            self.reminders.settle(claimed, replace(mine, state=ReminderState.MISSED))
             logger.warning(
                 "Reminder missed: the appointment has begun",
                 event_type=EventType.REMINDER_MISSED,
@@ -106,7 +106,7 @@ class ReminderSender:
                 # ambiguous window. It is recorded before the message goes out, so that a death later cannot hide it.
                 _log_recovery("a sender did not finish it; it may arrive twice", mine)
                 recovery = None
-            if not self._deliver(held, mine, recovery):
+            if not self._deliver(claimed, mine, recovery):
                 return
         self._clean(firing)
 
@@ -120,24 +120,24 @@ class ReminderSender:
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="claimed by another")
             return None
 
-    def _deliver(self, held: Appointment, mine: Reminder, recovery: str | None) -> bool:
+    def _deliver(self, claimed: Appointment, mine: Reminder, recovery: str | None) -> bool:
         """Send on every channel to everyone who has not got it, and record each delivery as it is made.
 
         Returns False where the appointment was moved, or the reminder taken over, meanwhile: then the reminder of
         that name is another one, and so is its timer. A channel that fails keeps no other from sending, and is raised
         at the end. What a record tells to be given up is sent to nobody else.
         """
-        wanted = [(channel, recipient) for channel in self.channels for recipient in channel.recipients(held)]
+        wanted = [(channel, recipient) for channel in self.channels for recipient in channel.recipients(claimed)]
         outstanding = [which for which in wanted if not mine.is_delivered(which[0].name, which[1])]
         if not outstanding:
-            self._close(held, mine, "nobody to send it to")
+            self._close(claimed, mine, "nobody to send it to")
         # The reminder itself is the record of a single delivery. Version 0.1 cannot change one that has others.
         several = len(wanted) > 1 or bool(mine.deliveries)
         failures: list[Exception] = []
         for channel, recipient in outstanding:
             if mine.lease_until is None or self.clock() >= mine.lease_until:
                 raise ReminderClaimLostError("the lease ran out before everything was sent")
-            made, error = self._send_on(channel, held, mine, recipient)
+            made, error = self._send_on(channel, claimed, mine, recipient)
             if several:
                 mine = mine.with_delivery(made)
             if error:
@@ -146,25 +146,25 @@ class ReminderSender:
             mine = replace(mine, message_id=mine.message_id or made.message_id)
             if (channel, recipient) == outstanding[-1] and not failures:
                 mine = replace(mine, state=ReminderState.SENT, sent_at=made.at)
-            recorded = self._record(held, mine, made, recovery)
+            recorded = self._record(claimed, mine, made, recovery)
             if recorded is None:
                 return False
-            held, recovery = recorded, None
+            claimed, recovery = recorded, None
             mine = recorded.reminder(mine.offset) or mine  # with what other versions have stored with it since
-            if mine.state is ReminderState.SENDING and (reason := _reason_to_stop(held, mine)):
-                self._close(held, mine, reason)
+            if mine.state is ReminderState.SENDING and (reason := _reason_to_stop(claimed, mine)):
+                self._close(claimed, mine, reason)
                 return True
         if failures:
-            self._give_back(held, mine, failures)
+            self._give_back(claimed, mine, failures)
         return True
 
     def _send_on(
-        self, channel: Channel, held: Appointment, mine: Reminder, recipient: str
+        self, channel: Channel, claimed: Appointment, mine: Reminder, recipient: str
     ) -> tuple[Delivery, Exception | None]:
         """Send one message. Returns the record of that, and what failed."""
         for seconds in (*SEND_PAUSES, None):
             try:
-                message_id = channel.send(held, mine, recipient)
+                message_id = channel.send(claimed, mine, recipient)
             except NotSentError as exc:
                 if seconds is None:
                     return Delivery(channel.name, recipient, DeliveryState.FAILED, self.clock(), reason=str(exc)), exc
@@ -176,10 +176,10 @@ class ReminderSender:
                 return Delivery(channel.name, recipient, DeliveryState.SENT, self.clock(), message_id=message_id), None
         raise AssertionError("unreachable")
 
-    def _record(self, held: Appointment, mine: Reminder, made: Delivery, recovery: str | None) -> Appointment | None:
+    def _record(self, claimed: Appointment, mine: Reminder, made: Delivery, recovery: str | None) -> Appointment | None:
         """Write what was sent, and log it. None where the appointment was moved, or the reminder taken over."""
         try:
-            recorded = self.reminders.settle(held, mine, pauses=RECORD_PAUSES)
+            recorded = self.reminders.settle(claimed, mine, pauses=RECORD_PAUSES)
         except ReminderClaimLostError:
             recorded = None
         logger.info(
@@ -195,21 +195,21 @@ class ReminderSender:
             _log_recovery(recovery, mine)
         return recorded
 
-    def _give_back(self, held: Appointment, mine: Reminder, failures: Sequence[Exception]) -> None:
+    def _give_back(self, claimed: Appointment, mine: Reminder, failures: Sequence[Exception]) -> None:
         """Let the next attempt begin at once, unless a message may be on its way; then raise what failed."""
         if all(isinstance(failure, NotSentError) for failure in failures):
-            self.reminders.settle(held, replace(mine, state=ReminderState.PENDING))
+            self.reminders.settle(claimed, replace(mine, state=ReminderState.PENDING))
         if len(failures) > 1:
             raise ExceptionGroup("several channels failed", failures)
         raise failures[0]
 
-    def _close(self, held: Appointment, mine: Reminder, reason: str) -> None:
+    def _close(self, claimed: Appointment, mine: Reminder, reason: str) -> None:
         """Settle a claimed reminder of which nothing is left to send: as sent where anybody has got it."""
         sent = [delivery.at for delivery in mine.deliveries if delivery.state is DeliveryState.SENT]
         if sent:
-            self.reminders.settle(held, replace(mine, state=ReminderState.SENT, sent_at=max(sent)))
+            self.reminders.settle(claimed, replace(mine, state=ReminderState.SENT, sent_at=max(sent)))
         else:
-            self.reminders.settle(held, replace(mine, state=ReminderState.SKIPPED))
+            self.reminders.settle(claimed, replace(mine, state=ReminderState.SKIPPED))
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 
     def _clean(self, firing: Firing) -> None:

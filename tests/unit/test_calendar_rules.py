@@ -424,8 +424,8 @@ def test_a_rule_has_a_say_only_in_what_a_change_changes(
     rules: dict[str, Any], wanted: Interval, broken: list[str]
 ) -> None:
     calendar = Calendar("c", parse_settings(rules), ())
-    held = span("2029-12-31T01:00", "2029-12-31T02:00")
-    assert [violation.rule for violation in calendar.violations(wanted, NOW, held=held)] == broken
+    current = span("2029-12-31T01:00", "2029-12-31T02:00")
+    assert [violation.rule for violation in calendar.violations(wanted, NOW, current=current)] == broken
 
 
 def test_notice_and_horizon_include_their_ends() -> None:
@@ -489,7 +489,7 @@ def test_hours_in_a_zone_that_is_not_known_any_more_hold_at_no_time() -> None:
     found = [(violation.rule, violation.nearest) for violation in calendar.violations(wanted, NOW)]
     assert found == [("maxDurationMinutes", None), ("timeZone", None)]
     assert calendar.free(span("2030-01-01", "2030-01-31"), NOW) == []
-    assert calendar.violations(span("2030-01-15T10:00", "2030-01-15T11:00"), NOW, held=wanted) == []
+    assert calendar.violations(span("2030-01-15T10:00", "2030-01-15T11:00"), NOW, current=wanted) == []
 
 
 def test_without_hours_a_zone_does_not_matter() -> None:

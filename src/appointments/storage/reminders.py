@@ -101,8 +101,8 @@ class Reminders:
                 },
             )
         except _ReminderChangedError as exc:
-            held = exc.now.reminder(reminder.offset) if exc.now else None
-            if exc.now and held and held.claim == claim and held.state is ReminderState.SENDING:
+            stored = exc.now.reminder(reminder.offset) if exc.now else None
+            if exc.now and stored and stored.claim == claim and stored.state is ReminderState.SENDING:
                 return exc.now  # it was written, and only the answer got lost on the way to the repetition
             raise
 
@@ -114,16 +114,16 @@ class Reminders:
         Raises ReminderClaimLostError when the claim was taken over, or the appointment moved, in the meantime,
         ReminderNotRecordedError where neither is so.
         """
-        held = appointment.reminder(settled.offset)
-        if held is None or held.claim is None or held.claim != settled.claim:
+        claimed = appointment.reminder(settled.offset)
+        if claimed is None or claimed.claim is None or claimed.claim != settled.claim:
             raise ReminderClaimLostError(appointment.appointment_id)
         condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
         for seconds in (*pauses, None):
             try:
-                return self._record_reminder(appointment, settled, condition, {":claim": {"S": held.claim}})
+                return self._record_reminder(appointment, settled, condition, {":claim": {"S": claimed.claim}})
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
-                if now and (now.state, now.claim) == (held.state, held.claim):
+                if now and (now.state, now.claim) == (claimed.state, claimed.claim):
                     raise ReminderNotRecordedError(appointment.appointment_id) from exc
                 raise
             except (ClientError, BotoCoreError, ContentionError):

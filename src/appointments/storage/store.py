@@ -158,15 +158,15 @@ class Storage:
         The conditions of `commit` prove it. None if one of them is known to fail, or if the settings of a calendar are
         too large to be remembered.
         """
-        settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.taken}
+        settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.new_claims}
         if not all(known.small for known in settings.values()):
             return None
         reading = Reading(settings=settings, assumed=True)
-        keys = reading.deciding_days(change.taken)
+        keys = reading.deciding_days(change.new_claims)
         if 1 + len(keys) + len(settings) > TRANSACTION_ACTIONS:
             return None  # the buffers in force may be smaller than those that are remembered
         for key in keys:
-            deciding = quarter_hours(change.taken, key, reading.buffer_of(key.calendar_id))
+            deciding = quarter_hours(change.new_claims, key, reading.buffer_of(key.calendar_id))
             if self.memory.is_touched(key, deciding):
                 return None
         return reading
@@ -188,15 +188,15 @@ class Storage:
             self.database.transact(self.actions(change, reading))
         except TransactionFailedError as exc:
             self._raise_for(exc)
-        for key in carrying_days(change.taken):
-            self.memory.touch(key, quarter_hours(change.taken, key))
+        for key in carrying_days(change.new_claims):
+            self.memory.touch(key, quarter_hours(change.new_claims, key))
 
     def actions(self, change: Change, reading: Reading) -> list[Entry]:
         """The actions of the transaction that commits a change. Raises ChangeTooLargeError."""
         before, after = change.before, change.after
         entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        entries += self._on_days(change, carrying_days(change.taken), reading)
-        calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.taken)
+        entries += self._on_days(change, carrying_days(change.new_claims), reading)
+        calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
         entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
         if len(entries) > TRANSACTION_ACTIONS:
             raise ChangeTooLargeError(len(entries))
@@ -208,13 +208,13 @@ class Storage:
         A day that was not read counts as untouched. If it is not, the condition fails and returns the day.
         """
         id_ = change.after.appointment_id
-        left = set(carrying_days(change.held)).difference(carrying)
+        left = set(carrying_days(change.old_claims)).difference(carrying)
         entries = []
-        for key in sorted(reading.deciding_days(change.taken)):
+        for key in sorted(reading.deciding_days(change.new_claims)):
             day = reading.days.get(key) or CalendarDay(key)
-            deciding = quarter_hours(change.taken, key, reading.buffer_of(key.calendar_id))
+            deciding = quarter_hours(change.new_claims, key, reading.buffer_of(key.calendar_id))
             if key in carrying:
-                entries.append(self.days.taking(id_, change.taken, day, deciding))
+                entries.append(self.days.taking(id_, change.new_claims, day, deciding))
             elif key in left:
                 left.remove(key)
                 entries.append(self.days.checking_and_leaving(id_, day, deciding))
