@@ -182,18 +182,18 @@ class _Booking:
 
 
 @dataclass(slots=True)
-class _Revision:
-    """An appointment as `revise` makes it of the current one."""
+class _Update:
+    """The current appointment as `update` changes it."""
 
     lookup: str | None
-    revise: Callable[[Appointment], Appointment]
+    update: Callable[[Appointment], Appointment]
     faults: Sequence[Fault] = ()
     dry_run: bool = False
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:
             raise AppointmentNotFoundError
-        return [Change.of(reading.appointment, self.revise(reading.appointment))]
+        return [Change.of(reading.appointment, self.update(reading.appointment))]
 
     def more_days(self) -> Iterable[DayKey]:
         return ()
@@ -241,25 +241,25 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
 def change(
     appointment_id: str,
     check: Callable[[Appointment], None],
-    revise: Callable[[Appointment], Appointment],
+    update: Callable[[Appointment], Appointment],
     storage: Storage,
     now: datetime,
 ) -> tuple[Appointment, Appointment]:
-    """Replace an appointment by what `revise` makes of it. Returns the appointment before and after the change.
+    """Replace an appointment by what `update` makes of it. Returns the appointment before and after the change.
 
     A change of the calendars or the interval is decided like a booking, except that the appointment does not conflict
     with itself. A refused change leaves it unchanged. Whenever the appointment was changed concurrently, `check` and
-    `revise` are called again, and may raise. Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with
+    `update` are called again, and may raise. Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with
     alternatives, CalendarBusyError, and what those two raise.
     """
 
-    def revised(before: Appointment) -> Appointment:
+    def updated(before: Appointment) -> Appointment:
         check(before)
-        return revise(before)
+        return update(before)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Revision(appointment_id, revised), current, storage, now)
-    assert done.before is not None  # noqa: S101 - a revision is of an appointment that was read
+    done = settle(_Update(appointment_id, updated), current, storage, now)
+    assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 
 
@@ -272,7 +272,7 @@ def cancel(
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
-    def revised(before: Appointment) -> Appointment:
+    def updated(before: Appointment) -> Appointment:
         check(before)
         if not before.status.may_become(Status.CANCELLED):
             raise _AlreadyOverError(before)
@@ -280,10 +280,10 @@ def cancel(
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
     try:
-        done = settle(_Revision(appointment_id, revised), current, storage, now)
+        done = settle(_Update(appointment_id, updated), current, storage, now)
     except _AlreadyOverError as exc:
         return exc.appointment, exc.appointment
-    assert done.before is not None  # noqa: S101 - a revision is of an appointment that was read
+    assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 
 

@@ -66,9 +66,9 @@ class Client:
     def move(self) -> None:
         before = self.chance.choice(self.mine)
         wanted = replace(before, interval=interval(self.chance))
-        revise = lambda current: replace(current, interval=wanted.interval, version=current.version + 1)  # noqa: E731
+        update = lambda current: replace(current, interval=wanted.interval, version=current.version + 1)  # noqa: E731
         if self.attempt(
-            "move", wanted, lambda: change(before.appointment_id, lambda _: None, revise, self.storage, DAY)
+            "move", wanted, lambda: change(before.appointment_id, lambda _: None, update, self.storage, DAY)
         ):
             self.mine[self.mine.index(before)] = wanted
 
@@ -139,11 +139,11 @@ def move_all_to_one_slot(storage: Storage) -> int:
     wanted = Interval(DAY + 40 * HOUR, DAY + 41 * HOUR)
 
     def move(appointment: Appointment) -> bool:
-        def revise(now: Appointment) -> Appointment:
+        def update(now: Appointment) -> Appointment:
             return replace(now, interval=wanted, version=now.version + 1)
 
         try:
-            change(appointment.appointment_id, lambda _: None, revise, storage, DAY)
+            change(appointment.appointment_id, lambda _: None, update, storage, DAY)
         except ConflictError:
             return False
         return True
@@ -183,9 +183,9 @@ def test_a_move_and_a_cancel_at_once_leave_no_ghost(storage: Storage) -> None:
         later = Interval(DAY + timedelta(days=1), DAY + timedelta(days=1, hours=1))
 
         def move(id_: str = wanted.appointment_id, later: Interval = later) -> str:
-            revise = lambda now: replace(now, interval=later, version=now.version + 1)  # noqa: E731
+            update = lambda now: replace(now, interval=later, version=now.version + 1)  # noqa: E731
             try:
-                change(id_, lambda _: None, revise, storage, DAY)
+                change(id_, lambda _: None, update, storage, DAY)
             except AppointmentCancelledError:
                 return "cancelled first"
             return "moved first"

@@ -19,7 +19,7 @@ from appointments.storage.appointments import appointment_from_item, appointment
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import to_utc_text
 from conflict_detector.appointments.answers import appointment_response
-from conflict_detector.appointments.parsing import BookingRequest, parse_booking, revise
+from conflict_detector.appointments.parsing import BookingRequest, parse_booking, parse_change
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
 GOOD: dict[str, Any] = {"userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T09:30:00Z"}
@@ -265,7 +265,7 @@ def test_what_is_accepted_fits_one_transaction_whatever_the_buffers(
     with suppress(InvalidRequestError):
         booked = parse(json.dumps(GOOD | was)).appointment(NOW)
         assert 1 + len(deciding(booked)) <= TRANSACTION_ACTIONS
-        moved = revise(wanted, booked, NOW)
+        moved = parse_change(wanted, booked, NOW)
         assert 1 + len(deciding(moved) | set(carrying_days(claims_of(booked)))) <= TRANSACTION_ACTIONS
 
 

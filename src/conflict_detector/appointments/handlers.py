@@ -11,7 +11,7 @@ from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import booking
 from conflict_detector.appointments.answers import appointment_response, created_response, page_response
-from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list, revise
+from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_change, parse_list
 from conflict_detector.appointments.reminding import arm, disarm
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def change(call: Call, appointment_id: str) -> Response:
     body = request.json()
     faults = request.unknown_parameters()
 
-    def revised(before: Appointment) -> Appointment:
+    def updated(before: Appointment) -> Appointment:
         # Personal data can be removed at any time; everything else of a cancelled appointment is final.
         if not before.status.becomes and body.keys() != {"details"}:
             raise AppointmentCancelledError
-        after = revise(body, before, call.now, faults)
+        after = parse_change(body, before, call.now, faults)
         # What a scheduler has put there stays where it is, also when its person changes something else.
         caller.occupy(set(after.resource_ids) - set(before.resource_ids))
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
@@ -82,7 +82,7 @@ def change(call: Call, appointment_id: str) -> Response:
         return after
 
     before, after = booking.change(
-        appointment_id, lambda before: caller.act_for(before.user_id), revised, call.storage, call.now
+        appointment_id, lambda before: caller.act_for(before.user_id), updated, call.storage, call.now
     )
     logger.append_keys(appointment_id=appointment_id)
     _log_about(after)

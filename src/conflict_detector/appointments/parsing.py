@@ -175,12 +175,11 @@ def _any_of(reader: Reader, taken: set[str | None]) -> tuple[str, ...]:
     return any_of
 
 
-def revise(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
-    """What the body of `PATCH /appointments/{id}` makes of an appointment, one version later.
+def parse_change(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
+    """Check a request of `PATCH /appointments/{id}`, and return the appointment as it asks for it, one version later.
 
     `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
-    appointment's own zone; where the time-zone data has lost that zone since, nothing else needs it. `details`
-    replace the old ones as a whole.
+    appointment's own zone, which the time-zone data may have lost since. `details` replace the old ones as a whole.
     Raises InvalidRequestError with every fault that the body has, and those that were found `beside` it.
     """
     reader = Reader(body, _CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
@@ -291,7 +290,7 @@ def _interval(reader: Reader, start: datetime | None, end: datetime | None, zone
 
 
 def _fit_one_transaction(reader: Reader, days: int, calendars: int) -> None:
-    """Hold a change of so many calendar days to what one transaction takes beside the appointment itself.
+    """Add a fault if a change of so many calendar days does not fit into one transaction with the appointment itself.
 
     Each of the calendars may add the UTC day before and the one after: its buffers, which nobody has read yet,
     reach that far and no further.
