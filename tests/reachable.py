@@ -130,12 +130,15 @@ def keywords_used(handler: str) -> set[str]:
 
 
 def keys_read(handler: str, mapping: str) -> set[str]:
-    """The constant keys that the code reads from a mapping of this name."""
+    """The constant keys that the code reads from a mapping of this name, with `[…]` or with `get`."""
+    read: list[tuple[ast.expr, ast.expr]] = []
+    for part in parts(handler):
+        if isinstance(part, ast.Subscript):
+            read.append((part.value, part.slice))
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "get":
+            read += [(part.func.value, key) for key in part.args[:1]]
     return {
-        str(part.slice.value)
-        for part in parts(handler)
-        if isinstance(part, ast.Subscript)
-        and isinstance(part.value, ast.Name)
-        and part.value.id == mapping
-        and isinstance(part.slice, ast.Constant)
+        str(key.value)
+        for value, key in read
+        if isinstance(value, ast.Name) and value.id == mapping and isinstance(key, ast.Constant)
     }

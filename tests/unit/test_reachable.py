@@ -22,7 +22,7 @@ MODULES = {
         LATE = lambda event: later(event)
         def later(event):
             import more
-            say(Kind.SAID, lateness=env["KEY"])
+            say(Kind.SAID, lateness=env["KEY"] or env.get("OPTIONAL") or others.get("OTHER"))
             Report().send()
         """,
     "shared.log": """
@@ -56,7 +56,7 @@ def test_imports_are_followed_wherever_they_stand_but_not_those_for_types() -> N
 def test_what_is_used_counts_with_its_own_uses() -> None:
     """By another name, through a constant, in a class that is made, in a method that is called."""
     assert members_used("app.handler", "Kind") == {"SAID", "MADE", "SENT"}
-    assert keys_read("app.handler", "env") == {"KEY"}
+    assert keys_read("app.handler", "env") == {"KEY", "OPTIONAL"}
     assert keywords_used("app.handler") == {"lateness"}
 
 
