@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from appointments.model import Conflict, Interval
 
 
-class SchedulerError(Exception):
+class ProductError(Exception):
     """Base of everything that this system raises on purpose."""
 
 
-class RefusalError(SchedulerError):
+class RefusalError(ProductError):
     """Base of what callers of the API are told; `conflict_detector.problems` maps each class to a problem.
 
     Outcomes of a write that only a use case may see are `NotWrittenError`, in `appointments.storage`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from appointments.errors import SchedulerError
+from appointments.errors import ProductError
 from appointments.firing import TIMER_PREFIX
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MAX_EVENT_AGE_SECONDS = 600
 _CRON = re.compile(r"cron\((\d+) (\d+) (\d+) (\d+) \? (\d+)\)", re.ASCII)
 
 
-class RuleRefusedError(SchedulerError):
+class RuleRefusedError(ProductError):
     """EventBridge made the rule but took no target for it."""
 
 

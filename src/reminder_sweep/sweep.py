@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.errors import SchedulerError
+from appointments.errors import ProductError
 from appointments.firing import Backend, Firing, timer_name
 from appointments.model import Appointment, Reminder, ReminderState, firing_minute
 from appointments.storage.appointments import REMINDER_SHARDS
@@ -41,7 +41,7 @@ STOP_SENDING = 60.0
 STOP = 30.0
 
 
-class SweepIncompleteError(SchedulerError):
+class SweepIncompleteError(ProductError):
     """Something failed; each failure is logged, and this makes the invocation fail where alarms see it."""
 
 
@@ -166,7 +166,8 @@ class Sweep:
         ]
         if unarmed:
             self.timers.schedules()  # clients are made on one thread, not on many at once
-            # EventBridge takes some 50 management calls a second, which one thread keeps below; Scheduler takes more.
+            # EventBridge takes some 50 management calls a second, and one thread stays below that.
+            # EventBridge Scheduler takes more.
             workers = self.workers if self.timers.backend is Backend.SCHEDULER else 1
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(lambda due: self._arm(due, tally, seconds_left), unarmed))

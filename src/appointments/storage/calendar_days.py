@@ -74,7 +74,7 @@ class CalendarDays:
         }
 
     def checking(self, day: CalendarDay, deciding: Sequence[int]) -> Entry:
-        """Hold the `deciding` quarter hours of a day that only a buffer reaches into to what was read."""
+        """Check that the `deciding` quarter hours of a day, into which only a buffer reaches, have not changed."""
         return {"ConditionCheck": self._checked(day, deciding)}
 
     def checking_and_leaving(self, appointment_id: str, day: CalendarDay, deciding: Sequence[int]) -> Entry:

@@ -114,7 +114,7 @@ class SettingsItems:
         return known
 
     def checking(self, calendar_id: str, known: KnownSettings) -> Entry:
-        """An action of a transaction: hold a calendar's settings to those that were read or remembered."""
+        """Check that the settings of a calendar are those that were read or remembered."""
         condition: Entry = {
             "ConditionExpression": "attribute_not_exists(#version)",
             "ExpressionAttributeNames": {"#version": "version"},

@@ -75,7 +75,7 @@ def change(call: Call, appointment_id: str) -> Response:
         if not before.status.becomes and body.keys() != {"details"}:
             raise AppointmentCancelledError
         after = parse_change(body, before, call.now, faults)
-        # What a scheduler has put there stays where it is, also when its person changes something else.
+        # Only new calendars count: a member of the group `schedulers` may have added those that are there already.
         caller.occupy(set(after.resource_ids) - set(before.resource_ids))
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)

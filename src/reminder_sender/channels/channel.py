@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from appointments.errors import SchedulerError
+from appointments.errors import ProductError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from appointments.model import Appointment, Reminder
 
 
-class NotSentError(SchedulerError):
+class NotSentError(ProductError):
     """Certainly nothing was sent, so it may be tried again at once.
 
     After any other error of a channel nobody can know: the message is sent again when the lease has run out.
