@@ -162,7 +162,7 @@ def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool
 
 
 def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading, own_id: str) -> bool:
-    """Whether two readings of a day agree on what is near a claim; the rest of a busy day may well have changed.
+    """Whether two readings of a day agree near a claim. The rest of the day may have changed.
 
     A crowded day counts as a whole: whatever it takes in after something has left counts up a quarter hour.
     """
