@@ -186,6 +186,8 @@ class Reader:
 
     def whole_value(self, name: str, value: object, least: int, most: int) -> int | None:
         """A whole number that lies deeper in the body; `name` says where."""
+        if isinstance(value, float) and value.is_integer():  # 1.0 is an integer of JSON Schema
+            value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         self.fault(name, f"must be a whole number from {least} to {most}")

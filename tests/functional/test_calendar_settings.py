@@ -56,6 +56,14 @@ def test_bad_settings_write_nothing(world: World) -> None:
     assert [world.request("PUT", "/calendars/C", text)[0] for text in ("", "{", "[]", "null")] == [400, 400, 422, 422]
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(world: World) -> None:
+    """JSON Schema takes 2.0 for an integer."""
+    assert world.request("PUT", "/calendars/C", {"capacity": 2.0, "bufferMinutes": {"after": 0.0}})[0] == 200
+    for number in (2.5, 1001.0, 1e300, -1.0, True):
+        assert world.request("PUT", "/calendars/C", {"capacity": number})[0] == 422
+    assert [world.book("10:00", "11:00", user=user, resourceIds=["C"])[0] for user in "abc"] == [201, 201, 409]
+
+
 def test_whatever_was_sent_comes_back(world: World) -> None:
     sent = {
         "timeZone": "Australia/Lord_Howe",
