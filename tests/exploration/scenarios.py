@@ -99,6 +99,12 @@ SEVERAL_MOMENTS = [
         B=later(book("n", "2T00:15", "2T00:45", anyOf=["c", "d"])),
     ),
     scenario(
+        "book any, open one of the calendars and close the other",
+        [put("c", workingHours={})],
+        A=[put("c"), put("d", workingHours={})],
+        B=later(book("n", "2T00:15", "2T00:45", anyOf=["c", "d"])),
+    ),
+    scenario(
         "book by key, book by that key elsewhere and let another in",
         [book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T"), ("B", try_out("c", "d"))],
         A=[book("k", "2T10:15", "2T10:45", key="one"), book("z", "1T23:15", "1T23:45", "c")],
