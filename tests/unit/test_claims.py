@@ -45,6 +45,16 @@ def test_steps_take_their_own_calendars_for_their_own_time_and_the_person_for_al
     )
 
 
+def test_a_step_takes_nothing_twice() -> None:
+    """What is the person's own calendar lies on it already, and two equal steps are one."""
+    steps = (Step(span(9, 9.5), ("anna", "lab")), Step(span(9, 9.5), ("lab",)), Step(span(9.5, 10), ("lab",)))
+    assert claims_of(replace(IN_STEPS, steps=steps, places=1)) == (
+        Claim("anna", span(9, 10)),
+        Claim("lab", span(9, 9.5)),
+        Claim("lab", span(9.5, 10)),
+    )
+
+
 @pytest.mark.parametrize("status", Status)
 def test_claims_follow_the_status(status: Status) -> None:
     assert bool(claims_of(replace(PLAIN, status=status))) is status.occupies

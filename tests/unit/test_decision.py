@@ -96,6 +96,84 @@ def test_readings_agree_or_not_on_what_counts() -> None:
         assert not agree(change, first, different)
 
 
+def test_readings_do_not_agree_where_somebody_came_and_went() -> None:
+    """What lay there in between counted up a quarter hour that decides, also one that only the buffer reaches into."""
+    change = [Change.of(None, wanted(0, 1))]
+    for day, quarter in ((DAY_2, 2), (DAY_1, 94)):
+        first, second = (
+            reading(("c", DAY_1, {}), ("c", DAY_2, {}), buffer=timedelta(minutes=30), capacity=2) for _ in range(2)
+        )
+        assert agree(change, first, second)
+        key = DayKey("c", day)
+        second.days[key] = replace(second.days[key], counters={quarter: 1})
+        assert not agree(change, first, second)
+        second.days[key] = replace(second.days[key], counters={40: 1})
+        assert agree(change, first, second)
+
+
+@pytest.mark.parametrize("entry", [taken(1.25, 2), (*taken(9, 10), *taken(1.25, 2))])
+def test_readings_do_not_agree_where_another_came_near(entry: tuple[Taken, ...]) -> None:
+    """Within the buffer too, and with any of the times that an appointment takes."""
+    change = [Change.of(None, wanted(0, 1))]
+    first, second = (reading(("c", DAY_1, {}), ("c", DAY_2, {}), buffer=timedelta(minutes=30)) for _ in range(2))
+    second.days[DayKey("c", DAY_2)] = CalendarDay(DayKey("c", DAY_2), {"x": entry})
+    assert not agree(change, first, second)
+
+
+def test_readings_do_not_agree_where_the_appointment_changed() -> None:
+    before = wanted(9, 10)
+    change = [Change.of(before, wanted(1, 2))]
+    first, same, later = (reading(("c", DAY_2, {"w": taken(9, 10)})) for _ in range(3))
+    first.appointment = same.appointment = before
+    later.appointment = replace(before, version=2)
+    assert agree(change, first, same)
+    assert not agree(change, first, later)
+
+
+def test_a_buffer_reaches_into_the_day_before() -> None:
+    seen = reading(("c", DAY_1, {"x": taken(-1, -0.25)}), ("c", DAY_2, {}), buffer=timedelta(minutes=30))
+    decision = decide([Change.of(None, wanted(0, 1))], seen, NOW)
+    assert isinstance(decision, Refused)
+    assert isinstance(decide([Change.of(None, wanted(0.25, 1))], seen, NOW), Accepted)
+
+
+def test_only_days_that_decide_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever another day shows of an appointment, its own days show better."""
+    seen = reading(("c", DAY_1, {"x": taken(-1, 2)}), ("c", DAY_2, {}))
+    assert isinstance(decide([Change.of(None, wanted(1, 2))], seen, NOW), Accepted)
+    monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 1)
+    assert isinstance(decide([Change.of(None, wanted(1, 2))], seen, NOW), Accepted)
+
+
+def test_a_refusal_by_two_crowded_days_rests_on_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 1)
+    for days, alone in (((DAY_2,), True), ((DAY_1, DAY_2), False)):
+        seen = reading(*(("c", day, {f"x{day}": taken(30, 31)}) for day in days))
+        decision = decide([Change.of(None, wanted(0 if alone else -1, 1))], seen, NOW)
+        assert isinstance(decision, Refused)
+        assert rests_on_one_item(decision, seen) is alone
+
+
+@pytest.mark.parametrize("fingerprint", [None, "digest"])
+def test_the_appointment_of_an_idempotency_key_is_an_item_too(fingerprint: str | None) -> None:
+    change = [Change.of(None, wanted(9, 10, fingerprint=fingerprint))]
+    for entries in ({}, {"x": taken(9, 10)}):
+        seen = reading(("c", DAY_2, entries))
+        assert rests_on_one_item(decide(change, seen, NOW), seen) is (fingerprint is None)
+
+
+def test_a_claim_is_compared_with_what_covers_it() -> None:
+    """The doctor is taken twice, and keeps the second time: nothing new is asked there."""
+    steps = (Step(span(9, 10), ("doctor",)), Step(span(11, 12), ("doctor",)))
+    before = wanted(9, 12, resource_ids=("doctor",), steps=steps)
+    seen = reading(
+        ("c", DAY_2, {"w": taken(9, 12)}),
+        ("doctor", DAY_2, {"w": (*taken(9, 10), *taken(11, 12)), "x": taken(11, 12)}),
+    )
+    moved = replace(before, steps=(Step(span(8.5, 9), ("doctor",)), steps[1]))
+    assert isinstance(decide([Change.of(before, moved)], seen, NOW), Accepted)
+
+
 def test_readings_of_a_crowded_day_agree_only_where_nothing_came(monkeypatch: pytest.MonkeyPatch) -> None:
     """A crowded day refuses by its number of entries, which can fall and rise again far from what is wanted."""
     monkeypatch.setattr("appointments.calendars.MAX_DAY_ENTRIES", 2)
