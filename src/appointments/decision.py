@@ -126,17 +126,17 @@ def decide(
             return Accepted(change)
         all_conflicts.update(dict.fromkeys(conflicts))
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
-    items = len(_occupied_days(full, reading, own_id)) + _counts_itself(candidates[0])
-    if len(candidates) > 1:
-        items += len(candidates)  # each has a calendar of its own, whose settings may refuse it
+    by_rules = {fault.calendar_id for fault in all_faults if fault.calendar_id}
+    items = len(_occupied_days(full, reading, own_id)) + len(by_rules) + _counts_itself(candidates[0])
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
 
 def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     """Whether a decision rests on one item, all of which was true at one moment.
 
-    Several items may have been read at different moments, and never have been true together. The settings of one calendar
-    do not count: they rarely change, and a request that is concurrent with such a change may be answered by the old ones.
+    Several items may have been read at different moments, and never have been true together. Settings count where their
+    rules refuse, but not beside a day that leaves no room: a request that is concurrent with a change of settings may be
+    answered by the old ones.
     """
     if isinstance(decision, Accepted):
         return len(reading.deciding_days(decision.change.new_claims)) + _counts_itself(decision.change) <= 1

@@ -105,6 +105,18 @@ SEVERAL_MOMENTS = [
         B=later(book("n", "2T00:15", "2T00:45", anyOf=["c", "d"])),
     ),
     scenario(
+        "move to a calendar, cancel and close it",
+        [book("x", "2T10:00", "2T10:30", "c", name="X")],
+        A=[delete("X"), put("d", workingHours={})],
+        B=later(patch("X", resourceIds=["d"])),
+    ),
+    scenario(
+        "book by key, book by that key and close the calendar",
+        [book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T"), ("B", try_out("c", "d"))],
+        A=[book("k", "1T23:15", "1T23:45", "c", key="one"), put("c", workingHours={})],
+        B=later(book("k", "1T23:15", "1T23:45", "c", key="one")),
+    ),
+    scenario(
         "book by key, book by that key elsewhere and let another in",
         [book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T"), ("B", try_out("c", "d"))],
         A=[book("k", "2T10:15", "2T10:45", key="one"), book("z", "1T23:15", "1T23:45", "c")],
