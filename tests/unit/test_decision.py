@@ -162,6 +162,25 @@ def test_the_appointment_of_an_idempotency_key_is_an_item_too(fingerprint: str |
         assert rests_on_one_item(decide(change, seen, NOW), seen) is (fingerprint is None)
 
 
+def test_settings_whose_rules_refuse_are_an_item_too() -> None:
+    seen = reading(("c", DAY_2, {"w": taken(9, 10)}), min_duration=timedelta(hours=2))
+    for before, alone in ((None, True), (wanted(9, 10), False)):
+        decision = decide([Change.of(before, wanted(11, 12.5))], seen, NOW)
+        assert isinstance(decision, Refused)
+        assert decision.faults
+        assert rests_on_one_item(decision, seen) is alone
+
+
+def test_a_time_that_two_days_show_counts_once() -> None:
+    """X takes two times on the calendar, and one of them was moved while the days were read."""
+    seen = reading(
+        ("c", DAY_1, {"x": (*taken(-1, 1), *taken(9, 10))}),
+        ("c", DAY_2, {"x": (*taken(-1, 1), *taken(11, 12))}),
+        capacity=2,
+    )
+    assert isinstance(decide([Change.of(None, wanted(-0.5, 0.5))], seen, NOW), Accepted)
+
+
 def test_a_claim_is_compared_with_what_covers_it() -> None:
     """The doctor is taken twice, and keeps the second time: nothing new is asked there."""
     steps = (Step(span(9, 10), ("doctor",)), Step(span(11, 12), ("doctor",)))
