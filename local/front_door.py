@@ -85,7 +85,7 @@ class FrontDoor:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
         app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", self._pass_on)
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._pass_on)  # a path may contain %0A
         self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=2)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self._port, backlog=1024).start()
