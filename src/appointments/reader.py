@@ -32,6 +32,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 CALENDAR_ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ : @ + = ~ | -"
 
 _CALENDAR_ID = re.compile(r"[A-Za-z0-9._:@+=~|-]{1,128}", re.ASCII)
+_SPACE_FOR_PLUS = re.compile(r"(?<!\d{4}-\d\d-\d\d) (?=\d\d:\d\d$)", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 
 
@@ -112,8 +113,8 @@ class Reader:
         cls, query: Query, fields: tuple[str, ...], required: tuple[str, ...] = (), lists: tuple[str, ...] = ()
     ) -> Self:
         """A reader of query parameters. Each may be sent once, or several times if it is one of `lists`."""
-        # A "+" that was not encoded arrives as a space; in a time it can only have been the sign of an offset.
-        values = {name: re.sub(r" (?=\d\d:\d\d$)", "+", sent[-1]) for name, sent in query.items()}
+        # A "+" that was not encoded arrives as a space; after the clock it can only have been the sign of an offset.
+        values = {name: _SPACE_FOR_PLUS.sub("+", sent[-1]) for name, sent in query.items()}
         values |= {name: ",".join(query[name]) for name in lists if name in query}
         reader = cls(values, fields, required, kind="query parameter")
         for name, sent in query.items():

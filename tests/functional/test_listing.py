@@ -63,6 +63,8 @@ def test_a_range_includes_its_beginning_and_not_its_end(world: World, week: list
     assert ids(listed(world, userId="anna", **{"from": "2030-01-11T09:00:01Z"})[1]) == week[2:]
     assert ids(listed(world, userId="anna", to="2030-01-11T09:00:01+00:00")[1]) == week[:2]
     assert ids(listed(world, userId="anna", to="2030-01-11T10:00:01 01:00")[1]) == week[:2]  # a "+" not encoded
+    local = {"from": "2030-01-11 09:00", "to": "2030-01-14 09:00", "timeZone": "UTC"}
+    assert ids(listed(world, userId="anna", **local)[1]) == week[1:4]  # a space between date and clock
 
 
 def test_by_status_the_pages_are_full_all_the_same(world: World, week: list[str]) -> None:
