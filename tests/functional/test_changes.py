@@ -216,9 +216,9 @@ def test_personal_data_of_a_cancelled_appointment_can_be_removed(world: World, b
     assert world.book("11:30", "12:30", user="anna")[0] == 201  # it occupies nothing, as before
 
 
-@pytest.mark.parametrize("body", [{"startTime": "9999-12-31T23:59:59Z"}, {"startTime": "0001-01-01T00:00:00Z"}])
-def test_a_move_out_of_all_time(world: World, booked: dict[str, Any], body: object) -> None:
-    status, refusal = patch(world, booked, body)
+@pytest.mark.parametrize("start", ["9999-12-31T23:59:59Z", "2199-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_move_out_of_all_time(world: World, booked: dict[str, Any], start: str) -> None:
+    status, refusal = patch(world, booked, {"startTime": start})
     assert (status, refusal["errors"][0]["field"]) == (422, "startTime")
 
 

@@ -21,7 +21,7 @@ from appointments.model import (
     reminders_after_change,
     reminders_ahead,
 )
-from appointments.reader import Reader
+from appointments.reader import LAST_YEAR, Reader
 from appointments.statuses import Status
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery, ListQuery
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
@@ -285,6 +285,9 @@ def _interval(reader: Reader, start: datetime | None, end: datetime | None, zone
         return None
     if is_longer(start, end, MAX_DURATION, zone):
         reader.fault("endTime", f"must be at most {MAX_DURATION.days} days after startTime")
+        return None
+    if end.year > LAST_YEAR:  # a move that keeps the length
+        reader.fault("startTime", f"makes it end after the year {LAST_YEAR}")
         return None
     return Interval(start, end)
 
