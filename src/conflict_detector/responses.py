@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from appointments.times import to_utc_text
 
@@ -22,10 +23,12 @@ CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 
 
 def route_path(event: Mapping[str, Any]) -> str:
-    """The path below the root of the API. API Gateway leaves the base path of a custom domain in `path`."""
+    """The path below the root of the API, encoded. API Gateway leaves the base path of a custom domain in `path`."""
     path: str = event["path"]
-    below_root = f"/{(event.get('pathParameters') or {}).get('proxy') or ''}"
-    return below_root if below_root != "/" and path.endswith(below_root) else path
+    proxy: str = (event.get("pathParameters") or {}).get("proxy") or ""
+    below_root = "/" + "/".join(path.split("/")[-1 - proxy.count("/") :])
+    # `proxy` may be encoded or not.
+    return below_root if proxy and unquote(below_root) == f"/{unquote(proxy)}" else path
 
 
 def base_url(event: Mapping[str, Any]) -> str:

@@ -706,6 +706,9 @@ def test_a_custom_domain_may_have_a_base_path(world: World) -> None:
     assert response["headers"]["Location"].startswith("https://api.example.org/booking/v1/appointments/")
     problem = json.loads(world.api.handle(event)["body"])
     assert (problem["status"], problem["type"]) == (409, "https://api.example.org/booking/v1/docs#conflict")
+    for proxy in ("calendars/a%40b", "calendars/a@b"):
+        event = api_event("GET", "/booking/v1/calendars/a%40b") | {"pathParameters": {"proxy": proxy}}
+        assert json.loads(world.api.handle(event)["body"])["calendarId"] == "a@b"
 
 
 def test_what_is_stored_comes_back(world: World, booked: dict[str, Any]) -> None:
