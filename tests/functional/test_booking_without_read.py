@@ -140,8 +140,8 @@ def test_a_dry_run_refuses_what_fits_no_transaction(world: World) -> None:
 
 
 def test_buffers_that_are_only_remembered_make_nothing_too_large(world: World) -> None:
-    """Another process has removed the buffers since; with those that are remembered, the items are over 100."""
-    calendars = ["C", *(f"room-{n}" for n in range(20))]
+    """Another process has removed the buffers since; with those that are remembered, there are 101 items."""
+    calendars = ["C", *(f"room-{n}" for n in range(19))]
     remembered = Memory()
     with process(world, remembered):
         for calendar in calendars:
