@@ -134,9 +134,9 @@ def decide(
 def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     """Whether a decision rests on one item, all of which was true at one moment.
 
-    Several items may have been read at different moments, and never have been true together. Settings count where their
-    rules refuse, but not beside a day that leaves no room: a request that is concurrent with a change of settings may be
-    answered by the old ones.
+    Several items may have been read at different moments, and never have been true together. Settings count where
+    their rules refuse, but not beside a day that leaves no room: a request that is concurrent with a change of
+    settings may be answered by the old ones.
     """
     if isinstance(decision, Accepted):
         return len(reading.deciding_days(decision.change.new_claims)) + _counts_itself(decision.change) <= 1
