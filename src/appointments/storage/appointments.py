@@ -179,6 +179,7 @@ class Appointments:
         if not changed.keys().isdisjoint(_FOR_SENDERS):
             # A sender does not count versions: its claim or its record must not be overwritten, nor answered as it was.
             condition += " AND #reminders = :reminders_were"
+            names["#reminders"] = "reminders"
             values[":reminders_were"] = old["reminders"]
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
         if gone:
