@@ -606,10 +606,17 @@ def _plain(value: Attributes | None) -> tuple[str, Any]:
     return kind, content
 
 
+def _name(part: str, names: Mapping[str, str]) -> str:
+    """The attribute that a part of a path stands for."""
+    if part.startswith("#") and part not in names:
+        raise InvalidCallError(f"{part} is used and not defined")
+    return names.get(part, part)
+
+
 def _look_up(attributes: Attributes, path: tuple[str, ...], names: Mapping[str, str]) -> Attributes | None:
     value: Mapping[str, Any] | None = {"M": attributes}
     for part in path:
-        value = value.get("M", {}).get(names.get(part, part)) if value else None
+        value = value.get("M", {}).get(_name(part, names)) if value else None
     return value
 
 
@@ -619,7 +626,7 @@ _TELLING = ("state", "status")
 
 def _atom(condition: Comparison, parameters: Mapping[str, Any], action: str) -> Atom:
     names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
-    parts = [names.get(part, part) for part in condition.path]
+    parts = [_name(part, names) for part in condition.path]
     parts = [re.sub(r"^q\d+$", "q*", part) for part in parts]
     if len(parts) == 3:
         parts[1] = "*"
@@ -682,13 +689,13 @@ def updated(before: Attributes, parameters: Mapping[str, Any]) -> Attributes:
     after: Attributes = before
     for path, terms in update.sets:
         value = value_of(terms[0]) if len(terms) == 1 else _sum(value_of(term) for term in terms)
-        after = _replaced(after, [names.get(part, part) for part in path], value)
+        after = _replaced(after, [_name(part, names) for part in path], value)
     for path in update.removes:
-        after = _replaced(after, [names.get(part, part) for part in path], None)
+        after = _replaced(after, [_name(part, names) for part in path], None)
     for path, operand in update.adds:
         old = _look_up(before, path, names)
         value = values[operand] if old is None else _sum([old, values[operand]])
-        after = _replaced(after, [names.get(part, part) for part in path], value)
+        after = _replaced(after, [_name(part, names) for part in path], value)
     return after
 
 
