@@ -104,6 +104,8 @@ class CalendarSettings:
 
 
 ALL_DAY = (Hours(0, 24 * 60),)
+# The settings of a calendar that nobody configured. It has no rule to break.
+UNCONFIGURED = CalendarSettings()
 
 
 class Violation(NamedTuple):
@@ -169,6 +171,8 @@ class Calendar:
 
         `current` is the interval that the appointment has already: a rule counts only for what the change changes.
         """
+        if self.settings is UNCONFIGURED:
+            return []
         broken = list(self._broken(wanted, now, current))
         nearest = self._suggest(wanted, now, current) if broken and suggest else None
         return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
@@ -320,7 +324,7 @@ def assemble(
         read.setdefault(day.key.calendar_id, []).append(day)
     calendars = {}
     for calendar_id, found in read.items():
-        rules = settings.get(calendar_id) or CalendarSettings()
+        rules = settings.get(calendar_id) or UNCONFIGURED
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
         calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, ignore) if found else (), crowded)
     return calendars

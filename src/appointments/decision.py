@@ -231,9 +231,11 @@ def _calendar(claim: Claim, reading: Reading, own_id: str) -> Calendar:
 
     What other days show counts for nothing: they may have been read at another moment, and no condition proves them.
     """
+    settings = reading.settings[claim.calendar_id].settings
+    if not reading.days:
+        return Calendar(claim.calendar_id, settings, ())
     days = [day for key in reading.deciding_days([claim]) if (day := reading.days.get(key))]
-    settings = {claim.calendar_id: reading.settings[claim.calendar_id].settings}
-    return assemble(settings, days, ignore=own_id)[claim.calendar_id]
+    return assemble({claim.calendar_id: settings}, days, ignore=own_id)[claim.calendar_id]
 
 
 def _turn(wanted: Appointment, reading: Reading) -> tuple[int, bytes]:

@@ -46,9 +46,9 @@ class KnownSettings(NamedTuple):
 @cache
 def unconfigured() -> KnownSettings:
     """Those of a calendar that nobody configured."""
-    from appointments.calendars import CalendarSettings  # noqa: PLC0415
+    from appointments.calendars import UNCONFIGURED  # noqa: PLC0415
 
-    return KnownSettings(CalendarSettings(), 0)
+    return KnownSettings(UNCONFIGURED, 0)
 
 
 @dataclass(frozen=True, slots=True)
