@@ -59,10 +59,6 @@ class CalendarSettings:
     min_duration: timedelta | None = None
     max_duration: timedelta | None = None
     reminders: tuple[str, ...] | None = None
-    # The last time that was suggested, by what it was suggested for: with `anyOf` one request asks again and again.
-    suggested: dict[tuple[Interval, datetime, Interval | None], Interval | None] = field(
-        default_factory=dict, compare=False, repr=False
-    )
 
     @property
     def has_hours(self) -> bool:
@@ -120,7 +116,7 @@ class Violation(NamedTuple):
     nearest: Interval | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Calendar:
     """A calendar's settings, and what lies on the days of it that were read.
 
@@ -174,7 +170,7 @@ class Calendar:
         if self.settings is UNCONFIGURED:
             return []
         broken = list(self._broken(wanted, now, current))
-        nearest = self._suggest(wanted, now, current) if broken and suggest else None
+        nearest = self._nearest(wanted, now, current) if broken and suggest else None
         return [Violation(self.calendar_id, rule, field, nearest) for rule, field in broken]
 
     def _broken(self, wanted: Interval, now: datetime, current: Interval | None) -> Iterator[tuple[str, str]]:
@@ -251,14 +247,6 @@ class Calendar:
         opened = self.look(window) if self.settings.has_hours else [window]
         clipped = [Interval(max(start, since), min(end, window.end)) for start, end in opened]
         return subtract([interval for interval in clipped if interval.start < interval.end], self.blocked)
-
-    def _suggest(self, wanted: Interval, now: datetime, current: Interval | None) -> Interval | None:
-        """What `_nearest` finds, worked out once for each request and calendar."""
-        suggested, case = self.settings.suggested, (wanted, now, current)
-        if case not in suggested:
-            suggested.clear()
-            suggested[case] = self._nearest(wanted, now, current)
-        return suggested[case]
 
     def _nearest(self, wanted: Interval, now: datetime, current: Interval | None) -> Interval | None:
         """What all rules of the calendar accept and begins nearest to `wanted`; it keeps the length if it may."""

@@ -45,7 +45,7 @@ class Change(NamedTuple):
         return cls(before, after, old, new if touches else (), touches)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reading:
     """What a decision rests on: calendar days, the settings of their calendars, and the appointment as it is.
 

@@ -51,7 +51,7 @@ def unconfigured() -> KnownSettings:
     return KnownSettings(UNCONFIGURED, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Memory:
     """Settings by calendar, and the quarter hours of each day that are known to have been touched."""
 

@@ -87,7 +87,7 @@ def printable(name: str) -> str:
     return name.encode("unicode_escape").decode()[:64]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reader:
     """Reads one field at a time; a field that is absent or at fault reads as None or empty."""
 

@@ -28,7 +28,7 @@ class RuleRefusedError(ProductError):
     """EventBridge made the rule but took no target for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rules:
     """Rules on the default bus. They call the function by its own permission, so no role is passed."""
 

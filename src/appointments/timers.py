@@ -59,7 +59,7 @@ class Keeper(Protocol):
         """Make the timer, or change the one of the same name."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ReminderTimers:
     """Makes and removes the timers of an appointment's reminders.
 

@@ -140,7 +140,7 @@ def _too_large(actions: int) -> Fault:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Booking:
     """A new appointment on its calendars, and on one of `any_of` if there are any."""
 
@@ -181,7 +181,7 @@ class _Booking:
         return replace(wanted, offsets=offsets, reminders=reminders)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Update:
     """The current appointment as `update` changes it."""
 

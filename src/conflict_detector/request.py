@@ -34,7 +34,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 _VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,14})"', re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
     """Method, path, query, headers, claims and body. Header names are in lower case."""
 

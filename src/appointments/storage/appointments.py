@@ -85,7 +85,7 @@ class Page(NamedTuple):
     next_position: Position | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Appointments:
     """Reads of appointments, and the writes of one. `retention` is how long an item outlives its appointment."""
 

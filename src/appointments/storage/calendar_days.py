@@ -26,7 +26,7 @@ _COUNTER = "q"
 _QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CalendarDays:
     """Reads of calendar days, and the actions of a transaction on them."""
 

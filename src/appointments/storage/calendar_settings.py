@@ -44,7 +44,7 @@ class StoredSettings(NamedTuple):
     updated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SettingsItems:
     """Reads and writes of calendars' settings, and the condition on them."""
 

@@ -84,7 +84,7 @@ def busy_where_crowded() -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Database:
     """The calls that storage makes, over a client."""
 

@@ -38,7 +38,7 @@ class ReminderNotRecordedError(NotWrittenError):
     """The record of a reminder was refused although its claim is still held: nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reminders:
     """What is due, and who has it in hands."""
 

@@ -68,7 +68,7 @@ class ChangeTooLargeError(NotWrittenError):
         self.actions = actions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Storage:
     """The two tables, with an attribute per kind of item, and what this process remembers of them."""
 

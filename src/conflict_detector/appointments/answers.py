@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appointments.times import to_utc_text
-from conflict_detector.appointments.cursors import encode_cursor
 from conflict_detector.responses import json_response, to_json
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def page_response(page: Page) -> Response:
             next_position, _ = page.entries[len(bodies) - 1]
             break
         bodies.append(body)
+    from conflict_detector.appointments.cursors import encode_cursor  # noqa: PLC0415 - only lists have cursors
+
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
     return json_response({"appointments": bodies, **more})
 

@@ -34,7 +34,6 @@ from appointments.times import (
     to_wall_text,
     wall_time,
 )
-from conflict_detector.appointments.cursors import decode_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +62,7 @@ _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 _LIST_PARAMETERS = ("userId", "calendarId", "from", "to", "timeZone", "status", "limit", "cursor")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BookingRequest:
     """A request of `POST /appointments` that has no fault in itself; whether it fits is decided later.
 
@@ -310,6 +309,8 @@ def _fit_one_transaction(reader: Reader, days: int, calendars: int) -> None:
 
 def _position(reader: Reader, starts_from: datetime, starts_before: datetime) -> Position | None:
     """Where a cursor points, if that lies in the range asked for."""
+    from conflict_detector.appointments.cursors import decode_cursor  # noqa: PLC0415 - only lists have cursors
+
     text = reader.text("cursor")
     if text is None:
         return None
