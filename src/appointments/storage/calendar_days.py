@@ -39,7 +39,7 @@ class CalendarDays:
 
         Its pages are read as they are asked for.
         """
-        pages = self.database.query_pages(
+        pages = self.database.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
             ExpressionAttributeNames={"#day": "day"},

@@ -116,10 +116,6 @@ class Database:
                 pause(seconds)
             keys = [*unread, *keys[BATCH_GET_KEYS:]]
 
-    def query_pages(self, **request: Any) -> Iterator[Mapping[str, Any]]:
-        """Every page of a query."""
-        return iter(self.client.get_paginator("query").paginate(**request))
-
     def update(self, **request: Any) -> Mapping[str, Any]:
         """One UpdateItem, answered with its `ReturnValues`. Raises ConditionFailedError, ContentionError."""
         request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
