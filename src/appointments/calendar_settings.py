@@ -29,6 +29,7 @@ FIELDS = (
     "minDurationMinutes",
     "maxDurationMinutes",
     "reminders",
+    "approval",
 )
 DAY_MINUTES = 24 * 60
 MAX_BUFFER_MINUTES = DAY_MINUTES
@@ -79,6 +80,7 @@ class _SettingsReader(Reader):
             min_duration=shortest,
             max_duration=longest,
             reminders=self.reminder_offsets(),
+            approval=self.flag("approval"),
         )
         self.raise_faults()
         return settings

@@ -43,8 +43,9 @@ class CalendarSettings:
 
     `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
     belong to the date on which they begin. `buffer` must lie between two appointments. `horizon_days` are whole
-    local days. Without `zone_known` the time-zone data has lost the zone and UTC stands in for it: when there are
-    hours, nobody can tell which, so the calendar is closed. UTC also stands in where no zone is set.
+    local days. With `approval`, what is booked is a request first. Without `zone_known` the time-zone data has lost the
+    zone and UTC stands in for it: when there are hours, nobody can tell which, so the calendar is closed. UTC also
+    stands in where no zone is set.
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -59,6 +60,7 @@ class CalendarSettings:
     min_duration: timedelta | None = None
     max_duration: timedelta | None = None
     reminders: tuple[str, ...] | None = None
+    approval: bool = False
 
     @property
     def has_hours(self) -> bool:
@@ -304,9 +306,9 @@ def _nearest_start(
 
 
 def assemble(
-    settings: Mapping[str, CalendarSettings], days: Iterable[CalendarDay], ignore: str | None = None
+    settings: Mapping[str, CalendarSettings], days: Iterable[CalendarDay], now: datetime, ignore: str | None = None
 ) -> dict[str, Calendar]:
-    """The calendars that were read. `ignore` is the id of an appointment that does not count."""
+    """The calendars that were read, as they are at `now`. `ignore` is the id of an appointment that does not count."""
     read: dict[str, list[CalendarDay]] = {calendar_id: [] for calendar_id in settings}
     for day in days:
         read.setdefault(day.key.calendar_id, []).append(day)
@@ -314,7 +316,7 @@ def assemble(
     for calendar_id, found in read.items():
         rules = settings.get(calendar_id) or UNCONFIGURED
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
-        calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, ignore) if found else (), crowded)
+        calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, now, ignore) if found else (), crowded)
     return calendars
 
 
@@ -325,8 +327,8 @@ def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) 
     return own or next((rules.zone for rules in known if rules.zone_set), None)
 
 
-def busy_on(days: Sequence[CalendarDay], ignore: str | None) -> tuple[Interval, ...]:
-    """What lies on one calendar, an interval once per place that it takes.
+def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> tuple[Interval, ...]:
+    """What lies on one calendar at `now`, an interval once per place that it takes. What has run out does not count.
 
     An appointment has an entry in each of its days and counts once. The days may have been read at different
     moments, and so one that was moved meanwhile may stand in them with different intervals: then it counts with all
@@ -343,7 +345,7 @@ def busy_on(days: Sequence[CalendarDay], ignore: str | None) -> tuple[Interval, 
         entries.update(moved)
     if ignore:
         entries.pop(ignore, None)
-    taken = [one for entry in entries.values() for one in entry]
+    taken = [one for entry in entries.values() for one in entry if one.until is None or not one.has_run_out(now)]
     more = [one.interval for one in taken if one.places > 1 for _ in range(one.places - 1)]
     return (*(one.interval for one in taken), *more)
 

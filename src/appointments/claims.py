@@ -15,6 +15,7 @@ from appointments.model import DayKey, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from appointments.model import Appointment
 
@@ -22,11 +23,12 @@ NO_BUFFER = timedelta()
 
 
 class Claim(NamedTuple):
-    """Time that an appointment takes on one calendar, and how many of the calendar's places."""
+    """Time that an appointment takes on one calendar, how many of the calendar's places, and until when."""
 
     calendar_id: str
     interval: Interval
     places: int = 1
+    until: datetime | None = None
 
     def covers(self, other: Claim) -> bool:
         """Whether `other` takes nothing beyond this claim."""
@@ -34,6 +36,7 @@ class Claim(NamedTuple):
             self.calendar_id == other.calendar_id
             and self.places >= other.places
             and self.interval.covers(other.interval)
+            and (self.until is None or (other.until is not None and other.until <= self.until))
         )
 
 
@@ -46,11 +49,11 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     if appointment is None or not appointment.status.occupies:
         return ()
     if not appointment.steps:
-        interval, places = appointment.interval, appointment.places
-        return tuple([Claim(calendar_id, interval, places) for calendar_id in appointment.calendar_ids])
-    own = Claim(appointment.user_id, appointment.interval, appointment.places)
+        interval, places, until = appointment.interval, appointment.places, appointment.expires_at
+        return tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
+    own = Claim(appointment.user_id, appointment.interval, appointment.places, appointment.expires_at)
     of_steps = (
-        Claim(calendar_id, step.interval, appointment.places)
+        Claim(calendar_id, step.interval, appointment.places, appointment.expires_at)
         for step in appointment.steps
         for calendar_id in step.resource_ids
         if calendar_id != appointment.user_id

@@ -107,17 +107,17 @@ def decide(
     """
     own_id = candidates[0].after.appointment_id
     if len(candidates) > 1:
-        candidates = sorted(candidates, key=lambda change: _turn(change.after, reading))
+        candidates = sorted(candidates, key=lambda change: _turn(change.after, reading, now))
 
     def calendar_of(claim: Claim) -> Calendar:
-        return _calendar(claim, reading, own_id)
+        return _calendar(claim, reading, now, own_id)
 
     all_faults: dict[Fault, None] = {}
     all_conflicts: dict[Conflict, None] = {}
     known: dict[tuple[Claim, Claim | None], _Verdict] = {}
     full: list[Claim] = []
     for change in candidates:
-        verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change)]
+        verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change, now)]
         if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
             all_faults.update(dict.fromkeys(broken))
             continue
@@ -189,10 +189,11 @@ class _Verdict(NamedTuple):
     conflicts: tuple[Conflict, ...]
 
 
-def _compared(change: Change) -> Iterator[tuple[Claim, Claim | None]]:
-    """Each new claim, with the old claim on the same calendar, if there is one."""
+def _compared(change: Change, now: datetime) -> Iterator[tuple[Claim, Claim | None]]:
+    """Each new claim, with the old claim on the same calendar, if there is one that has not expired."""
+    expired = change.before is not None and change.before.has_expired(now)
     for claim in change.new_claims:
-        mine = [other for other in change.old_claims if other.calendar_id == claim.calendar_id]
+        mine = [other for other in change.old_claims if other.calendar_id == claim.calendar_id and not expired]
         yield claim, next((other for other in mine if other.covers(claim)), mine[0] if mine else None)
 
 
@@ -226,7 +227,7 @@ def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: d
         yield Fault(broken.field, message, claim.calendar_id, broken.rule, broken.nearest)
 
 
-def _calendar(claim: Claim, reading: Reading, own_id: str) -> Calendar:
+def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Calendar:
     """The calendar of a claim on the days that decide about it, without the appointment itself.
 
     What other days show counts for nothing: they may have been read at another moment, and no condition proves them.
@@ -235,18 +236,18 @@ def _calendar(claim: Claim, reading: Reading, own_id: str) -> Calendar:
     if not reading.days:
         return Calendar(claim.calendar_id, settings, ())
     days = [day for key in reading.deciding_days([claim]) if (day := reading.days.get(key))]
-    return assemble({claim.calendar_id: settings}, days, ignore=own_id)[claim.calendar_id]
+    return assemble({claim.calendar_id: settings}, days, now, ignore=own_id)[claim.calendar_id]
 
 
-def _turn(wanted: Appointment, reading: Reading) -> tuple[int, bytes]:
+def _turn(wanted: Appointment, reading: Reading, now: datetime) -> tuple[int, bytes]:
     """What candidates are sorted by: the bookings of the day, then a hash, which is the same on every retry."""
     import hashlib  # noqa: PLC0415 - only needed with `anyOf`
 
     key = f"{wanted.appointment_id} {wanted.assigned_calendar_id}"
-    return _booked_that_day(wanted, reading), hashlib.sha256(key.encode()).digest()
+    return _booked_that_day(wanted, reading, now), hashlib.sha256(key.encode()).digest()
 
 
-def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
+def _booked_that_day(wanted: Appointment, reading: Reading, now: datetime) -> int:
     """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
     calendar_id = wanted.assigned_calendar_id or wanted.user_id
     zone = reading.settings[calendar_id].settings.zone
@@ -254,7 +255,7 @@ def _booked_that_day(wanted: Appointment, reading: Reading) -> int:
     midnights = (first_instant(datetime.combine(date_, time()), zone) for date_ in (day, day + DAY))
     whole_day = Interval(*midnights)
     days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
-    return sum(busy.overlaps(whole_day) for busy in busy_on(days, wanted.appointment_id))
+    return sum(busy.overlaps(whole_day) for busy in busy_on(days, now, wanted.appointment_id))
 
 
 def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:

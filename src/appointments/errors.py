@@ -90,6 +90,22 @@ class AppointmentCancelledError(RefusalError):
     """The appointment was cancelled, and what is cancelled does not change any more."""
 
 
+class AppointmentEndedError(RefusalError):
+    """The appointment was declined or has expired, and what has ended does not change any more."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The appointment is {status}, so only its details can be changed. Book a new appointment.")
+
+
+class InvalidTransitionError(RefusalError):
+    """The appointment's status cannot become the one that is asked for; `allowed` are those that it may become."""
+
+    def __init__(self, status: str, allowed: Sequence[str]) -> None:
+        may = f"It may become {' or '.join(allowed)}." if allowed else "That is final."
+        super().__init__(f"The appointment is {status}. {may}")
+        self.allowed = tuple(allowed)
+
+
 class PreconditionFailedError(RefusalError):
     """The caller's `If-Match` names another version than the current one; `version` is the current one."""
 
@@ -100,6 +116,8 @@ class PreconditionFailedError(RefusalError):
 
 class IdempotencyKeyReusedError(RefusalError):
     """The idempotency key was used before, by the same user, with another body."""
+
+    faults = (Fault("Idempotency-Key", "was used before, with another body"),)
 
 
 class RouteNotFoundError(RefusalError):

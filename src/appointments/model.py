@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.statuses import Status
+from appointments.statuses import ONCE_BEGUN, Status
 from appointments.times import find_zone, floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MAX_SPAN = timedelta(days=62)
 DEFAULT_REMINDERS = ("24h", "1h")
 # An item has 400 KB at most, and each change may leave five more behind.
 MAX_REMINDERS_ON_RECORD = 50
+# Time that expires is respected a little longer, so that whoever confirms it in time finds it, although clocks differ.
+EXPIRY_GRACE = timedelta(seconds=5)
 
 
 class Interval(NamedTuple):
@@ -70,10 +72,18 @@ class DayKey(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Time that an appointment takes on one calendar, whole, and how many places it takes there."""
+    """Time that an appointment takes on one calendar, whole, and how many places it takes there.
+
+    With `until`, it takes them only until that moment, unless it is confirmed before.
+    """
 
     interval: Interval
     places: int = 1
+    until: datetime | None = None
+
+    def has_run_out(self, now: datetime) -> bool:
+        """Whether nobody has to respect it any more at `now`."""
+        return self.until is not None and now >= self.until + EXPIRY_GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +93,18 @@ class CalendarDay:
     `entries` maps the id of each live appointment that touches the day to what it takes on the calendar.
     `counters` maps a quarter hour (0 to 95) to how often appointments took time on it; one never touched is
     absent. Counters only rise and a removed entry returns only with a higher counter, so two equal readings of
-    a day mean that it did not change between them.
+    a day mean that it did not change between them. `expiring` are the entries that end by themselves, as they are
+    stored.
     """
 
     key: DayKey
     entries: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
     counters: Mapping[int, int] = field(default_factory=dict)
+    expiring: Mapping[str, str] = field(default_factory=dict)
+
+    def run_out(self, now: datetime) -> list[str]:
+        """The ids of the entries that nobody has to respect any more at `now`."""
+        return [id_ for id_ in self.expiring if all(one.has_run_out(now) for one in self.entries[id_])]
 
 
 class ReminderState(StrEnum):
@@ -212,6 +228,10 @@ class Appointment:
     places: int = 1
     # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
     steps: tuple[Step, ...] = ()
+    # When it ends by itself, if its status is one that expires.
+    expires_at: datetime | None = None
+    # When the person said that they will come, at the time at which it is now.
+    confirmed_at: datetime | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -231,9 +251,21 @@ class Appointment:
         return replace(self, reminders=reminders)
 
     @property
-    def next_reminder_at(self) -> datetime | None:
-        """When the earliest open reminder is due; what the sparse index sorts by."""
-        return min((reminder.due_at for reminder in self.reminders if reminder.is_open), default=None)
+    def next_due_at(self) -> datetime | None:
+        """When the sweep has to look at it: its earliest open reminder or its expiry. The sparse index sorts by it."""
+        due = [reminder.due_at for reminder in self.reminders if reminder.is_open]
+        if self.status.expires and self.expires_at:
+            due.append(self.expires_at + EXPIRY_GRACE)
+        return min(due, default=None)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether its time to be confirmed is over. From then on it can only be booked anew."""
+        return self.status.expires and self.expires_at is not None and now >= self.expires_at
+
+    def may_become(self, now: datetime) -> tuple[Status, ...]:
+        """The statuses that it may be given at `now`."""
+        begun = self.interval.start <= now
+        return tuple(Status(name) for name in self.status.becomes if begun or name not in ONCE_BEGUN)
 
 
 def reminders_ahead(
@@ -248,13 +280,15 @@ def reminders_ahead(
 
 
 def reminders_after_change(before: Appointment, after: Appointment, now: datetime) -> tuple[Reminder, ...]:
-    """The reminders of an appointment that is moved, or asked for other offsets.
+    """The reminders of an appointment that is moved, asked for other offsets, or given another status.
 
-    One that is still asked for and due when it was keeps its state, also where it is overdue. One that is due at
-    another time, or was given up before, starts anew. One that falls away stays on record: as it ended, or
-    `skipped` where it was still to come. Beyond MAX_REMINDERS_ON_RECORD, the skipped ones that were due first are
-    forgotten before any other.
+    If its status does not remind, those still to come are given up. Otherwise, one that is still asked for and due when
+    it was keeps its state, also where it is overdue. One that is due at another time, or was given up before, starts
+    anew. One that falls away stays on record: as it ended, or `skipped` where it was still to come. Beyond
+    MAX_REMINDERS_ON_RECORD, the skipped ones that were due first are forgotten before any other.
     """
+    if not after.status.reminds:
+        return tuple(_given_up(reminder) for reminder in before.reminders)
     start, time_zone = after.interval.start, after.time_zone
     asked = {offset: due_at(start, offset, time_zone) for offset in after.offsets}
     reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now, time_zone)}
@@ -284,15 +318,11 @@ def _given_up(reminder: Reminder) -> Reminder:
     return replace(reminder, state=ReminderState.SKIPPED) if reminder.state is ReminderState.PENDING else reminder
 
 
-def cancelled(appointment: Appointment, now: datetime) -> Appointment:
-    """The appointment after it was cancelled: a version later, its reminders skipped."""
-    return replace(
-        appointment,
-        status=Status.CANCELLED,
-        reminders=tuple(_given_up(reminder) for reminder in appointment.reminders),
-        version=appointment.version + 1,
-        updated_at=now,
-    )
+def with_status(before: Appointment, status: Status, now: datetime) -> Appointment:
+    """The appointment with another status: a version later, its reminders as the status has them."""
+    expires_at = before.expires_at if status.expires or status is Status.EXPIRED else None
+    after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
+    return replace(after, reminders=reminders_after_change(before, after, now))
 
 
 def firing_minute(reminder: Reminder) -> datetime:

@@ -194,6 +194,13 @@ class Reader:
         self.fault(name, f"must be a whole number from {least} to {most}")
         return None
 
+    def flag(self, name: str) -> bool:
+        """True or false, which is the default."""
+        value = self.body.get(name, False)
+        if not isinstance(value, bool):
+            self.fault(name, "must be true or false")
+        return value is True
+
     def minutes(self, name: str, least: int, most: int) -> timedelta | None:
         """A whole number of minutes."""
         value = self.whole(name, least, most)

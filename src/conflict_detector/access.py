@@ -26,6 +26,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import ForbiddenError
+from appointments.statuses import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,15 @@ class Caller:
     def occupy(self, calendar_ids: Iterable[str]) -> None:
         """Raises ForbiddenError where one of these calendars may not be read, nor be booked beside the caller's own."""
         if self.user_id and any(_USER_ID.fullmatch(id_) and id_ != self.user_id for id_ in calendar_ids):
+            raise ForbiddenError
+
+    def turn(self, before: Status, after: Status) -> None:
+        """Raises ForbiddenError where the caller may not give their own appointment this status.
+
+        A person confirms a hold and cancels; all else is the desk's to say.
+        """
+        by_person = before is after or after is Status.CANCELLED or (before, after) == (Status.HELD, Status.SCHEDULED)
+        if self.user_id and not by_person:
             raise ForbiddenError
 
     def configure(self, calendar_id: str) -> None:

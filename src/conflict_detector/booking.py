@@ -22,9 +22,10 @@ from appointments.errors import (
     Fault,
     IdempotencyKeyReusedError,
     InvalidRequestError,
+    InvalidTransitionError,
     TooManyAppointmentsError,
 )
-from appointments.model import DAY, Appointment, DayKey, Interval, cancelled, reminders_ahead
+from appointments.model import DAY, Appointment, DayKey, Interval, reminders_ahead, with_status
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError
 from appointments.storage.dynamodb import BATCH_GET_KEYS, TRANSACTION_ACTIONS, ContentionError, pause
@@ -156,12 +157,20 @@ class _Booking:
         if reading.appointment is not None:
             raise AppointmentExistsError(reading.appointment)
         wanted = self._with_reminders(reading)
-        if not self.terms.any_of:
-            return [self.plain if wanted is self.plain.after else Change.of(None, wanted)]
-        return [
-            Change.of(None, replace(wanted, resource_ids=(*wanted.resource_ids, id_), assigned_calendar_id=id_))
-            for id_ in self.terms.any_of
-        ]
+        if self.terms.any_of:
+            assigned = [
+                replace(wanted, resource_ids=(*wanted.resource_ids, id_), assigned_calendar_id=id_)
+                for id_ in self.terms.any_of
+            ]
+        else:
+            assigned = [wanted]
+        asking = {id_ for id_, known in reading.settings.items() if known.settings.approval}
+        self.faults = self.terms.faults
+        if asking and wanted.status is Status.HELD:
+            self.faults = (*self.faults, *(_not_held(id_) for id_ in sorted(asking)))
+        elif asking:
+            assigned = [_requested(one) if asking & {*one.calendar_ids} else one for one in assigned]
+        return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
 
     def more_days(self) -> Iterable[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
@@ -177,8 +186,19 @@ class _Booking:
         offsets = known.settings.reminders if known else None
         if self.terms.own_reminders or offsets is None:
             return wanted
-        reminders = reminders_ahead(wanted.interval.start, offsets, self.now, wanted.time_zone)
+        ahead = reminders_ahead(wanted.interval.start, offsets, self.now, wanted.time_zone)
+        reminders = ahead if wanted.status.reminds else ()
         return replace(wanted, offsets=offsets, reminders=reminders)
+
+
+def _requested(wanted: Appointment) -> Appointment:
+    """The appointment as a request, for a calendar whose bookings have to be approved. It does not remind yet."""
+    return replace(wanted, status=Status.REQUESTED, reminders=())
+
+
+def _not_held(calendar_id: str) -> Fault:
+    message = f"is not possible on calendar {calendar_id}, whose bookings have to be approved; book without it"
+    return Fault("hold", message, calendar_id, "approval")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -274,25 +294,16 @@ def cancel(
 
     def updated(before: Appointment) -> Appointment:
         check(before)
+        if before.status is Status.CANCELLED:
+            return before
         if not before.status.may_become(Status.CANCELLED):
-            raise _AlreadyOverError(before)
-        return cancelled(before, now)
+            raise InvalidTransitionError(before.status, before.may_become(now))
+        return with_status(before, Status.CANCELLED, now)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    try:
-        done = settle(_Update(appointment_id, updated), current, storage, now)
-    except _AlreadyOverError as exc:
-        return exc.appointment, exc.appointment
+    done = settle(_Update(appointment_id, updated), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
-
-
-class _AlreadyOverError(Exception):
-    """The status of the appointment cannot become `cancelled`: nothing is left to do."""
-
-    def __init__(self, appointment: Appointment) -> None:
-        super().__init__()
-        self.appointment = appointment
 
 
 def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
@@ -315,7 +326,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         window = Interval(start + gap, end - gap)
         settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
-        calendars = assemble(settings, days, ignore=wanted.appointment_id)
+        calendars = assemble(settings, days, now, ignore=wanted.appointment_id)
         any_of = [calendars.pop(id_) for id_ in assigned]
         return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
 

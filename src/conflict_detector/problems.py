@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.errors import (
     AppointmentCancelledError,
+    AppointmentEndedError,
     AppointmentNotFoundError,
     BadRequestError,
     CalendarBusyError,
@@ -14,6 +15,7 @@ from appointments.errors import (
     ForbiddenError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
+    InvalidTransitionError,
     MethodNotAllowedError,
     PayloadTooLargeError,
     PreconditionFailedError,
@@ -52,6 +54,8 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
     AppointmentCancelledError: Problem(409, "appointment-cancelled", "Appointment cancelled"),
+    AppointmentEndedError: Problem(409, "appointment-ended", "Appointment ended"),
+    InvalidTransitionError: Problem(409, "invalid-transition", "Invalid transition"),
     PreconditionFailedError: Problem(412, "precondition-failed", "Version mismatch"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "Payload too large"),
     InvalidRequestError: Problem(422, "invalid-request", "Invalid request"),
@@ -79,7 +83,7 @@ def problem_response(error: RefusalError, request: Request) -> Response:
     more: dict[str, Any] = {}
     detail = DETAILS.get(type(error), "")
     match error:
-        case InvalidRequestError():
+        case InvalidRequestError() | IdempotencyKeyReusedError():
             more = _faults(error.faults)
         case ConflictError():
             calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
@@ -90,16 +94,16 @@ def problem_response(error: RefusalError, request: Request) -> Response:
                 more |= _faults(error.faults)
         case PreconditionFailedError():
             detail = f"The current version is {error.version}. Read it again before you change it."
+        case InvalidTransitionError():
+            detail, more = str(error), {"allowed": list(error.allowed)}
         case PayloadTooLargeError():
             detail = f"A body may have {error.limit} bytes at most."
         case MethodNotAllowedError():
             headers["Allow"] = ", ".join(error.allowed)
             detail = f"Use one of {headers['Allow']}."
-        case IdempotencyKeyReusedError():
-            more = _faults([Fault("Idempotency-Key", "was used before, with another body")])
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        case BadRequestError():
+        case BadRequestError() | AppointmentEndedError():
             detail = str(error)
     response = _response(PROBLEMS[type(error)], detail, request, more)
     response["headers"] |= headers

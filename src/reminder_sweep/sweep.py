@@ -1,7 +1,8 @@
 """The use case: every few minutes, do what no timer did.
 
 Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
-overdue in it, gives timers to those due soon that have none, and removes rules whose minute has passed. Every
+overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over, and
+removes rules whose minute has passed. Every
 step is safe to repeat and to break off: what one sweep leaves, the next one finds.
 """
 
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import ProductError
 from appointments.firing import Backend, Firing, timer_name
-from appointments.model import Appointment, Reminder, ReminderState, firing_minute
-from appointments.storage.appointments import REMINDER_SHARDS
+from appointments.model import Appointment, Reminder, ReminderState, firing_minute, with_status
+from appointments.statuses import Status
+from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
 
@@ -121,6 +123,8 @@ class Sweep:
         appointment = self.reminders.appointment(appointment_id)
         if appointment is None:
             return  # gone since the index was written
+        if appointment.status.expires and appointment.next_due_at and appointment.next_due_at <= now:
+            self._expire(appointment, now)
         errors: list[Exception] = []
         for reminder in appointment.reminders:
             if not reminder.is_open or _is_held(reminder, self.clock()):
@@ -140,6 +144,14 @@ class Sweep:
                 errors.append(exc)
         if errors:
             raise ExceptionGroup("reminders failed", errors)
+
+    def _expire(self, appointment: Appointment, now: datetime) -> None:
+        """Say of a hold or a request that it has expired. Its time was free before: nothing rests on this."""
+        try:
+            self.reminders.change(appointment, with_status(appointment, Status.EXPIRED, now))
+        except AppointmentChangedError:
+            return  # it was confirmed or cancelled meanwhile
+        logger.info("Appointment expired", event_type=EventType.APPOINTMENT_EXPIRED)
 
     def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conflict_detector.appointments.parsing import DETAILS_TEXTS
+from conflict_detector.appointments.fields import DETAILS_TEXTS
 from contract import contract
 from support import ROOT
 

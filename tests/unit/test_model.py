@@ -32,7 +32,7 @@ def find_conflicts(
     wanted: Interval, days: list[CalendarDay], *, capacity: int = 1, ignore: str | None = None
 ) -> list[Conflict]:
     settings = {day.key.calendar_id: CalendarSettings(capacity=capacity) for day in days}
-    calendars = assemble(settings, days, ignore).values()
+    calendars = assemble(settings, days, MIDNIGHT, ignore).values()
     return [conflict for calendar in calendars for conflict in calendar.conflicts(wanted)]
 
 
@@ -157,5 +157,5 @@ def test_the_next_reminder_is_the_earliest_open_one() -> None:
     early = Reminder("24h", at("9:00"), ReminderState.SENT)
     late = Reminder("1h", at("10:00"), ReminderState.SENDING)
     appointment = Appointment("id", "u", span("11:00", "12:00"), at("0:00"), at("0:00"), reminders=(early, late))
-    assert appointment.next_reminder_at == late.due_at
-    assert appointment.with_reminder(Reminder("1h", late.due_at, ReminderState.SENT)).next_reminder_at is None
+    assert appointment.next_due_at == late.due_at
+    assert appointment.with_reminder(Reminder("1h", late.due_at, ReminderState.SENT)).next_due_at is None

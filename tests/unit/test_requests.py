@@ -19,7 +19,8 @@ from appointments.storage.appointments import appointment_from_item, appointment
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import to_utc_text
 from conflict_detector.appointments.answers import appointment_response
-from conflict_detector.appointments.parsing import BookingRequest, parse_booking, parse_change
+from conflict_detector.appointments.changes import parse_change
+from conflict_detector.appointments.parsing import BookingRequest, parse_booking
 
 NOW = datetime(2029, 12, 1, 12, 0, 30, tzinfo=UTC)
 GOOD: dict[str, Any] = {"userId": "anna", "startTime": "2030-01-15T09:00:00Z", "endTime": "2030-01-15T09:30:00Z"}

@@ -7,10 +7,17 @@ from contract import contract
 
 
 def test_what_each_status_means() -> None:
-    table = {status: (status.occupies, status.reminds, status.becomes) for status in Status}
+    table = {status: (status.occupies, status.reminds, status.expires, status.becomes) for status in Status}
     assert table == {
-        "scheduled": (True, True, ("cancelled",)),
-        "cancelled": (False, False, ()),
+        "held": (True, False, True, ("scheduled", "cancelled")),
+        "requested": (True, False, True, ("scheduled", "declined", "cancelled")),
+        "scheduled": (True, True, False, ("arrived", "completed", "no_show", "cancelled")),
+        "arrived": (True, False, False, ("completed", "scheduled", "cancelled")),
+        "completed": (True, False, False, ("arrived", "scheduled")),
+        "no_show": (True, False, False, ("arrived", "scheduled")),
+        "cancelled": (False, False, False, ()),
+        "declined": (False, False, False, ()),
+        "expired": (False, False, False, ()),
     }
     assert REMINDING == (Status.SCHEDULED,)
 

@@ -259,8 +259,12 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
-    if appointment.next_reminder_at:
-        item["nextReminderAt"] = {"S": to_utc_text(appointment.next_reminder_at)}
+    if appointment.expires_at:
+        item["heldUntil"] = {"S": to_utc_text(appointment.expires_at)}
+    if appointment.confirmed_at:
+        item["confirmedAt"] = {"S": to_utc_text(appointment.confirmed_at)}
+    if appointment.next_due_at:
+        item["nextReminderAt"] = {"S": to_utc_text(appointment.next_due_at)}
     return item
 
 
@@ -285,6 +289,8 @@ def appointment_from_item(item: Item) -> Appointment:
         fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
         places=int(item["places"]["N"]) if "places" in item else 1,
         steps=tuple(_step_from_item(step["M"]) for step in item["steps"]["L"]) if "steps" in item else (),
+        expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
+        confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Calendar days in the calendars table: an item per calendar and UTC day, its entries and its counters.
 
 `a#<appointmentId>` is what an appointment takes on the calendar, `<start>-<end>` in epoch seconds and several of them
-separated by commas. Options follow a `;`, such as `;places=3`; one that this version does not know is passed over.
+separated by commas. Options follow a `;`: `;places=3` takes three places, and `;until=` with epoch seconds ends then by
+itself. One that this version does not know is passed over.
 `q<n>` counts how often time was taken in a quarter hour.
 """
 
@@ -16,11 +17,14 @@ from appointments.claims import quarter_hours
 from appointments.model import DAY, CalendarDay, DayKey, Interval, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from appointments.claims import Claim
+    from appointments.model import Appointment
     from appointments.storage.dynamodb import Database, Entry, Item
 
+# Entries that have run out, and that one write removes from a day at most.
+MAX_REMOVED = 10
 _ENTRY = "a#"
 _COUNTER = "q"
 _QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
@@ -54,9 +58,20 @@ class CalendarDays:
 
     # --- actions of a transaction ---
 
-    def taking(self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]) -> Entry:
-        """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged."""
+    def taking(
+        self, appointment: Appointment, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]
+    ) -> Entry:
+        """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged.
+
+        Entries that have run out are removed, on condition that they still say so.
+        """
         condition, values = _unchanged(day, deciding)
+        names = {"#entry": _entry_name(appointment.appointment_id)}
+        removed = day.run_out(appointment.updated_at)[:MAX_REMOVED] if day.expiring else []
+        for number, id_ in enumerate(id_ for id_ in removed if id_ != appointment.appointment_id):
+            names[f"#out{number}"] = _entry_name(id_)
+            values[f":out{number}"] = {"S": day.expiring[id_]}
+            condition += f" AND #out{number} = :out{number}"
         values[":entry"] = {"S": entry_to_text(claim for claim in claims if claim.calendar_id == day.key.calendar_id)}
         values[":expires"] = {"N": str(_day_expiry(day.key.day, self.retention))}
         values[":one"] = {"N": "1"}
@@ -65,9 +80,9 @@ class CalendarDays:
             "Update": {
                 "TableName": self.table,
                 "Key": day_key_item(day.key),
-                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}",
+                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}{_removing(names)}",
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
+                "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -111,13 +126,16 @@ class CalendarDays:
 
 def day_from_item(item: Item) -> CalendarDay:
     """Read a calendar day: its entries and its counters."""
-    entries, counters = {}, {}
+    entries, counters, expiring = {}, {}, {}
     for name, value in item.items():
         if name in _QUARTERS:
             counters[_QUARTERS[name]] = int(value["N"])
         elif name.startswith(_ENTRY):
-            entries[name.removeprefix(_ENTRY)] = entry_from_text(value["S"])
-    return CalendarDay(day_key_from_item(item), entries, counters)
+            id_, text = name.removeprefix(_ENTRY), value["S"]
+            entries[id_] = entry_from_text(text)
+            if ";until=" in text:
+                expiring[id_] = text
+    return CalendarDay(day_key_from_item(item), entries, counters, expiring)
 
 
 def day_key_item(key: DayKey) -> dict[str, Any]:
@@ -135,6 +153,7 @@ def entry_to_text(claims: Iterable[Claim]) -> str:
     return ",".join(
         f"{claim.interval.start.timestamp():.0f}-{claim.interval.end.timestamp():.0f}"
         + (f";places={claim.places}" if claim.places != 1 else "")
+        + (f";until={claim.until.timestamp():.0f}" if claim.until else "")
         for claim in claims
     )
 
@@ -151,7 +170,8 @@ def entry_from_text(text: str) -> tuple[Taken, ...]:
 def _taken_from_text(text: str) -> Taken:
     span, *options = text.split(";")
     values = {name: value for name, _, value in (option.partition("=") for option in options)}
-    return Taken(_interval_from_text(span), int(values.get("places", 1)))
+    until = datetime.fromtimestamp(int(values["until"]), UTC) if "until" in values else None
+    return Taken(_interval_from_text(span), int(values.get("places", 1)), until)
 
 
 def _interval_from_text(text: str) -> Interval:
@@ -161,6 +181,12 @@ def _interval_from_text(text: str) -> Interval:
 
 def _entry_name(appointment_id: str) -> str:
     return f"{_ENTRY}{appointment_id}"
+
+
+def _removing(names: Mapping[str, str]) -> str:
+    """The clause that removes the entries of these placeholders, without the one that is set."""
+    removed = [name for name in names if name != "#entry"]
+    return f" REMOVE {', '.join(removed)}" if removed else ""
 
 
 def _unchanged(day: CalendarDay, quarters: Iterable[int]) -> tuple[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from appointments.model import ReminderState
 from appointments.statuses import REMINDING
 from appointments.storage.appointments import (
+    Appointments,
     appointment_from_item,
     appointment_key,
     reminder_to_item,
@@ -20,7 +22,7 @@ from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from appointments.model import Appointment, Reminder
     from appointments.storage.dynamodb import Database
@@ -49,6 +51,10 @@ class Reminders:
         """The appointment with its reminders, strongly consistent."""
         item = self.database.get(self.table, appointment_key(appointment_id))
         return appointment_from_item(item) if item else None
+
+    def change(self, before: Appointment, after: Appointment) -> None:
+        """Change an appointment without its times. Raises AppointmentChangedError."""
+        Appointments(self.database, self.table, timedelta()).change(before, after)
 
     def due(self, shard: int, until: datetime) -> Iterator[str]:
         """Ids of appointments of one shard with an open reminder due by `until`, the longest due first.
@@ -147,7 +153,7 @@ class Reminders:
     ) -> Appointment:
         """Write a reminder's new state, and with it when the next one of the appointment is due."""
         while True:
-            was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_reminder_at
+            was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_due_at
             assert was is not None  # noqa: S101 - callers have it from this appointment, and the loop keeps it
             update = "SET #r.#o = :reminder"
             # When the next one is due follows from all reminders, so all must be as they were read.

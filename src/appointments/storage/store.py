@@ -182,7 +182,8 @@ class Storage:
         ContentionError.
         """
         if change.before is not None and not change.touches_calendars:
-            self.appointments.change(change.before, change.after)
+            if change.after is not change.before:
+                self.appointments.change(change.before, change.after)
             return
         try:
             self.database.transact(self.actions(change, reading))
@@ -214,7 +215,7 @@ class Storage:
             day = reading.days.get(key) or CalendarDay(key)
             deciding = quarter_hours(change.new_claims, key, reading.buffer_of(key.calendar_id))
             if key in carrying:
-                entries.append(self.days.taking(id_, change.new_claims, day, deciding))
+                entries.append(self.days.taking(change.after, change.new_claims, day, deciding))
             elif key in left:
                 left.remove(key)
                 entries.append(self.days.checking_and_leaving(id_, day, deciding))

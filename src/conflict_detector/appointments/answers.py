@@ -64,6 +64,10 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
     }
     if appointment.time_zone:
         body["timeZone"] = appointment.time_zone
+    if appointment.expires_at:
+        body["expiresAt"] = to_utc_text(appointment.expires_at)
+    if appointment.confirmed_at:
+        body["confirmedAt"] = to_utc_text(appointment.confirmed_at)
     if appointment.assigned_calendar_id:
         body["assignedCalendarId"] = appointment.assigned_calendar_id
     return body

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appointments.errors import AppointmentCancelledError, AppointmentNotFoundError
+from appointments.errors import AppointmentNotFoundError
+from appointments.happened import Happened, happened
 from appointments.statuses import Status
 from appointments.storage.appointments import CalendarQuery
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import booking
 from conflict_detector.appointments.answers import appointment_response, created_response, page_response
-from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_change, parse_list
+from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list
 from conflict_detector.appointments.reminding import arm, disarm
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def book(call: Call) -> Response:
     # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
     if asked.idempotency_key is None or booked.created_at is call.now:
         logger.append_keys(appointment_id=booked.appointment_id)
-        logger.info("Appointment booked", event_type=EventType.BOOKING_SUCCESS)
+        _log(happened(None, booked))
         arm(call, booked)
     return created_response(booked, request.base)
 
@@ -65,18 +66,18 @@ def find(call: Call) -> Response:
 
 def change(call: Call, appointment_id: str) -> Response:
     """`PATCH /appointments/{id}`: 200."""
+    from conflict_detector.appointments.changes import parse_change  # noqa: PLC0415 - most requests book
+
     request, caller = call.request, call.caller
     appointment_id = parse_appointment_id(appointment_id)
     body = request.json()
     faults = request.unknown_parameters()
 
     def updated(before: Appointment) -> Appointment:
-        # Personal data can be removed at any time; everything else of a cancelled appointment is final.
-        if not before.status.becomes and body.keys() != {"details"}:
-            raise AppointmentCancelledError
         after = parse_change(body, before, call.now, faults)
         # Only new calendars count: a member of the group `schedulers` may have added those that are there already.
         caller.occupy(set(after.resource_ids) - set(before.resource_ids))
+        caller.turn(before.status, after.status)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
         return after
@@ -84,12 +85,10 @@ def change(call: Call, appointment_id: str) -> Response:
     before, after = booking.change(
         appointment_id, lambda before: caller.act_for(before.user_id), updated, call.storage, call.now
     )
-    logger.append_keys(appointment_id=appointment_id)
-    _log_about(after)
-    if before.interval != after.interval or before.calendar_ids != after.calendar_ids:
-        logger.info("Appointment rescheduled", event_type=EventType.APPOINTMENT_RESCHEDULED)
-    else:
-        logger.info("Appointment changed")
+    if after is not before:
+        logger.append_keys(appointment_id=appointment_id)
+        _log_about(after)
+        _log(happened(before, after))
     if before.reminders != after.reminders:
         disarm(call, before, after)
         arm(call, after)
@@ -111,9 +110,33 @@ def cancel(call: Call, appointment_id: str) -> Response:
     if after is not before:
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
-        logger.info("Appointment cancelled", event_type=EventType.APPOINTMENT_CANCELLED)
+        _log(happened(before, after))
         disarm(call, before, after)
     return appointment_response(after)
+
+
+# The line of each, and the event that is counted.
+_LINES = {
+    Happened.HELD: ("Appointment held", EventType.APPOINTMENT_HELD),
+    Happened.REQUESTED: ("Appointment requested", EventType.APPOINTMENT_REQUESTED),
+    Happened.BOOKED: ("Appointment booked", EventType.BOOKING_SUCCESS),
+    Happened.APPROVED: ("Request approved", EventType.APPOINTMENT_APPROVED),
+    Happened.DECLINED: ("Request declined", EventType.APPOINTMENT_DECLINED),
+    Happened.ARRIVED: ("Person arrived", EventType.APPOINTMENT_ARRIVED),
+    Happened.COMPLETED: ("Appointment completed", EventType.APPOINTMENT_COMPLETED),
+    Happened.NO_SHOW: ("Person did not come", EventType.APPOINTMENT_NO_SHOW),
+    Happened.CANCELLED: ("Appointment cancelled", EventType.APPOINTMENT_CANCELLED),
+    Happened.MOVED: ("Appointment rescheduled", EventType.APPOINTMENT_RESCHEDULED),
+    Happened.CONFIRMED: ("Appointment confirmed", EventType.APPOINTMENT_CONFIRMED),
+}
+
+
+def _log(what: Happened) -> None:
+    if what in _LINES:
+        message, event_type = _LINES[what]
+        logger.info(message, event_type=event_type)
+    else:
+        logger.info("Appointment changed")
 
 
 def _log_about(appointment: Appointment) -> None:

@@ -54,7 +54,7 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
             if entries > MAX_ENTRIES:
                 raise TooManyAppointmentsError(MAX_ENTRIES)
             days.append(day)
-        calendars.append(assemble({calendar_id: settings[calendar_id]}, days)[calendar_id])
+        calendars.append(assemble({calendar_id: settings[calendar_id]}, days, now)[calendar_id])
     found: list[Slot] = []
     size = 0
     for slot in slots(calendars, asked, now):

@@ -1,0 +1,145 @@
+"""Requests to change an appointment, from JSON to the appointment that they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from appointments.claims import carrying_days, claims_of
+from appointments.errors import (
+    AppointmentCancelledError,
+    AppointmentEndedError,
+    InvalidRequestError,
+    InvalidTransitionError,
+)
+from appointments.model import Appointment, Interval, reminders_after_change
+from appointments.reader import Reader
+from appointments.statuses import Status
+from appointments.times import Length, find_zone, has_offset, wall_time
+from conflict_detector.appointments.fields import (
+    fit_one_transaction,
+    past_fault,
+    read_details,
+    read_interval,
+    wall_times_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from appointments.errors import Fault
+
+CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders", "status", "confirmed")
+
+
+def parse_change(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
+    """Check a request of `PATCH /appointments/{id}`, and return the appointment as it asks for it, one version later.
+
+    `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
+    appointment's own zone, which the time-zone data may have lost since. `details` replace the old ones as a whole.
+    A status or a confirmation that it has already changes nothing; where nothing else is asked for, the appointment
+    is returned as it is. Raises InvalidRequestError with every fault that the body has and those that were found
+    `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
+    """
+    reader = Reader(body, CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
+    if not body:
+        reader.fault("", f"must change something; it takes {', '.join(CHANGE_FIELDS)}")
+    status, confirmed = _status(reader, before), _confirmed(reader)
+    if status is before.status or "status" not in body:
+        # Personal data can be removed at any time; everything else of what has ended is final.
+        _refuse_ended(body, before, now)
+    after = _with_fields(reader, before, now)
+    if reader.faults:
+        raise InvalidRequestError(reader.faults)
+    if status is not before.status and status not in before.may_become(now):
+        raise InvalidTransitionError(before.status, before.may_become(now))
+    confirmed_at = before.confirmed_at if after.interval.start == before.interval.start else None
+    if confirmed is not None:
+        confirmed_at = (confirmed_at or now.replace(microsecond=0)) if confirmed else None
+    if body.keys() <= {"status", "confirmed"} and (status, confirmed_at) == (before.status, before.confirmed_at):
+        return before
+    expires_at = before.expires_at if status.expires else None
+    after = replace(after, status=status, expires_at=expires_at, confirmed_at=confirmed_at)
+    rest_on = [(it.interval.start, it.offsets, it.time_zone, it.status.reminds) for it in (before, after)]
+    return after if rest_on[0] == rest_on[1] else replace(after, reminders=reminders_after_change(before, after, now))
+
+
+def _status(reader: Reader, before: Appointment) -> Status:
+    text = reader.choice("status", tuple(Status))
+    return Status(text) if text else before.status
+
+
+def _confirmed(reader: Reader) -> bool | None:
+    value = reader.body.get("confirmed")
+    if value is None or isinstance(value, bool):
+        if "confirmed" in reader.body and value is None:
+            reader.fault("confirmed", "must be true or false")
+        return value
+    reader.fault("confirmed", "must be true or false")
+    return None
+
+
+def _refuse_ended(body: dict[str, Any], before: Appointment, now: datetime) -> None:
+    """Raise if the appointment has ended and more than its details is to be changed."""
+    if body.keys() <= {"details", "status"}:
+        return
+    if before.status is Status.CANCELLED:
+        raise AppointmentCancelledError
+    if not before.status.becomes or before.has_expired(now):
+        raise AppointmentEndedError(Status.EXPIRED if before.status.becomes else before.status)
+
+
+def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointment:
+    """The appointment a version later, with its times, calendars, details and reminders as they are asked for."""
+    body = reader.body
+    zone = reader.zone()
+    start = reader.time("startTime", zone) if "startTime" in body else before.interval.start
+    # A start that stays where it was may have passed: what has begun can still get another end.
+    if start != before.interval.start and (past := past_fault(start, now)):
+        reader.faults.append(past)
+    end = start and _moved(before, start, zone).end
+    if "endTime" in body:
+        end = reader.time("endTime", zone, exact=False)
+    interval = read_interval(reader, start, end, zone)
+    offsets = reader.reminder_offsets()
+    offsets = before.offsets if offsets is None else offsets
+    resource_ids = reader.calendar_ids("resourceIds") if "resourceIds" in body else before.resource_ids
+    after = replace(
+        before,
+        interval=interval or before.interval,
+        time_zone=zone.key if zone else before.time_zone,
+        resource_ids=resource_ids,
+        assigned_calendar_id=before.assigned_calendar_id if before.assigned_calendar_id in resource_ids else None,
+        details=read_details(reader) if "details" in body else before.details,
+        offsets=offsets,
+        version=before.version + 1,
+        updated_at=now,
+    )
+    moved = (after.interval, after.time_zone) != (before.interval, before.time_zone)
+    if "startTime" in body:
+        after = replace(after, wall=None if has_offset(str(body["startTime"])) else wall_times_of(after.interval, zone))
+    elif before.wall and moved:  # without a zone, what the clock on the wall shows cannot be told any more
+        after = replace(after, wall=wall_times_of(after.interval, zone))
+    fit_one_transaction(reader, len(carrying_days((*claims_of(before), *claims_of(after)))), len(after.calendar_ids))
+    return after
+
+
+def _moved(before: Appointment, start: datetime, zone: ZoneInfo | None) -> Interval:
+    """Where an appointment lies that is moved and keeps its length; `zone` is the one that it will have.
+
+    It keeps its length on the wall if it was given in local time, or if it is whole days of its zone.
+    """
+    was, own = before.interval, find_zone(before.time_zone)
+    if start == was.start:
+        return was
+    elapsed = was.end - was.start
+    length = Length.between(*was, own)
+    if before.wall and own:
+        length = Length(wall_time(was.end, own) - wall_time(was.start, own), own)
+    if length.zone:
+        length = length._replace(zone=zone or own)
+    end = length.after(start)
+    # The first pass of an end that comes twice may lie before the start.
+    return Interval(start, end if end > start else start + elapsed)

@@ -1,0 +1,99 @@
+"""Fields that requests to book and to change an appointment have in common."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from appointments.errors import Fault
+from appointments.model import MAX_DURATION, Interval, WallTimes
+from appointments.reader import LAST_YEAR
+from appointments.storage.dynamodb import TRANSACTION_ACTIONS
+from appointments.times import is_longer, to_utc_text, to_wall_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from appointments.reader import Reader
+
+MAX_DETAILS_BYTES = 16 * 1024
+# Far below what the JSON library takes, so that whatever was stored can be read and answered again.
+MAX_DETAILS_DEPTH = 32
+# What the texts of reminders show. All other fields are the caller's own.
+DETAILS_TEXTS = ("title", "location", "description", "contact")
+
+
+def wall_times_of(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
+    """An interval as the clock on the wall shows it; None without a zone."""
+    return WallTimes(*(to_wall_text(moment, zone) for moment in interval)) if zone else None
+
+
+def past_fault(start: datetime | None, now: datetime) -> Fault | None:
+    """The fault of a start that has passed."""
+    if start is None or start >= now.replace(microsecond=0):
+        return None
+    return Fault("startTime", f"lies in the past; it is now {to_utc_text(now)}")
+
+
+def read_interval(
+    reader: Reader, start: datetime | None, end: datetime | None, zone: ZoneInfo | None
+) -> Interval | None:
+    """The interval from start to end, None if one of them or the interval is at fault."""
+    if not start or not end:
+        return None
+    if end <= start:
+        reader.fault("endTime", "must be after startTime")
+        return None
+    if is_longer(start, end, MAX_DURATION, zone):
+        reader.fault("endTime", f"must be at most {MAX_DURATION.days} days after startTime")
+        return None
+    if end.year > LAST_YEAR:  # a move that keeps the length
+        reader.fault("startTime", f"makes it end after the year {LAST_YEAR}")
+        return None
+    return Interval(start, end)
+
+
+def fit_one_transaction(reader: Reader, days: int, calendars: int) -> None:
+    """Add a fault if a change of so many calendar days does not fit into one transaction with the appointment itself.
+
+    Each of the calendars may add the UTC day before and the one after: its buffers, which nobody has read yet,
+    reach that far and no further.
+    """
+    calendar_days = days + 2 * calendars
+    if calendar_days >= TRANSACTION_ACTIONS:
+        reader.fault(
+            "resourceIds",
+            f"and the days make {calendar_days} calendar days, with one before and one after on each calendar for "
+            f"its buffers; at most {TRANSACTION_ACTIONS - 1} fit into one transaction, so take fewer calendars or "
+            f"days",
+        )
+
+
+def read_details(reader: Reader) -> dict[str, Any]:
+    """The caller's own data."""
+    details = reader.body.get("details", {})
+    if not isinstance(details, dict):
+        reader.fault("details", "must be a JSON object")
+        return {}
+    if _depth(details) > MAX_DETAILS_DEPTH:
+        reader.fault("details", f"must be nested at most {MAX_DETAILS_DEPTH} levels deep")
+        return {}
+    for name in DETAILS_TEXTS:
+        if not isinstance(details.get(name, ""), str):
+            reader.fault(f"details.{name}", "must be a string")
+    size = len(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MAX_DETAILS_BYTES:
+        reader.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")
+    return details
+
+
+def _depth(value: dict[str, Any]) -> int:
+    """How many objects and lists lie within one another."""
+    depth = 0
+    level: list[dict[str, Any] | list[Any]] = [value]
+    while level:
+        depth += 1
+        inside = (inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
+    return depth
