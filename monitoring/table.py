@@ -12,7 +12,7 @@ DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
 
-BOOKINGS, REMINDERS = "Bookings", "Reminders"
+BOOKINGS, STATUSES, REMINDERS = "Bookings", "Statuses", "Reminders"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
 )  # fmt: skip
@@ -26,6 +26,15 @@ EVENTS = (
     Event(EventType.BOOKING_ERROR, (DETECTOR,), BOOKINGS, "errors", RED, by_version=True),
     Event(EventType.APPOINTMENT_RESCHEDULED, (DETECTOR,), BOOKINGS, "moved", VIOLET),
     Event(EventType.APPOINTMENT_CANCELLED, (DETECTOR,), BOOKINGS, "cancelled", GREY),
+    Event(EventType.APPOINTMENT_HELD, (DETECTOR,), STATUSES, "held"),
+    Event(EventType.APPOINTMENT_REQUESTED, (DETECTOR,), STATUSES, "requested"),
+    Event(EventType.APPOINTMENT_APPROVED, (DETECTOR,), STATUSES, "approved"),
+    Event(EventType.APPOINTMENT_DECLINED, (DETECTOR,), STATUSES, "declined"),
+    Event(EventType.APPOINTMENT_EXPIRED, (SWEEP,), STATUSES, "expired"),
+    Event(EventType.APPOINTMENT_CONFIRMED, (DETECTOR,), STATUSES, "confirmed by the person"),
+    Event(EventType.APPOINTMENT_ARRIVED, (DETECTOR,), STATUSES, "arrived"),
+    Event(EventType.APPOINTMENT_COMPLETED, (DETECTOR,), STATUSES, "completed"),
+    Event(EventType.APPOINTMENT_NO_SHOW, (DETECTOR,), STATUSES, "did not come"),
     Event(EventType.REMINDER_SCHEDULED, (DETECTOR, SWEEP), REMINDERS, "timers made"),
     Event(EventType.REMINDER_OVERFLOW, (DETECTOR, SWEEP), REMINDERS, "timers made outside the full bus"),
     Event(EventType.REMINDER_SENT, (SENDER, SWEEP), REMINDERS, "sent", GREEN),
@@ -115,10 +124,13 @@ ALARMS: tuple[Alarm, ...] = (
         Math(
             "rate",
             "Booking success rate (%)",
-            "IF(success + moved + conflict + rejected + error >= 20,"
-            " 100 * (success + moved) / (success + moved + conflict + rejected + error), 100)",
+            "IF(success + held + requested + moved + conflict + rejected + error >= 20,"
+            " 100 * (success + held + requested + moved)"
+            " / (success + held + requested + moved + conflict + rejected + error), 100)",
             {
                 "success": of_logs("BookingSuccess"),
+                "held": of_logs("AppointmentHeld"),
+                "requested": of_logs("AppointmentRequested"),
                 "moved": of_logs("AppointmentRescheduled"),
                 "conflict": of_logs("BookingConflict"),
                 "rejected": of_logs("BookingRejected"),
@@ -388,8 +400,14 @@ CHARTS = (
     Chart(
         "Booking success rate (%)",
         series=(
-            Series("100 * (s + m) / (s + m + c + r + e)", "booked or moved of all requests to", id="rate"),
+            Series(
+                "100 * (s + h + q + m) / (s + h + q + m + c + r + e)",
+                "booked, held or moved of all requests to",
+                id="rate",
+            ),
             Series(of_logs("BookingSuccess"), stat="Sum", id="s", visible=False),
+            Series(of_logs("AppointmentHeld"), stat="Sum", id="h", visible=False),
+            Series(of_logs("AppointmentRequested"), stat="Sum", id="q", visible=False),
             Series(of_logs("AppointmentRescheduled"), stat="Sum", id="m", visible=False),
             Series(of_logs("BookingConflict"), stat="Sum", id="c", visible=False),
             Series(of_logs("BookingRejected"), stat="Sum", id="r", visible=False),
@@ -418,6 +436,7 @@ CHARTS = (
             Series(of_function("Throttles"), "conflict detector throttles"),
         ),
     ),
+    Chart(STATUSES, "Sum"),
     Chart(REMINDERS, "Sum"),
     Chart(
         "Reminder lateness (ms)",

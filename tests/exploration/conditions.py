@@ -12,6 +12,7 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
     "Put appointment: appointmentId absent": ("capacity 2, warm: book by key | book by key", None),
     "Update appointment: reminders =": ("untouched: cancel X | send", None),
     "Update appointment: version =": ("untouched: change details | cancel X", None),
+    "Update day: a#* =": ("a hold: confirm in time | book beside it", None),
     "Update day: q* =": ("capacity 2, warm: book before midnight | book by key", None),
     "Update day: q* absent": ("untouched: book over midnight | book over midnight", None),
     "UpdateItem appointment: reminders =": ("untouched: change reminders | send", None),

@@ -627,7 +627,7 @@ _TELLING = ("state", "status")
 def _atom(condition: Comparison, parameters: Mapping[str, Any], action: str) -> Atom:
     names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
     parts = [_name(part, names) for part in condition.path]
-    parts = [re.sub(r"^q\d+$", "q*", part) for part in parts]
+    parts = [re.sub(r"^q\d+$", "q*", re.sub(r"^a#.*$", "a#*", part)) for part in parts]
     if len(parts) == 3:
         parts[1] = "*"
     comparison = condition.comparison

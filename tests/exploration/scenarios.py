@@ -71,6 +71,11 @@ def sweep(now: str) -> Request:
     return Request("sweep", datetime.fromisoformat(at(now)))
 
 
+def clock(request: Request, seconds: int) -> Request:
+    """The request of a process whose clock shows so many seconds after the hold of the ground expires."""
+    return replace(request, now=NOW + timedelta(minutes=10, seconds=seconds))
+
+
 MIDNIGHT = [
     scenario(
         "move over midnight, move into it from the next day",
@@ -160,6 +165,74 @@ REMINDERS = [
             ("change details", patch("X", details={"note": "n"})),
             ("cancel", delete("X")),
         )
+    ),
+]
+
+# --- holds and requests ------------------------------------------------------------------------------
+
+# Whoever books beside the hold has to read the day.
+HELD = [
+    book("t", "2T05:00", "2T05:30", "c", name="T"),
+    delete("T"),
+    book("h", "1T23:15", "2T00:15", "c", name="H", hold={"minutes": 10}),
+]
+# By the clock of each: others respect the hold until five seconds after it expires.
+ON_A_HOLD: dict[str, Request] = {
+    "confirm in time": clock(patch("H", status="scheduled"), -1),
+    "confirm after it": clock(patch("H", status="scheduled"), 7),
+    "confirm at another time": clock(patch("H", "2T10:00", "2T10:30", status="scheduled"), -2),
+    "move it": clock(patch("H", "1T23:00", "1T23:30"), -3),
+    "change its details": clock(patch("H", details={"note": "n"}), -4),
+    "cancel it": clock(delete("H"), -5),
+    "book over it in time": clock(book("b", "1T23:00", "1T23:30", "c"), 4),
+    "book over it": clock(book("e", "1T23:00", "2T01:00", "c"), 6),
+    "book any": clock(book("n", "2T00:00", "2T00:30", anyOf=["c", "d"]), 8),
+    "hold over it": clock(book("g", "2T00:00", "2T00:30", "c", hold={"minutes": 1}), 9),
+    "book beside it": clock(book("s", "2T05:00", "2T05:30", "c"), 10),
+    "sweep": Request("sweep", NOW + timedelta(minutes=10, seconds=11)),
+    "ask for approval": clock(put("c", approval=True), 12),
+}
+ASKED = [put("c", approval=True), book("r", "1T23:15", "2T00:15", "c", name="R")]
+ON_A_REQUEST: dict[str, Request] = {
+    "approve": patch("R", status="scheduled"),
+    "decline": later(patch("R", status="declined"), 2),
+    "withdraw": later(delete("R"), 4),
+    "move it": later(patch("R", "1T23:00", "1T23:30"), 6),
+    "request its time": later(book("q", "1T23:00", "1T23:30", "c"), 8),
+    "request any": later(book("n", "2T00:00", "2T00:30", anyOf=["c", "d"]), 10),
+    "need no approval": later(put("c"), 12),
+    "need no approval, capacity 2": later(put("c", capacity=2), 14),
+}
+ARRIVED = [book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"])]
+ON_ATTENDANCE: dict[str, Request] = {
+    "arrive": replace(patch("X", status="arrived"), now=datetime.fromisoformat(at("2T08:59"))),
+    "complete": replace(patch("X", status="completed"), now=datetime.fromisoformat(at("2T10:20"))),
+    "confirm": later(patch("X", confirmed=True)),
+    "move": later(patch("X", "2T11:00", "2T11:30"), 2),
+    "cancel": later(delete("X"), 3),
+    "send": fire("X", "1h", "2T09:00", now="2T09:01"),
+}
+
+
+def beside_each_other(ground: str, setup: list[Any], operations: Mapping[str, Request]) -> list[Scenario]:
+    names = list(operations)
+    return [
+        scenario(f"{ground}: {a} | {b}", setup, A=operations[a], B=later(operations[b]))
+        for i, a in enumerate(names)
+        for b in names[i:]
+    ]
+
+
+EXPIRING = [
+    *beside_each_other("a hold", HELD, ON_A_HOLD),
+    *beside_each_other("a request", ASKED, ON_A_REQUEST),
+    *beside_each_other("attendance", ARRIVED, ON_ATTENDANCE),
+    scenario(
+        "three at a hold that expires: confirm | book | hold",
+        HELD,
+        A=ON_A_HOLD["confirm in time"],
+        B=ON_A_HOLD["book over it"],
+        C=ON_A_HOLD["hold over it"],
     ),
 ]
 
@@ -264,4 +337,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *PAIRS]

@@ -36,7 +36,7 @@ def test_a_condition_that_is_left_out_is_missed(condition: str, where: tuple[str
     assert failure_on(name, condition, faults) is not None
 
 
-def latest_day_wins(days: Sequence[Any], ignore: str | None) -> tuple[Any, ...]:
+def latest_day_wins(days: Sequence[Any], _: Any, ignore: str | None) -> tuple[Any, ...]:
     """What lies on days where an appointment counts with one interval only, as it once did."""
     entries: dict[str, Any] = {}
     for day in sorted(days, key=lambda day: day.key):
@@ -61,6 +61,17 @@ def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monke
     failure = failure_on("untouched: book any | cancel Y, book it on c")
     assert failure is not None
     assert failure.faults == [UNEXPLAINED]
+
+
+def test_a_hold_that_is_confirmed_without_being_decided_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that ends would cover one that does not."""
+    name = "a hold: confirm in time | book over it"
+    assert failure_on(name) is None
+    claim = importlib.import_module("appointments.claims").Claim
+    monkeypatch.setattr(claim, "covers", lambda self, other: self._replace(until=None) == other)
+    failure = failure_on(name)
+    assert failure is not None
+    assert "c holds 2 at 2030-01-15 23:15" in failure.faults[0]
 
 
 @pytest.mark.parametrize("clause", ["adds", "removes"])

@@ -14,7 +14,17 @@ from exploration.conditions import IMPLIED, WITHOUT
 from exploration.dynamo import Atom
 from exploration.examine import Examination, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
-from exploration.scenarios import GROUNDS, MIDNIGHT, OPERATIONS, REMINDERS, SEVERAL_MOMENTS, Ground, pairs, triple
+from exploration.scenarios import (
+    EXPIRING,
+    GROUNDS,
+    MIDNIGHT,
+    OPERATIONS,
+    REMINDERS,
+    SEVERAL_MOMENTS,
+    Ground,
+    pairs,
+    triple,
+)
 from exploration.wiring import determinism
 
 GROUND = {ground.name: ground for ground in GROUNDS}
@@ -95,6 +105,24 @@ def test_no_answer_rests_on_items_of_several_moments(scenario: Scenario) -> None
     assert report.overlapping
 
 
+# Two changes of one hold over midnight: among the slowest, and much the same as two moves.
+SLOW_ON_A_HOLD = {"confirm in time", "confirm after it", "confirm at another time", "move it"}
+
+
+def test_holds_requests_and_attendance_are_explained_in_every_order() -> None:
+    quickly = [one for one in EXPIRING if not set(one.name.partition(": ")[2].split(" | ")) <= SLOW_ON_A_HOLD]
+    reports = examined(quickly)
+    told("holds, requests, attendance", reports)
+    assert_covers(reports)
+
+
+@pytest.mark.parametrize("other", ["book over it in time", "book beside it", "ask for approval", "change its details"])
+def test_a_hold_that_is_confirmed_in_time_is_booked_though_clocks_differ_by_five_seconds(other: str) -> None:
+    (scenario,) = [one for one in EXPIRING if one.name == f"a hold: confirm in time | {other}"]
+    (report,) = examined([scenario])
+    assert {confirmed for confirmed, _ in report.statuses} == {(200,)}
+
+
 def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     reports = [report for faults in ([], *([fault] for fault in Fault)) for report in examined(REMINDERS, faults)]
     told("a dead sender, with and without a fault", reports)
@@ -127,6 +155,13 @@ def test_every_order_of_all_pairs_is_explained(name: str) -> None:
 def test_every_order_of_all_pairs_with_a_fault_is_explained(name: str, fault: Fault) -> None:
     reports = examined(pairs(GROUND[name]), [fault])
     told(f"{name}, {fault}", reports)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"holds, requests, attendance, {fault}", examined(EXPIRING, [fault]))
 
 
 @pytest.mark.long

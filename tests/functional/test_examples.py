@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,19 @@ def change_of_a_cancelled_one(world: World) -> Any:
     return world.request("PATCH", path, MOVE)
 
 
+def completed(world: World, method: str, body: Any = None) -> Any:
+    path = f"/appointments/{book(world)['appointmentId']}"
+    world.now = datetime(2030, 1, 15, 9, 10, tzinfo=UTC)
+    world.request("PATCH", path, {"status": "completed"})
+    return world.request(method, path, body)
+
+
+def change_of_an_expired_one(world: World) -> Any:
+    path = f"/appointments/{book(world, hold={'minutes': 10})['appointmentId']}"
+    world.now += timedelta(minutes=10)
+    return world.request("PATCH", path, MOVE)
+
+
 def faults(world: World) -> Any:
     times = {"startTime": "2030-01-15T09:00Z", "endTime": "2030-01-15T08:00Z", "timeZone": "Mars/Olympus"}
     return world.request("POST", "/appointments", {"userId": "anna"} | times)
@@ -103,6 +117,9 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("changeAppointment", "moved"): lambda world: of_booked(world, "PATCH", MOVE),
     ("changeAppointment", "conflict"): conflict_of_a_move,
     ("changeAppointment", "cancelled"): change_of_a_cancelled_one,
+    ("changeAppointment", "ended"): change_of_an_expired_one,
+    ("changeAppointment", "transition"): lambda world: completed(world, "PATCH", {"status": "cancelled"}),
+    ("cancelAppointment", "transition"): lambda world: completed(world, "DELETE"),
     ("cancelAppointment", "cancelled"): lambda world: of_booked(world, "DELETE"),
     ("getCalendar", "doctor"): read_settings,
     ("putCalendar", "doctor"): configured,

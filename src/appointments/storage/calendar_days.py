@@ -67,8 +67,8 @@ class CalendarDays:
         """
         condition, values = _unchanged(day, deciding)
         names = {"#entry": _entry_name(appointment.appointment_id)}
-        removed = day.run_out(appointment.updated_at)[:MAX_REMOVED] if day.expiring else []
-        for number, id_ in enumerate(id_ for id_ in removed if id_ != appointment.appointment_id):
+        run_out = day.run_out(appointment.updated_at)[:MAX_REMOVED] if day.expiring else []
+        for number, id_ in enumerate(id_ for id_ in run_out if id_ != appointment.appointment_id):
             names[f"#out{number}"] = _entry_name(id_)
             values[f":out{number}"] = {"S": day.expiring[id_]}
             condition += f" AND #out{number} = :out{number}"
@@ -185,8 +185,8 @@ def _entry_name(appointment_id: str) -> str:
 
 def _removing(names: Mapping[str, str]) -> str:
     """The clause that removes the entries of these placeholders, without the one that is set."""
-    removed = [name for name in names if name != "#entry"]
-    return f" REMOVE {', '.join(removed)}" if removed else ""
+    others = [name for name in names if name != "#entry"]
+    return f" REMOVE {', '.join(others)}" if others else ""
 
 
 def _unchanged(day: CalendarDay, quarters: Iterable[int]) -> tuple[str, dict[str, Any]]:

@@ -38,6 +38,7 @@ from appointments.storage.dynamodb import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -126,8 +127,8 @@ class Storage:
                 self.memory.learn_day(day)
         return reading
 
-    def page_of_calendar(self, wanted: CalendarQuery) -> Page:
-        """A page of what lies on a calendar; strongly consistent.
+    def page_of_calendar(self, wanted: CalendarQuery, now: datetime) -> Page:
+        """A page of what lies on a calendar, without what has run out at `now`; strongly consistent.
 
         The days are read as far as the page needs them, then the appointments in them. What is moved or cancelled in
         between is answered as it was read last, or left out, so that a page may end before it is full.
@@ -138,7 +139,7 @@ class Storage:
         for day in self.days.span(wanted.calendar_id, first.date(), (end - timedelta(seconds=1)).date()):
             for id_, entry in day.entries.items():
                 position = Position(min(one.interval.start for one in entry), id_)
-                inside = any(one.interval.overlaps(wanted.within) for one in entry)
+                inside = any(one.interval.overlaps(wanted.within) and not one.has_run_out(now) for one in entry)
                 if inside and (wanted.after is None or position > wanted.after):
                     found[id_] = position
             # All that starts on this day or earlier has an entry in one of the days read so far.

@@ -83,7 +83,7 @@ def _confirmed(reader: Reader) -> bool | None:
 
 def _refuse_ended(body: dict[str, Any], before: Appointment, now: datetime) -> None:
     """Raise if the appointment has ended and more than its details is to be changed."""
-    if body.keys() <= {"details", "status"}:
+    if body and body.keys() <= {"details", "status"}:
         return
     if before.status is Status.CANCELLED:
         raise AppointmentCancelledError

@@ -59,7 +59,7 @@ def find(call: Call) -> Response:
     asked = parse_list(call.request.query)
     if isinstance(asked, CalendarQuery):
         call.caller.act_for(asked.calendar_id)
-        return page_response(call.storage.page_of_calendar(asked))
+        return page_response(call.storage.page_of_calendar(asked, call.now))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
 
