@@ -127,7 +127,7 @@ class Calendar:
 
     calendar_id: str
     settings: CalendarSettings
-    busy: tuple[Interval, ...]
+    busy: tuple[Taken, ...]
     crowded: tuple[Interval, ...] = ()
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
@@ -156,7 +156,7 @@ class Calendar:
         somewhere within [start, end + buffer) of a new one where it overlaps what this answers.
         """
         gap = self.settings.buffer
-        taken = (Interval(start, end + gap) for start, end in self.busy) if gap else self.busy
+        taken = ((Interval(start, end + gap), places) for (start, end), places, _ in self.busy)
         full = full_intervals(taken, self.settings.capacity - places + 1)
         if not gap and not self.crowded:
             return list(full)
@@ -327,8 +327,8 @@ def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) 
     return own or next((rules.zone for rules in known if rules.zone_set), None)
 
 
-def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> tuple[Interval, ...]:
-    """What lies on one calendar at `now`, an interval once per place that it takes. What has run out does not count.
+def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> tuple[Taken, ...]:
+    """What lies on one calendar at `now`. What has run out does not count.
 
     An appointment has an entry in each of its days and counts once. The days may have been read at different
     moments, and so one that was moved meanwhile may stand in them with different intervals: then it counts with all
@@ -345,9 +345,7 @@ def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> t
         entries.update(moved)
     if ignore:
         entries.pop(ignore, None)
-    taken = [one for entry in entries.values() for one in entry if one.until is None or not one.has_run_out(now)]
-    more = [one.interval for one in taken if one.places > 1 for _ in range(one.places - 1)]
-    return (*(one.interval for one in taken), *more)
+    return tuple([one for entry in entries.values() for one in entry if one.until is None or not one.has_run_out(now)])
 
 
 def is_crowded(day: CalendarDay, ignore: str | None = None) -> bool:

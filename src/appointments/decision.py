@@ -255,7 +255,7 @@ def _booked_that_day(wanted: Appointment, reading: Reading, now: datetime) -> in
     midnights = (first_instant(datetime.combine(date_, time()), zone) for date_ in (day, day + DAY))
     whole_day = Interval(*midnights)
     days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
-    return sum(busy.overlaps(whole_day) for busy in busy_on(days, now, wanted.appointment_id))
+    return sum(busy.interval.overlaps(whole_day) for busy in busy_on(days, now, wanted.appointment_id))
 
 
 def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:

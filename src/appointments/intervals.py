@@ -12,17 +12,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[Interval]:
-    """The intervals in which at least `capacity` of the entries lie over one another; two may touch, in order.
+def full_intervals(entries: Iterable[tuple[Interval, int]], capacity: int = 1) -> Iterator[Interval]:
+    """The intervals in which the entries take at least `capacity` places; two may touch, in order.
 
-    Where n entries have started, `capacity` of them are still there if and only if no more than n - `capacity` have
-    ended. So they are from the n-th start until the end that is the (n - `capacity` + 1)-th, whichever entry's it is.
+    An entry is an interval and how many places it takes there. It costs the same however many these are.
     """
-    busy = list(entries)
-    starts = sorted(interval.start for interval in busy)[capacity - 1 :]
-    ends = sorted(interval.end for interval in busy)
     last: Interval | None = None
-    for start, end in zip(starts, ends, strict=False):
+    for start, end in _full_spans(list(entries), capacity):
         if last and start < last.end:
             last = Interval(last.start, max(end, last.end))
         elif start < end:
@@ -31,6 +27,28 @@ def full_intervals(entries: Iterable[Interval], capacity: int = 1) -> Iterator[I
             last = Interval(start, end)
     if last:
         yield last
+
+
+def _full_spans(entries: list[tuple[Interval, int]], capacity: int) -> Iterator[tuple[datetime, datetime]]:
+    """Spans by start, whose union is where `capacity` places are taken; one that ends before its start is none.
+
+    Where n places have been taken, `capacity` of them still are if and only if no more than n - `capacity` have been
+    given back. So they are from the start that takes the n-th until the end that gives back the
+    (n - `capacity` + 1)-th, whichever entry's it is.
+    """
+    if all(places == 1 for _, places in entries):
+        starts = sorted([interval.start for interval, _ in entries])[capacity - 1 :]
+        yield from zip(starts, sorted([interval.end for interval, _ in entries]), strict=False)
+        return
+    ends = iter(sorted([(interval.end, places) for interval, places in entries]))
+    taken = given_back = 0
+    for start, places in sorted([(interval.start, places) for interval, places in entries]):
+        taken += places
+        while given_back <= taken - capacity:
+            end, freed = next(ends)
+            given_back += freed
+        if taken >= capacity:
+            yield start, end
 
 
 def merged(intervals: Iterable[Interval]) -> Iterator[Interval]:

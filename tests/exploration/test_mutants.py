@@ -42,7 +42,7 @@ def latest_day_wins(days: Sequence[Any], _: Any, ignore: str | None) -> tuple[An
     for day in sorted(days, key=lambda day: day.key):
         entries.update(day.entries)
     entries.pop(ignore or "", None)
-    return tuple(one.interval for entry in entries.values() for one in entry)
+    return tuple(one for entry in entries.values() for one in entry)
 
 
 def test_the_mixture_of_days_is_found_where_an_appointment_counts_with_one_interval(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from appointments.alternatives import Wanted, find_alternatives
 from appointments.calendars import Calendar, CalendarSettings
-from appointments.model import Interval
+from appointments.model import Interval, Taken
 
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ WHOLE_DAY = minutes(0, 24 * 60)
 
 
 def calendar(number: int, busy: list[Interval]) -> Calendar:
-    return Calendar(f"c{number}", CalendarSettings(), tuple(busy))
+    return Calendar(f"c{number}", CalendarSettings(), tuple(map(Taken, busy)))
 
 
 @given(calendars, spans, st.integers(0, 95))

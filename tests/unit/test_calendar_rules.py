@@ -14,7 +14,7 @@ from appointments.calendar_settings import FIELDS, WEEKDAYS, check_settings, par
 from appointments.calendars import Calendar, CalendarSettings
 from appointments.errors import InvalidRequestError
 from appointments.intervals import full_intervals, intersect, merged, subtract
-from appointments.model import DAY, Interval
+from appointments.model import DAY, Interval, Taken
 from appointments.times import load_zone
 from conflict_detector.availability.parsing import AvailabilityRequest
 from conflict_detector.availability.search import slots
@@ -84,7 +84,7 @@ class Situation(NamedTuple):
 
     @property
     def calendar(self) -> Calendar:
-        return Calendar("c", parse_settings(self.body), tuple(self.busy))
+        return Calendar("c", parse_settings(self.body), tuple(map(Taken, self.busy)))
 
     @property
     def reference(self) -> ReferenceCalendar:
@@ -168,7 +168,7 @@ def compare_slots(many: list[Situation], window: Interval, minutes: int, step: i
     """Slots on all and on any of the calendars, against the steps of the reference."""
     now = many[0].now
     duration = minutes * MINUTE
-    calendars = [Calendar(f"c{n}", parse_settings(it.body), tuple(it.busy)) for n, it in enumerate(many)]
+    calendars = [Calendar(f"c{n}", parse_settings(it.body), tuple(map(Taken, it.busy))) for n, it in enumerate(many)]
     references = [it.reference for it in many]
 
     def offered(*, any_of: bool) -> dict[Interval, tuple[str, ...]]:
@@ -222,7 +222,7 @@ def test_whatever_the_order_a_calendar_takes_what_its_places_can_hold(it: Situat
 
     taken: list[Interval] = []
     for wanted in data.draw(st.permutations([*it.busy, it.wanted])):
-        fits = Calendar("c", rules, tuple(taken)).fits(wanted, NOW)
+        fits = Calendar("c", rules, tuple(map(Taken, taken))).fits(wanted, NOW)
         assert fits == have_places([*taken, wanted])
         taken += [wanted] if fits else []
 
@@ -525,7 +525,7 @@ def test_whatever_is_sent_is_refused_with_its_faults_or_holds_at_all_times(body:
         return
     rules = parse_settings(body)
     wanted = Interval(utc("1970-01-01") + day * DAY, utc("1970-01-01") + (day + 0.5) * DAY)
-    calendar = Calendar("c", rules, (wanted,))
+    calendar = Calendar("c", rules, (Taken(wanted),))
     assert calendar.conflicts(wanted) or rules.capacity > 1
     for violation in calendar.violations(wanted, wanted.start - DAY):
         assert not violation.nearest or calendar.violations(violation.nearest, wanted.start - DAY) == []
@@ -544,17 +544,23 @@ def test_interval_arithmetic(a: list[Interval], b: list[Interval]) -> None:
         return any(interval.start <= moment < interval.end for interval in intervals)
 
     solid = list(merged(a))
+    holes = list(full_intervals((one, 1) for one in b))
     assert all(x.end < y.start for x, y in pairwise(solid))
     for n in range(45):
         moment = NOW + n * MINUTE
         assert covers(solid, moment) == covers(a, moment)
-        assert covers(subtract(solid, list(full_intervals(b))), moment) == (covers(a, moment) and not covers(b, moment))
+        assert covers(subtract(solid, holes), moment) == (covers(a, moment) and not covers(b, moment))
         assert covers(intersect(solid, list(merged(b))), moment) == (covers(a, moment) and covers(b, moment))
 
 
-@given(st.lists(small, max_size=6), st.integers(1, 4))
-def test_full_is_where_as_many_lie_as_there_are_places(entries: list[Interval], capacity: int) -> None:
-    full = list(full_intervals(entries, capacity))
+weighted = st.tuples(small, st.sampled_from([1, 1, 2, 3, 1000]))
+
+
+@given(st.lists(weighted | st.tuples(small, st.just(1)), max_size=6), st.integers(1, 4))
+def test_full_is_where_as_many_lie_as_there_are_places(weights: list[tuple[Interval, int]], capacity: int) -> None:
+    full = list(full_intervals(weights, capacity))
+    entries = [interval for interval, places in weights for _ in range(places)]
+    assert full == list(full_intervals([(interval, 1) for interval in entries], capacity))
     assert all(a.end <= b.start for a, b in pairwise(full))
     for n in range(45):
         moment = NOW + n * MINUTE
