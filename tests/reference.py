@@ -54,6 +54,9 @@ class ReferenceCalendar:
         body = self.body
         if start < now or start < now + body.get("minNoticeMinutes", 0) * MINUTE:
             return False
+        begin = [self.wall(other).date() == self.wall(start).date() for other, _ in self.busy]
+        if sum(begin) >= body.get("maxPerDay", 10**6):
+            return False
         if "horizonDays" in body and (self.wall(start).date() - self.wall(now).date()).days > body["horizonDays"]:
             return False
         lengths = [(end - start) / MINUTE, (self.wall(end) - self.wall(start)) / MINUTE]

@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.intervals import intersect, start_of
+from appointments.intervals import intersect, merged, subtract
 from appointments.model import QUARTER_HOUR, Interval
 from appointments.times import Length
 
@@ -73,22 +73,28 @@ def _bookable(length: Length, calendars: Collection[Calendar], window: Interval,
 
 def _nearest(wanted: Interval, length: Length, free: list[Interval], calendars: Collection[Calendar]) -> list[Interval]:
     """The three nearest fits in intervals that are in order and do not overlap one another."""
-    after = bisect_right(free, wanted.start, key=start_of)
-    fits = (gap for gap in free[after:] if length.after(gap.start) <= gap.end)
-    fits_before = (gap for gap in reversed(free[:after]) if length.after(gap.start) <= gap.end)
+    # Each part of a gap in which something may begin, with the end of that gap.
+    full_days = list(merged(day for calendar in calendars for day in calendar.full_days))
+    parts = [(part, gap.end) for gap in free for part in subtract([gap], full_days)]
+    after = bisect_right(parts, wanted.start, key=lambda one: one[0].start)
+    fits = (one for one in parts[after:] if length.after(one[0].start) <= one[1])
+    fits_before = (one for one in reversed(parts[:after]) if length.after(one[0].start) <= one[1])
     found: list[Interval] = []
     # The last that begins before may hold what was wanted, and so fits on both sides of it.
-    for gap in (*islice(fits_before, MAX_ALTERNATIVES), *islice(fits, MAX_ALTERNATIVES)):
-        latest = length.after(gap.end, -1)
-        # The nearest fit in this gap, then its neighbours away from what was wanted, as far as needed.
-        nearest = min(max(wanted.start, gap.start), latest)
+    for part, end in (*islice(fits_before, MAX_ALTERNATIVES), *islice(fits, MAX_ALTERNATIVES)):
+        latest = length.after(end, -1)
+        if part.end < end:  # it may begin before midnight; nobody wants to a second before
+            latest = min(latest, max(part.end - QUARTER_HOUR, part.start))
+        # The nearest fit in this part, then its neighbours away from what was wanted, as far as needed.
+        nearest = min(max(wanted.start, part.start), latest)
         # Rounded up: a whole day may be shorter than 24 hours.
-        earlier, later = -((gap.start - nearest) // length.span), -((nearest - latest) // length.span)
+        earlier, later = -((part.start - nearest) // length.span), -((nearest - latest) // length.span)
         for step in range(-min(earlier, MAX_ALTERNATIVES), min(later, MAX_ALTERNATIVES) + 1):
             start = length.after(nearest, step)
             fit = Interval(start, length.after(start))
             by_the_wall = length.zone is not None
-            if gap.covers(fit) and not (by_the_wall and _is_refused(fit, calendars)):
+            inside = part.start <= fit.start <= latest and fit.end <= end
+            if inside and not (by_the_wall and _is_refused(fit, calendars)):
                 found.append(fit)
     return nearest_first(wanted, found)[:MAX_ALTERNATIVES]
 

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from appointments.calendars import CalendarSettings, Hours
+from appointments.calendars import CalendarSettings
+from appointments.openings import Hours
 from appointments.reader import Reader
 from appointments.times import load_zone
 
@@ -30,10 +31,12 @@ FIELDS = (
     "maxDurationMinutes",
     "reminders",
     "approval",
+    "maxPerDay",
 )
 DAY_MINUTES = 24 * 60
 MAX_BUFFER_MINUTES = DAY_MINUTES
 MAX_CAPACITY = 1000
+MAX_PER_DAY = 5000
 MAX_HOURS_PER_DAY = 24
 MAX_OVERRIDES = 1000
 # Every booking on the calendar reads its settings: these are up to 16 read units.
@@ -81,6 +84,7 @@ class _SettingsReader(Reader):
             max_duration=longest,
             reminders=self.reminder_offsets(),
             approval=self.flag("approval"),
+            max_per_day=self.whole("maxPerDay", 1, MAX_PER_DAY),
         )
         self.raise_faults()
         return settings

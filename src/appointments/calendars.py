@@ -7,34 +7,29 @@ One predicate decides bookings and draws free slots: `Calendar.violations` (the 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from appointments.intervals import full_intervals, joined, merged, overlapping, start_of, subtract
+from appointments.intervals import full_intervals, merged, overlapping, start_of, subtract
 from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Conflict, Interval
-from appointments.times import Length, change_of_offset, find_zone, first_instant, wall_time
+from appointments.openings import ALL_DAY, instant_of, nearest_start, offset_of, pieces_of
+from appointments.times import Length, find_zone, first_instant, local_day, wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from appointments.model import Appointment, Taken
+    from appointments.openings import Hours
 
 SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
 # How far to look for a suggested time within the working hours: first near, because most calendars open within days.
 SUGGESTION_REACHES = (timedelta(days=15), timedelta(days=400))
 # An item has 400 KB at most, and an entry some 60 bytes. Bookings at the same moment may go a little beyond.
 MAX_DAY_ENTRIES = 5000
-
-
-class Hours(NamedTuple):
-    """Opening hours in minutes after midnight on the wall clock; `end` passes 1440 where they pass midnight."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +38,9 @@ class CalendarSettings:
 
     `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
     belong to the date on which they begin. `buffer` must lie between two appointments. `horizon_days` are whole
-    local days. With `approval`, what is booked is a request first. Without `zone_known` the time-zone data has lost the
-    zone and UTC stands in for it: when there are hours, nobody can tell which, so the calendar is closed. UTC also
-    stands in where no zone is set.
+    local days. With `approval`, what is booked is a request first. At most `max_per_day` begin on a local day. Without
+    `zone_known` the time-zone data has lost the zone and UTC stands in for it: when there are hours, nobody can tell
+    which, so the calendar is closed. UTC also stands in where no zone is set.
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -61,6 +56,20 @@ class CalendarSettings:
     max_duration: timedelta | None = None
     reminders: tuple[str, ...] | None = None
     approval: bool = False
+    max_per_day: int | None = None
+
+    def day_of(self, start: datetime) -> Interval:
+        """The local day, in UTC, on which something counts that begins then."""
+        day = start.astimezone(self.zone).date()
+        first, following = local_day(day, self.zone)
+        if start >= following:  # the clock went back over midnight, and shows the date before once more
+            first, following = local_day(day + DAY, self.zone)
+        return Interval(first, following)
+
+    @property
+    def margin(self) -> timedelta:
+        """How far before and after an interval lies whatever decides about it, at most."""
+        return self.buffer if self.max_per_day is None else max(self.buffer, 2 * DAY)
 
     @property
     def has_hours(self) -> bool:
@@ -86,12 +95,12 @@ class CalendarSettings:
             day = first + n * DAY
             hours = self._hours_on(day)
             midnight = datetime.combine(day, time())
-            offset = _offset(midnight, 0, self.zone)
-            if offset == _offset(midnight + 2 * DAY, 1, self.zone):  # the latest hours end before that
-                zero = int(_at(midnight, offset).timestamp())
+            offset = offset_of(midnight, 0, self.zone)
+            if offset == offset_of(midnight + 2 * DAY, 1, self.zone):  # the latest hours end before that
+                zero = int(instant_of(midnight, offset).timestamp())
                 opened += [(zero + 60 * start, zero + 60 * end) for start, end in hours]
             else:
-                pieces = (piece for one in hours for piece in _wall_clock(day, one, self.zone))
+                pieces = (piece for one in hours for piece in pieces_of(day, one, self.zone))
                 opened += [(int(start.timestamp()), int(end.timestamp())) for start, end in pieces]
         return sorted(opened)
 
@@ -101,7 +110,6 @@ class CalendarSettings:
         return ALL_DAY if self.working_hours is None else self.working_hours[day.weekday()]
 
 
-ALL_DAY = (Hours(0, 24 * 60),)
 # The settings of a calendar that nobody configured. It has no rule to break.
 UNCONFIGURED = CalendarSettings()
 
@@ -122,18 +130,20 @@ class Violation(NamedTuple):
 class Calendar:
     """A calendar's settings, and what lies on the days of it that were read.
 
-    `crowded` are days of it that hold as many appointments as an item can.
+    `crowded` are days of it that hold as many appointments as an item can, and `full_days` local days on which no
+    further one may begin; both in order.
     """
 
     calendar_id: str
     settings: CalendarSettings
     busy: tuple[Taken, ...]
     crowded: tuple[Interval, ...] = ()
+    full_days: tuple[Interval, ...] = ()
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
         taken = next(overlapping(self.blocked, wanted), None)
-        return taken is None and not self.violations(wanted, now, suggest=False)
+        return taken is None and not self.full_day(wanted) and not self.violations(wanted, now, suggest=False)
 
     def conflicts(self, wanted: Interval, places: int = 1) -> list[Conflict]:
         """Where other appointments leave fewer than `places` for `wanted`, in order of time, exact to the second."""
@@ -143,6 +153,14 @@ class Calendar:
             return [Conflict(self.calendar_id, wanted)]
         blocked = self.blocked if places == 1 else self._blocked(places)
         return [Conflict(self.calendar_id, interval) for interval in overlapping(blocked, wanted)]
+
+    def full_day(self, wanted: Interval, current: Interval | None = None) -> list[Conflict]:
+        """The local day, whole, on which `wanted` begins, if that takes no more. `current` has its place on its own."""
+        if not self.full_days:
+            return []
+        day = self.settings.day_of(wanted.start)
+        stays = current is not None and self.settings.day_of(current.start) == day
+        return [] if stays or day not in self.full_days else [Conflict(self.calendar_id, day)]
 
     @cached_property
     def blocked(self) -> list[Interval]:
@@ -275,34 +293,10 @@ class Calendar:
         for reach in SUGGESTION_REACHES:
             far = reach + length.span + 2 * DAY
             window = Interval(max(start - far, earliest), start + far)
-            nearest = _nearest_start(settings.open_seconds(window), start, length, (earliest, latest))
+            nearest = nearest_start(settings.open_seconds(window), start, length, (earliest, latest))
             if nearest and abs(nearest - start) <= reach:
                 return Interval(nearest, length.after(nearest))
         return None
-
-
-def _nearest_start(
-    opened: list[tuple[int, int]], wanted: datetime, length: Length, limits: tuple[datetime, datetime]
-) -> datetime | None:
-    """Where something of a length may start, as near to `wanted` as can be, the earlier one of two.
-
-    It lies within hours that touch or overlap one another, and starts within the limits, both included. All in whole
-    seconds: a calendar may have 20,000 openings in a year.
-    """
-    start, first, last = (int(moment.timestamp()) for moment in (wanted, *limits))
-
-    def later(moment: int, times: int) -> int:
-        if length.zone is None:
-            return moment + times * int(length.span.total_seconds())
-        return int(length.after(datetime.fromtimestamp(moment, UTC), times).timestamp())
-
-    best: tuple[int, int] | None = None
-    for since, until in joined(opened):
-        begin = min(max(start, since), later(until, -1), last)
-        nearer = best is None or (abs(begin - start), begin) < best
-        if begin >= max(since, first) and nearer and later(begin, 1) <= until:
-            best = abs(begin - start), begin
-    return datetime.fromtimestamp(best[1], UTC) if best else None
 
 
 def assemble(
@@ -316,8 +310,25 @@ def assemble(
     for calendar_id, found in read.items():
         rules = settings.get(calendar_id) or UNCONFIGURED
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
-        calendars[calendar_id] = Calendar(calendar_id, rules, busy_on(found, now, ignore) if found else (), crowded)
+        busy = busy_on(found, now, ignore) if found else ()
+        full_days = tuple(_full_days(rules, found, now, ignore)) if rules.max_per_day and busy else ()
+        calendars[calendar_id] = Calendar(calendar_id, rules, busy, crowded, full_days)
     return calendars
+
+
+def _full_days(
+    settings: CalendarSettings, days: Sequence[CalendarDay], now: datetime, ignore: str | None
+) -> list[Interval]:
+    """The local days on which as many appointments begin as may. One whose days show it at several counts with all."""
+    beginning = {
+        (settings.day_of(one.interval.start), id_)
+        for day in days
+        for id_, entry in day.entries.items()
+        for one in entry
+        if id_ != ignore and not one.has_run_out(now)
+    }
+    count = Counter(day for day, _ in beginning)
+    return sorted(day for day, many in count.items() if many >= (settings.max_per_day or 0))
 
 
 def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) -> ZoneInfo | None:
@@ -357,33 +368,3 @@ def whole_day(day: date) -> Interval:
     """A UTC day from midnight to midnight."""
     midnight = datetime.combine(day, time(), UTC)
     return Interval(midnight, midnight + DAY)
-
-
-# --- the wall clock ----------------------------------------------------------------------------------
-
-
-def _wall_clock(day: date, hours: Hours, zone: ZoneInfo) -> list[Interval]:
-    """All instants at which the clock on the wall of `zone` shows a time within `hours` of `day`.
-
-    Where the clock goes forward, times that it skips do not happen; where it goes back, times that it repeats
-    happen twice, so that hours which begin or end in the repeated hour fall into two pieces.
-    """
-    midnight = datetime.combine(day, time())
-    start, end = midnight + hours.start * MINUTE, midnight + hours.end * MINUTE
-    before, after = _offset(start, 0, zone), _offset(end, 1, zone)
-    early = Interval(_at(start, before), _at(end, before))
-    if before == after:
-        return [early]
-    # The offset changes at `change`; each piece is read with its own, on its own side of it.
-    late = Interval(_at(start, after), _at(end, after))
-    change = change_of_offset(min(early.start, late.start) - DAY, max(early.end, late.end) + DAY, zone)
-    pieces = [Interval(early.start, min(early.end, change)), Interval(max(late.start, change), late.end)]
-    return list(merged(piece for piece in pieces if piece.start < piece.end))
-
-
-def _offset(wall: datetime, fold: int, zone: ZoneInfo) -> timedelta:
-    return wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()
-
-
-def _at(wall: datetime, offset: timedelta) -> datetime:
-    return (wall - offset).replace(tzinfo=UTC)

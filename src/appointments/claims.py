@@ -8,7 +8,6 @@ fails, and is decided again with the newer day.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.model import DayKey, Interval
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from appointments.calendars import CalendarSettings
     from appointments.model import Appointment
-
-NO_BUFFER = timedelta()
 
 
 class Claim(NamedTuple):
@@ -38,6 +36,11 @@ class Claim(NamedTuple):
             and self.interval.covers(other.interval)
             and (self.until is None or (other.until is not None and other.until <= self.until))
         )
+
+
+def own_time(claim: Claim) -> Interval:
+    """The interval of a claim, as its reach where nothing beside it counts."""
+    return claim.interval
 
 
 def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
@@ -66,25 +69,31 @@ def carrying_days(claims: Iterable[Claim]) -> list[DayKey]:
     return list(dict.fromkeys([DayKey(claim.calendar_id, day) for claim in claims for day in claim.interval.days()]))
 
 
-def deciding_days(claims: Iterable[Claim], buffer_of: Callable[[str], timedelta]) -> set[DayKey]:
-    """The calendar days that decide about these claims: their own, and those that a calendar's buffer reaches into."""
-    return {
-        DayKey(claim.calendar_id, day)
-        for claim in claims
-        for day in padded(claim.interval, buffer_of(claim.calendar_id)).days()
-    }
+def reach(claim: Claim, settings: CalendarSettings) -> Interval:
+    """The time that decides about a claim on a calendar of these settings.
+
+    It is the claim's own, with the buffer before and after it. Where appointments are counted by day, it is also the
+    whole local day on which the claim begins: whatever begins on that day touches a quarter hour of it.
+    """
+    start, end = interval = claim.interval
+    if settings.buffer:
+        start, end = start - settings.buffer, end + settings.buffer
+    elif settings.max_per_day is None:
+        return interval
+    if settings.max_per_day is not None:
+        first, following = settings.day_of(interval.start)
+        start, end = min(start, first), max(end, following)
+    return Interval(start, end)
 
 
-def quarter_hours(claims: Iterable[Claim], key: DayKey, buffer: timedelta = NO_BUFFER) -> Sequence[int]:
-    """The quarter hours (0 to 95) of a calendar day that these claims touch. With a buffer, those that decide."""
-    found = [
-        padded(claim.interval, buffer).quarter_hours(key.day)
-        for claim in claims
-        if claim.calendar_id == key.calendar_id
-    ]
+def deciding_days(claims: Iterable[Claim], reach_of: Callable[[Claim], Interval]) -> set[DayKey]:
+    """The calendar days that decide about these claims: those that their reach touches."""
+    return {DayKey(claim.calendar_id, day) for claim in claims for day in reach_of(claim).days()}
+
+
+def quarter_hours(
+    claims: Iterable[Claim], key: DayKey, reach_of: Callable[[Claim], Interval] = own_time
+) -> Sequence[int]:
+    """The quarter hours (0 to 95) of a calendar day that these claims touch. With their reach, those that decide."""
+    found = [reach_of(claim).quarter_hours(key.day) for claim in claims if claim.calendar_id == key.calendar_id]
     return found[0] if len(found) == 1 else sorted({quarter for quarters in found for quarter in quarters})
-
-
-def padded(interval: Interval, gap: timedelta) -> Interval:
-    """The interval with a gap before and after it."""
-    return Interval(interval.start - gap, interval.end + gap) if gap else interval

@@ -8,18 +8,17 @@ that what was read is still current.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble, busy_on, is_crowded
-from appointments.claims import Claim, carrying_days, claims_of, deciding_days, padded, quarter_hours
+from appointments.claims import Claim, carrying_days, claims_of, deciding_days, reach
 from appointments.errors import Fault
-from appointments.model import DAY, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
-from appointments.times import first_instant, to_utc_text
+from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
+from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import timedelta
+    from datetime import datetime
 
     from appointments.memory import KnownSettings
 
@@ -58,13 +57,13 @@ class Reading:
     appointment: Appointment | None = None
     assumed: bool = False
 
-    def buffer_of(self, calendar_id: str) -> timedelta:
-        """The time that has to lie between two appointments of a calendar."""
-        return self.settings[calendar_id].settings.buffer
+    def reach_of(self, claim: Claim) -> Interval:
+        """The time that decides about a claim, by the settings that were read."""
+        return reach(claim, self.settings[claim.calendar_id].settings)
 
     def deciding_days(self, claims: Iterable[Claim]) -> set[DayKey]:
-        """The calendar days that decide about these claims, by the buffers that were read."""
-        return deciding_days(claims, self.buffer_of)
+        """The calendar days that decide about these claims, by the settings that were read."""
+        return deciding_days(claims, self.reach_of)
 
     def lacks(self, candidates: Sequence[Change]) -> list[DayKey]:
         """The calendar days of the candidates that have to be read before anything can be decided."""
@@ -171,11 +170,11 @@ def _same_near(claim: Claim, key: DayKey, before: Reading, after: Reading, own_i
     days = [reading.days.get(key, CalendarDay(key)) for reading in (before, after)]
     if days[0] == days[1]:
         return True
-    buffer = before.buffer_of(claim.calendar_id)
+    deciding = before.reach_of(claim)
     facts = []
     for day in days:
-        near = dict(_entries_near(claim, day, buffer, None))
-        touched = set(quarter_hours([claim], key, buffer))
+        near = dict(_entries_near(deciding, day, None))
+        touched = set(deciding.quarter_hours(key.day))
         for entry in near.values():
             touched.update(quarter for one in entry for quarter in one.interval.quarter_hours(key.day))
         crowded = is_crowded(day, own_id)
@@ -209,9 +208,10 @@ def _judge(
     if verdict is None:
         calendar = calendar_of(claim)
         faults = tuple(_broken_rules(claim, before, calendar, now))
-        kept = before is not None and before.covers(claim)
-        conflicts = () if faults or kept else tuple(calendar.conflicts(claim.interval, claim.places))
-        verdict = known[claim, before] = _Verdict(claim, faults, conflicts)
+        conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before else None)
+        if not faults and not (before and before.covers(claim)):
+            conflicts += calendar.conflicts(claim.interval, claim.places)
+        verdict = known[claim, before] = _Verdict(claim, faults, tuple(conflicts))
     return verdict
 
 
@@ -250,10 +250,7 @@ def _turn(wanted: Appointment, reading: Reading, now: datetime) -> tuple[int, by
 def _booked_that_day(wanted: Appointment, reading: Reading, now: datetime) -> int:
     """How many appointments the assigned calendar has on the day, in its own zone, on which `wanted` starts."""
     calendar_id = wanted.assigned_calendar_id or wanted.user_id
-    zone = reading.settings[calendar_id].settings.zone
-    day = wanted.interval.start.astimezone(zone).date()
-    midnights = (first_instant(datetime.combine(date_, time()), zone) for date_ in (day, day + DAY))
-    whole_day = Interval(*midnights)
+    whole_day = reading.settings[calendar_id].settings.day_of(wanted.interval.start)
     days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
     return sum(busy.interval.overlaps(whole_day) for busy in busy_on(days, now, wanted.appointment_id))
 
@@ -262,19 +259,16 @@ def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> se
     """The calendar days with an entry that could conflict with these claims."""
     occupied = set()
     for claim in claims:
-        buffer = reading.buffer_of(claim.calendar_id)
-        for key in reading.deciding_days([claim]):
-            day = reading.days.get(key)
-            if day and (is_crowded(day, own_id) or any(_entries_near(claim, day, buffer, own_id))):
-                occupied.add(key)
+        deciding = reading.reach_of(claim)
+        for day_ in deciding.days():
+            day = reading.days.get(DayKey(claim.calendar_id, day_))
+            if day and (is_crowded(day, own_id) or any(_entries_near(deciding, day, own_id))):
+                occupied.add(day.key)
     return occupied
 
 
-def _entries_near(
-    claim: Claim, day: CalendarDay, buffer: timedelta, own_id: str | None
-) -> Iterator[tuple[str, tuple[Taken, ...]]]:
-    """The entries of a day that overlap a claim or its buffer, by appointment."""
-    deciding = padded(claim.interval, buffer)
+def _entries_near(deciding: Interval, day: CalendarDay, own_id: str | None) -> Iterator[tuple[str, tuple[Taken, ...]]]:
+    """The entries of a day that overlap the reach of a claim, by appointment."""
     for id_, entry in day.entries.items():
         if id_ != own_id and any(one.interval.overlaps(deciding) for one in entry):
             yield id_, entry

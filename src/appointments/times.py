@@ -6,7 +6,7 @@ Everything here works in whole seconds. Every datetime that leaves this module i
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -87,9 +87,9 @@ def parse_time(text: str, zone: ZoneInfo | None, *, exact: bool = True) -> datet
     match = _TIMESTAMP.fullmatch(text)
     if not match:
         raise InvalidTimeError("is not an RFC 3339 time; use e.g. 2030-01-15T09:00:00Z or 2030-01-15T09:00:00-05:00")
-    date, clock, seconds, offset = match.groups()
+    day, clock, seconds, offset = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}{seconds or ''}{(offset or '').upper()}")
+        moment = datetime.fromisoformat(f"{day}T{clock}{seconds or ''}{(offset or '').upper()}")
         if offset:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
@@ -146,6 +146,14 @@ def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
     if wall_time(instant, zone) == wall:
         return instant
     return change_of_offset(later.astimezone(UTC), instant, zone)
+
+
+@lru_cache(maxsize=1024)
+def local_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first instants of a date and of the one after it by the clock of a zone."""
+    midnights = (datetime.combine(date_, time()) for date_ in (day, day + _DAY))
+    first, following = (first_instant(midnight, zone) for midnight in midnights)
+    return first, following
 
 
 def change_of_offset(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:

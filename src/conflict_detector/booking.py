@@ -136,7 +136,7 @@ def _answer(
 def _too_large(actions: int) -> Fault:
     return Fault(
         "resourceIds",
-        f"and the days, with what the buffers of the calendars reach into, make {actions} items to check or to write; "
+        f"and the days, with what the settings of the calendars reach into, make {actions} items to check or to write; "
         f"at most {TRANSACTION_ACTIONS} fit into one transaction, so take fewer calendars or days",
     )
 
@@ -316,8 +316,8 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
     # Several candidates share their calendars, except that each has a different one of `anyOf`.
     assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
-    # An appointment on a day that is not read may reach into the window by its buffer: keep that far from the ends.
-    gap = max(map(reading.buffer_of, calendar_ids))
+    # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
+    gap = max(reading.settings[calendar_id].settings.margin for calendar_id in calendar_ids)
 
     zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
 

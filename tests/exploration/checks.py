@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
 
 APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
+
+
+UNLIMITED = 10**6
 
 
 class Limits(NamedTuple):
@@ -18,6 +22,22 @@ class Limits(NamedTuple):
 
     capacity: int = 1
     buffer_minutes: int = 0
+    per_day: int = UNLIMITED
+    # In which days are counted; no scenario changes it.
+    zone: str = "UTC"
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Limits:
+        buffer = max(body.get("bufferMinutes", {}).values(), default=0)
+        return cls(body.get("capacity", 1), buffer, body.get("maxPerDay", UNLIMITED), body.get("timeZone", "UTC"))
+
+    def or_looser(self, other: Limits) -> Limits:
+        return Limits(
+            max(self.capacity, other.capacity),
+            min(self.buffer_minutes, other.buffer_minutes),
+            max(self.per_day, other.per_day),
+            self.zone,
+        )
 
 
 def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict[str, Limits]:
@@ -30,9 +50,8 @@ def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict
     found: dict[str, Limits] = {}
     initial = {calendar for calendar, _ in sent}
     for calendar, body in (*sent, *later):
-        one = Limits(body.get("capacity", 1), max(body.get("bufferMinutes", {}).values(), default=0))
-        known = found.get(calendar) or (one if calendar in initial else Limits())
-        found[calendar] = Limits(max(one.capacity, known.capacity), min(one.buffer_minutes, known.buffer_minutes))
+        one = Limits.of(body)
+        found[calendar] = one.or_looser(found.get(calendar) or (one if calendar in initial else Limits()))
     return found
 
 
@@ -100,6 +119,7 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
             yield f"the entry {entry} is {there}, and its appointment is at {told}"
     for calendar, there in sorted(by_calendar.items()):
         yield from _overfull(calendar, there, limits.get(calendar, Limits()))
+        yield from _overfull_days(calendar, there, limits.get(calendar, Limits()))
 
 
 def _ran_out(database: Database, id_: str, wanted: str | None, found: str | None) -> bool:
@@ -119,6 +139,17 @@ def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str
         there = [one.appointment_id for one in near if all(one.counts_for(other) for other in near)]
         if len(there) > limits.capacity:
             yield f"{calendar} holds {len(there)} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(there))}"
+
+
+def _overfull_days(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
+    """Local dates on which more begin than may."""
+    days: dict[date, list[Lying]] = {}
+    for one in lying:
+        days.setdefault(datetime.fromtimestamp(one.start, ZoneInfo(limits.zone)).date(), []).append(one)
+    for day, begin in sorted(days.items()):
+        there = [one.appointment_id for one in begin if all(one.counts_for(other) for other in begin)]
+        if len(there) > limits.per_day:
+            yield f"{calendar} takes {len(there)} on {day}: {', '.join(sorted(there))}"
 
 
 def _reminders(database: Database) -> Iterator[str]:

@@ -236,6 +236,46 @@ EXPIRING = [
     ),
 ]
 
+# --- so many a day -----------------------------------------------------------------------------------
+
+# In Kolkata a day lasts from 18:30 UTC until 18:30 on the next. There is room at all times: only the number counts.
+KOLKATA: dict[str, Any] = {"timeZone": "Asia/Kolkata", "capacity": 5}
+# F lies on the day, L over the midnight before it, and X on the day after.
+ON_A_DAY: dict[str, Request] = {
+    "book before midnight": book("b", "1T19:00", "1T19:30", "c"),
+    "book after midnight": book("e", "2T17:00", "2T17:30", "c"),
+    "book on the day before": book("v", "1T18:00", "1T19:00", "c"),
+    "book any": book("n", "2T10:00", "2T10:30", anyOf=["c", "d"]),
+    "hold": book("g", "2T06:00", "2T06:30", "c", hold={"minutes": 1}),
+    "move X to the day": patch("X", "2T08:00", "2T08:30"),
+    "move L to the day": patch("L", "1T18:45", "1T19:00"),
+    "move F on the day": patch("F", "2T12:00", "2T12:30"),
+    "move F to the next day": patch("F", "2T18:45", "2T19:15"),
+    "cancel F": delete("F"),
+    "allow one more": put("c", **KOLKATA, maxPerDay=3),
+    "allow one": put("c", **KOLKATA, maxPerDay=1),
+}
+
+
+def a_day(most: int, *, cancelled: bool = False, warm: bool = False) -> list[Any]:
+    """What meets on a calendar that takes so many a day. F may be cancelled, or the processes know the day."""
+    lying = [
+        book("f", "1T20:00", "1T20:30", "c", name="F"),
+        book("l", "1T18:00", "1T19:00", "c", name="L"),
+        book("x", "2T20:00", "2T20:30", "c", name="X"),
+    ]
+    settings = [put("c", **KOLKATA, maxPerDay=most), put("d", **KOLKATA, maxPerDay=1)]
+    return [*settings, *lying, *([delete("F")] * cancelled), *([(actor, try_out("c", "d")) for actor in "AB"] * warm)]
+
+
+DAILY = [
+    *beside_each_other("two a day", a_day(2), ON_A_DAY),
+    *beside_each_other(
+        "one a day, which is free", a_day(1, cancelled=True), {k: v for k, v in ON_A_DAY.items() if "F" not in k}
+    ),
+    *beside_each_other("one a day, which is full, warm", a_day(1, warm=True), ON_A_DAY),
+]
+
 # --- every pair --------------------------------------------------------------------------------------
 
 LARGE: dict[str, Any] = {
@@ -337,4 +377,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *DAILY, *PAIRS]

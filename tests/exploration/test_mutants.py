@@ -74,6 +74,18 @@ def test_a_hold_that_is_confirmed_without_being_decided_again_is_found(monkeypat
     assert "c holds 2 at 2030-01-15 23:15" in failure.faults[0]
 
 
+@pytest.mark.parametrize("name", ["book before midnight | book after midnight", "hold | move X to the day"])
+def test_a_day_that_is_counted_by_what_a_claim_touches_alone_is_found(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that begin on one day may touch no quarter hour together, nor a UTC day."""
+    assert failure_on(f"two a day: {name}") is None
+    monkeypatch.setattr(importlib.import_module("appointments.decision"), "reach", lambda claim, _: claim.interval)
+    failure = failure_on(f"two a day: {name}")
+    assert failure is not None
+    assert "c takes 3 on 2030-01-16" in failure.faults[0]
+
+
 @pytest.mark.parametrize("clause", ["adds", "removes"])
 def test_an_update_that_loses_a_clause_is_missed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters that are not counted up, and entries that are not taken out."""

@@ -15,6 +15,7 @@ from exploration.dynamo import Atom
 from exploration.examine import Examination, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
 from exploration.scenarios import (
+    DAILY,
     EXPIRING,
     GROUNDS,
     MIDNIGHT,
@@ -123,6 +124,12 @@ def test_a_hold_that_is_confirmed_in_time_is_booked_though_clocks_differ_by_five
     assert {confirmed for confirmed, _ in report.statuses} == {(200,)}
 
 
+def test_so_many_a_day_is_explained_in_every_order() -> None:
+    reports = examined(DAILY)
+    told("so many a day", reports)
+    assert_covers(reports)
+
+
 def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     reports = [report for faults in ([], *([fault] for fault in Fault)) for report in examined(REMINDERS, faults)]
     told("a dead sender, with and without a fault", reports)
@@ -162,6 +169,13 @@ def test_every_order_of_all_pairs_with_a_fault_is_explained(name: str, fault: Fa
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"holds, requests, attendance, {fault}", examined(EXPIRING, [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+def test_so_many_a_day_with_a_fault_is_explained(fault: Fault) -> None:
+    told(f"so many a day, {fault}", examined(DAILY, [fault]))
 
 
 @pytest.mark.long

@@ -152,6 +152,8 @@ def at_random(chance: random.Random, zone: str, day: date) -> dict[str, Any]:
     for name, values in (("minNoticeMinutes", [0, 8 * 60]), ("horizonDays", [1, 2]), ("minDurationMinutes", [30, 60])):
         if chance.random() < 0.3:
             settings[name] = chance.choice(values)
+    if chance.random() < 0.5:
+        settings["maxPerDay"] = chance.choice([1, 2, 4])
     return settings
 
 

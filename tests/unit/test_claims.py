@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours
+from appointments.calendars import CalendarSettings
+from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.model import Appointment, DayKey, Interval, Step, Taken
 from appointments.statuses import Status
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.calendar_days import entry_from_text, entry_to_text
+from appointments.times import load_zone
 
 MIDNIGHT = datetime(2030, 1, 15, tzinfo=UTC)
 DAY_1, DAY_2 = date(2030, 1, 15), date(2030, 1, 16)
@@ -69,19 +72,52 @@ def test_a_claim_covers_what_takes_nothing_new() -> None:
     assert not claim.covers(Claim("c", span(9, 13)))
 
 
+def reach_on(**settings: CalendarSettings) -> Callable[[Claim], Interval]:
+    return lambda claim: reach(claim, settings[claim.calendar_id])
+
+
 def test_days_over_midnight_and_those_that_a_buffer_reaches_into() -> None:
     claims = [Claim("c", span(23, 25)), Claim("c", span(25, 26)), Claim("d", span(0, 24))]
     assert carrying_days(claims) == [DayKey("c", DAY_1), DayKey("c", DAY_2), DayKey("d", DAY_1)]
-    buffers = {"c": timedelta(), "d": timedelta(minutes=1)}
+    reach_of = reach_on(c=CalendarSettings(), d=CalendarSettings(buffer=timedelta(minutes=1)))
     added = {DayKey("d", date(2030, 1, 14)), DayKey("d", DAY_2)}
-    assert deciding_days(claims, buffers.__getitem__) == {*carrying_days(claims), *added}
+    assert deciding_days(claims, reach_of) == {*carrying_days(claims), *added}
 
 
 def test_the_quarter_hours_of_several_claims_on_a_day() -> None:
     claims = [Claim("c", span(9, 9.5)), Claim("d", span(0, 24)), Claim("c", span(11.1, 11.2))]
     assert list(quarter_hours(claims, DayKey("c", DAY_1))) == [36, 37, 44]
-    assert list(quarter_hours(claims, DayKey("c", DAY_1), timedelta(minutes=10))) == [35, 36, 37, 38, 43, 44, 45]
+    ten_minutes = reach_on(c=CalendarSettings(buffer=timedelta(minutes=10)))
+    assert list(quarter_hours(claims, DayKey("c", DAY_1), ten_minutes)) == [35, 36, 37, 38, 43, 44, 45]
     assert list(quarter_hours(claims, DayKey("c", DAY_2))) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "first", "following"),
+    [
+        ("UTC", "2030-01-15T09:00Z", "2030-01-15T00:00Z", "2030-01-16T00:00Z"),
+        ("Asia/Kolkata", "2030-01-15T18:30Z", "2030-01-15T18:30Z", "2030-01-16T18:30Z"),
+        ("Asia/Kolkata", "2030-01-15T18:29Z", "2030-01-14T18:30Z", "2030-01-15T18:30Z"),
+        ("America/New_York", "2030-11-03T05:30Z", "2030-11-03T04:00Z", "2030-11-04T05:00Z"),  # 25 hours
+        ("America/Santiago", "2030-09-08T12:00Z", "2030-09-08T04:00Z", "2030-09-09T03:00Z"),  # 23, from one o'clock
+        # The clock goes back from a minute past midnight: the last hour of the 28th comes again, after the 29th began.
+        ("America/St_Johns", "1990-10-28T02:30Z", "1990-10-28T02:30Z", "1990-10-29T03:30Z"),
+        ("America/St_Johns", "1990-10-28T03:00Z", "1990-10-28T02:30Z", "1990-10-29T03:30Z"),
+    ],
+)
+def test_where_appointments_are_counted_by_day_the_whole_local_day_decides(
+    zone: str, start: str, first: str, following: str
+) -> None:
+    rules = CalendarSettings(zone=load_zone(zone), max_per_day=2)
+    begin, since, until = map(datetime.fromisoformat, (start, first, following))
+    claim = Claim("c", Interval(begin, begin + timedelta(minutes=30)))
+    assert reach(claim, rules) == Interval(since, max(until, claim.interval.end))
+    long = claim._replace(interval=Interval(begin, begin + timedelta(days=3)))
+    assert reach(long, replace(rules, buffer=timedelta(hours=30))) == Interval(
+        min(since, begin - timedelta(hours=30)), begin + timedelta(days=3, hours=30)
+    )
+    assert begin - since <= rules.margin
+    assert until - begin <= rules.margin
 
 
 # --- as they are stored ------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appointments.claims import carrying_days, claims_of, deciding_days
+from appointments.calendars import CalendarSettings
+from appointments.claims import carrying_days, claims_of, deciding_days, reach
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey
 from appointments.reader import MAX_NAMES, read_object
@@ -251,7 +252,7 @@ spells = st.builds(
 
 
 @given(spells, spells)
-def test_what_is_accepted_fits_one_transaction_whatever_the_buffers(
+def test_what_is_accepted_fits_one_transaction_whatever_the_settings(
     was: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
     """Booked, and then moved: the days that are written or checked, and the appointment, are 100 actions at most.
@@ -260,8 +261,10 @@ def test_what_is_accepted_fits_one_transaction_whatever_the_buffers(
     calendars over midnight make it, the use case says so.
     """
 
+    widest = CalendarSettings(buffer=timedelta(days=1), max_per_day=1)
+
     def deciding(appointment: Appointment) -> set[DayKey]:
-        return deciding_days(claims_of(appointment), lambda _: timedelta(days=1))
+        return deciding_days(claims_of(appointment), lambda claim: reach(claim, widest))
 
     with suppress(InvalidRequestError):
         booked = parse(json.dumps(GOOD | was)).appointment(NOW)

@@ -165,9 +165,9 @@ class Storage:
         reading = Reading(settings=settings, assumed=True)
         keys = reading.deciding_days(change.new_claims)
         if 1 + len(keys) + len(settings) > TRANSACTION_ACTIONS:
-            return None  # the buffers in force may be smaller than those that are remembered
+            return None  # what decides by the settings in force may be less than those that are remembered
         for key in keys:
-            deciding = quarter_hours(change.new_claims, key, reading.buffer_of(key.calendar_id))
+            deciding = quarter_hours(change.new_claims, key, reading.reach_of)
             if self.memory.is_touched(key, deciding):
                 return None
         return reading
@@ -214,7 +214,7 @@ class Storage:
         entries = []
         for key in sorted(reading.deciding_days(change.new_claims)):
             day = reading.days.get(key) or CalendarDay(key)
-            deciding = quarter_hours(change.new_claims, key, reading.buffer_of(key.calendar_id))
+            deciding = quarter_hours(change.new_claims, key, reading.reach_of)
             if key in carrying:
                 entries.append(self.days.taking(change.after, change.new_claims, day, deciding))
             elif key in left:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble
 from appointments.errors import Fault, InvalidRequestError, TooManyAppointmentsError
-from appointments.intervals import intersect
+from appointments.intervals import intersect, merged
 from appointments.model import DAY, Interval
 from appointments.times import Length, first_instant, has_change, load_zone
 
@@ -46,8 +46,8 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
     calendars = []
     entries = 0
     for calendar_id in asked.calendar_ids:
-        gap = settings[calendar_id].buffer
-        first, last = (asked.within.start - gap).date(), (asked.within.end + gap).date()
+        margin = settings[calendar_id].margin
+        first, last = (asked.within.start - margin).date(), (asked.within.end + margin).date()
         days = []
         for day in storage.days.span(calendar_id, first, last):
             entries += len(day.entries)
@@ -94,6 +94,8 @@ def _free_slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: 
     limits = [limit for calendar in calendars if (limit := calendar.bookable(now)[1])]
     latest = min(limits, default=asked.within.end)
     starts = list(_steps(_origins(calendars, asked.within, own or step.zone or UTC_ZONE), asked.within, step))
+    for day in merged(day for calendar in calendars for day in calendar.full_days):
+        del starts[bisect_left(starts, day.start) : bisect_left(starts, day.end)]
     for gap in reduce(intersect, (calendar.free(asked.within, now) for calendar in calendars)):
         for start in starts[bisect_left(starts, gap.start) : bisect_right(starts, min(gap.end, latest))]:
             slot = Interval(start, length.after(start))
