@@ -230,6 +230,8 @@ class Appointment:
     steps: tuple[Step, ...] = ()
     # When it ends by itself, if its status is one that expires.
     expires_at: datetime | None = None
+    # Where no zone was sent, the zone of its first calendar that has one: people read its times in it.
+    people_zone: str | None = None
     # When the person said that they will come, at the time at which it is now.
     confirmed_at: datetime | None = None
 

@@ -170,6 +170,7 @@ class _Booking:
             self.faults = (*self.faults, *(_not_held(id_) for id_ in sorted(asking)))
         elif asking:
             assigned = [_requested(one) if asking & {*one.calendar_ids} else one for one in assigned]
+        assigned = [_with_zone(one, reading) for one in assigned]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
 
     def more_days(self) -> Iterable[DayKey]:
@@ -189,6 +190,13 @@ class _Booking:
         ahead = reminders_ahead(wanted.interval.start, offsets, self.now, wanted.time_zone)
         reminders = ahead if wanted.status.reminds else ()
         return replace(wanted, offsets=offsets, reminders=reminders)
+
+
+def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
+    """The appointment with the zone of its calendars, in which people read its times if none was sent."""
+    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
+    people_zone = zone.key if zone and not wanted.time_zone else None
+    return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
 
 
 def _requested(wanted: Appointment) -> Appointment:
@@ -213,7 +221,11 @@ class _Update:
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:
             raise AppointmentNotFoundError
-        return [Change.of(reading.appointment, self.update(reading.appointment))]
+        before = reading.appointment
+        after = self.update(before)
+        if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
+            after = _with_zone(after, reading)
+        return [Change.of(before, after)]
 
     def more_days(self) -> Iterable[DayKey]:
         return ()

@@ -68,6 +68,7 @@ ROUTES = (
     Route("GET", "/calendars/{calendarId}", "calendars.get"),
     Route("PUT", "/calendars/{calendarId}", "calendars.put"),
     Route("GET", "/availability", "availability.find"),
+    Route("GET", "/availability/days", "availability.count"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),

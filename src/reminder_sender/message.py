@@ -145,9 +145,9 @@ def _detail(appointment: Appointment, key: str) -> str | None:
 
 
 def _when(appointment: Appointment, moment: datetime) -> str:
-    """The wall time in the appointment's zone, or in UTC where none was given or the zone was abolished."""
+    """The wall time in the appointment's zone, else that of its calendars, else UTC; also if a zone was abolished."""
     try:
-        zone = load_zone(appointment.time_zone or "UTC")
+        zone = load_zone(appointment.time_zone or appointment.people_zone or "UTC")
     except InvalidTimeError:
         zone = load_zone("UTC")
     local = moment.astimezone(zone)

@@ -336,3 +336,48 @@ def test_calendars_are_named_in_one_parameter_or_in_several(world: World) -> Non
     for wrong in (("a", ""), ("a", "b c"), tuple(f"c{n}" for n in range(21))):
         status, _, refusal = ask(*wrong)
         assert (status, refusal["errors"][0]["field"].partition("[")[0]) == (422, "calendarIds")
+
+
+# --- the first ones, and how many on each date -------------------------------------------------------
+
+
+def test_a_limit_answers_the_first_intervals(world: World) -> None:
+    query = {"calendarIds": "C", "from_": "2030-01-15T00:00:00Z", "to": "2030-01-17T00:00:00Z", "durationMinutes": "60"}
+    assert clocks(available(world, **query, limit="3")) == ["00:00", "01:00", "02:00"]
+    for limit in ("0", "1001", "x"):
+        status, refusal = asked(world, **query, limit=limit)
+        assert (status, refusal["errors"][0]["field"]) == (422, "limit")
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("mode", ["all", "any"])
+def test_dates_count_what_is_available(world: World, mode: str, zone: str | None) -> None:
+    configure(world, "A", **NINE_TO_FIVE)
+    configure(world, "B", timeZone="Asia/Kolkata", workingHours={"tuesday": [{"start": "10:00", "end": "13:00"}]})
+    world.book("2030-01-15T15:00Z", "2030-01-15T16:30Z", user="A")
+    query = {
+        "calendarIds": "A,B" if mode == "any" else "A",
+        "from": "2030-01-13T20:00:00Z",
+        "to": "2030-01-18T05:00:00Z",
+        "durationMinutes": "45",
+        "mode": mode,
+        **({"timeZone": zone} if zone else {}),
+    }
+    status, _, body = world.request("GET", "/availability/days", queryStringParameters=query)
+    assert (status, body["timeZone"]) == (200, zone or "America/New_York")
+    own = ZoneInfo(body["timeZone"])
+    counted = {day["date"]: day["available"] for day in body["days"]}
+    slots = available(world, **query)
+    for date_text, number in counted.items():
+        starts = [datetime.fromisoformat(text).astimezone(own).date().isoformat() for text in slots]
+        assert starts.count(date_text) == number
+    assert sum(counted.values()) == len(slots)
+    assert len(slots) > 20
+    assert list(counted) == sorted(counted)
+    assert zone or 0 in counted.values()
+
+
+def test_dates_take_no_limit(world: World) -> None:
+    query = {"calendarIds": "C", "from": "2030-01-15T00:00Z", "to": "2030-01-16T00:00Z", "durationMinutes": "60"}
+    status, _, refusal = world.request("GET", "/availability/days", queryStringParameters=query | {"limit": "1"})
+    assert (status, refusal["errors"][0]["field"]) == (422, "limit")

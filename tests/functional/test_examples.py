@@ -126,12 +126,18 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("findAvailability", "morning"): lambda world: world.request(
         "GET", "/availability", queryStringParameters=SLOTS | {"durationMinutes": "30"}
     ),
+    ("countAvailability", "200"): lambda world: world.request(
+        "GET", "/availability/days", queryStringParameters=SLOTS | {"durationMinutes": "30"}
+    ),
     ("getContract", "200"): lambda world: world.request("GET", "/openapi.json"),
     ("listAppointments", "unknownZone"): lambda world: world.request(
         "GET", "/appointments", queryStringParameters={"userId": "anna", "timeZone": "Mars/Olympus"}
     ),
     ("findAvailability", "unknownZone"): lambda world: world.request(
         "GET", "/availability", queryStringParameters=SLOTS | {"durationMinutes": "30", "timeZone": "Mars/Olympus"}
+    ),
+    ("countAvailability", "unknownZone"): lambda world: world.request(
+        "GET", "/availability/days", queryStringParameters=SLOTS | {"durationMinutes": "30", "timeZone": "Mars/Olympus"}
     ),
     ("changeAppointment", "unknownZone"): lambda world: of_booked(world, "PATCH", {"timeZone": "Mars/Olympus"}),
     ("putCalendar", "unknownZone"): lambda world: world.request(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calendars import configure
+from reminder_sender.message import sms_text
 
 if TYPE_CHECKING:
     from world import World
@@ -294,3 +295,44 @@ def test_equal_hours_are_24_hours(world: World) -> None:
     night = {"startTime": "2027-06-07T22:00:00Z", "endTime": "2027-06-08T22:00:00Z"}
     assert book(world, **night, userId="D")[0] == 201
     assert book(world, **night | {"endTime": "2027-06-08T22:01:00Z"}, userId="D")[0] == 422
+
+
+# --- the zone in which people read a time ------------------------------------------------------------
+
+OFFSETS = {"startTime": "2027-01-15T15:00:00Z", "endTime": "2027-01-15T15:30:00Z"}
+
+
+def text_of(world: World, booked: dict[str, Any]) -> str:
+    return sms_text(world.storage.appointments.get(booked["appointmentId"]) or pytest.fail("not stored"))
+
+
+@pytest.mark.parametrize(
+    ("configured", "sent", "zone"),
+    [
+        ({"C": NEW_YORK, "dr-lee": "Europe/Berlin"}, {}, "10:00 (America/New_York)"),
+        ({"dr-lee": "Europe/Berlin", "room": NEW_YORK}, {}, "16:00 (Europe/Berlin)"),
+        ({"room": NEW_YORK}, {}, "10:00 (America/New_York)"),
+        ({"C": NEW_YORK}, {"timeZone": "Asia/Tokyo"}, "00:00 (Asia/Tokyo)"),
+        ({}, {}, "15:00 (UTC)"),
+    ],
+)
+def test_a_time_without_a_zone_is_read_in_that_of_the_calendars(
+    world: World, configured: dict[str, str], sent: dict[str, str], zone: str
+) -> None:
+    for calendar, name in configured.items():
+        configure(world, calendar, timeZone=name)
+    _, booked = book(world, **OFFSETS, resourceIds=["dr-lee", "room"], **sent)
+    assert zone in text_of(world, booked)
+    assert "timeZone" in booked if sent else "timeZone" not in booked
+
+
+def test_other_calendars_bring_another_zone(world: World) -> None:
+    configure(world, "dr-lee", timeZone="Europe/Berlin")
+    _, booked = book(world, **OFFSETS)
+    path = f"/appointments/{booked['appointmentId']}"
+    assert world.request("PATCH", path, {"resourceIds": ["dr-lee"]})[0] == 200
+    assert "16:00 (Europe/Berlin)" in text_of(world, booked)
+    assert world.request("PATCH", path, {"details": {"title": "x"}})[0] == 200
+    assert "16:00 (Europe/Berlin)" in text_of(world, booked)
+    assert world.request("PATCH", path, {"resourceIds": []})[0] == 200
+    assert "15:00 (UTC)" in text_of(world, booked)

@@ -247,24 +247,23 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "reminderShard": {"N": str(reminder_shard(appointment.appointment_id))},
         "expiresAt": {"N": str(int((end + retention).timestamp()))},
     }
-    if appointment.assigned_calendar_id:
-        item["assignedCalendarId"] = {"S": appointment.assigned_calendar_id}
-    if appointment.fingerprint:
-        item["fingerprint"] = {"S": appointment.fingerprint}
-    if appointment.time_zone:
-        item["timeZone"] = {"S": appointment.time_zone}
+    due = appointment.next_due_at
+    texts_if_set = {
+        "assignedCalendarId": appointment.assigned_calendar_id,
+        "fingerprint": appointment.fingerprint,
+        "timeZone": appointment.time_zone,
+        "peopleZone": appointment.people_zone,
+        "heldUntil": appointment.expires_at and to_utc_text(appointment.expires_at),
+        "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
+        "nextReminderAt": due and to_utc_text(due),
+    }
+    item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
     if appointment.wall:
         item["wallStart"], item["wallEnd"] = ({"S": text} for text in appointment.wall)
     if appointment.places != 1:
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
-    if appointment.expires_at:
-        item["heldUntil"] = {"S": to_utc_text(appointment.expires_at)}
-    if appointment.confirmed_at:
-        item["confirmedAt"] = {"S": to_utc_text(appointment.confirmed_at)}
-    if appointment.next_due_at:
-        item["nextReminderAt"] = {"S": to_utc_text(appointment.next_due_at)}
     return item
 
 
@@ -290,6 +289,7 @@ def appointment_from_item(item: Item) -> Appointment:
         places=int(item["places"]["N"]) if "places" in item else 1,
         steps=tuple(_step_from_item(step["M"]) for step in item["steps"]["L"]) if "steps" in item else (),
         expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
+        people_zone=item["peopleZone"]["S"] if "peopleZone" in item else None,
         confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
     )
 

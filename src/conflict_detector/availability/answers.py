@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from appointments.model import Interval
-    from conflict_detector.availability.search import Slot
+    from conflict_detector.availability.search import Day, Slot
     from conflict_detector.responses import Response
 
 
@@ -27,6 +27,12 @@ def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Respo
     ]
     body = {"available": available, **({"timeZone": zone.key} if zone else {})}
     return json_response(body)
+
+
+def days_response(days: Iterable[Day], zone: ZoneInfo) -> Response:
+    """200 with local dates, and how many slots begin on each."""
+    counted = [{"date": day.isoformat(), "available": slots} for day, slots in days]
+    return json_response({"days": counted, "timeZone": zone.key})
 
 
 def _local(interval: Interval, zone: ZoneInfo) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conflict_detector.availability.answers import availability_response
+from conflict_detector.availability.answers import availability_response, days_response
 from conflict_detector.availability.parsing import parse_availability
-from conflict_detector.availability.search import available
+from conflict_detector.availability.search import available, available_days
 
 if TYPE_CHECKING:
     from conflict_detector.request import Call
@@ -18,3 +18,10 @@ def find(call: Call) -> Response:
     asked = parse_availability(call.request.query)
     call.caller.occupy(asked.calendar_ids)
     return availability_response(available(asked, call.storage, call.now), asked.zone)
+
+
+def count(call: Call) -> Response:
+    """`GET /availability/days`: 200."""
+    asked = parse_availability(call.request.query, limited=False)
+    call.caller.occupy(asked.calendar_ids)
+    return days_response(*available_days(asked, call.storage, call.now))

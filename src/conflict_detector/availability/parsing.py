@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from appointments.reader import Query
 
 MAX_STEPS = 10_000
+MAX_LIMIT = 1000
 
 _PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
 _REQUIRED = ("calendarIds", "from", "to", "durationMinutes")
@@ -30,11 +31,16 @@ class AvailabilityRequest(NamedTuple):
     step: timedelta
     any_of: bool
     zone: ZoneInfo | None
+    limit: int | None = None
 
 
-def parse_availability(query: Query) -> AvailabilityRequest:
-    """Check the query of `GET /availability`. Raises InvalidRequestError with every fault that it has."""
-    reader = Reader.of_query(query, _PARAMETERS, required=_REQUIRED, lists=("calendarIds",))
+def parse_availability(query: Query, *, limited: bool = True) -> AvailabilityRequest:
+    """Check the query of `GET /availability`, or of `GET /availability/days`, which takes no limit.
+
+    Raises InvalidRequestError with every fault that it has.
+    """
+    parameters = (*_PARAMETERS, "limit") if limited else _PARAMETERS
+    reader = Reader.of_query(query, parameters, required=_REQUIRED, lists=("calendarIds",))
     calendar_ids = reader.calendar_ids("calendarIds")
     zone = reader.zone()
     start, end = reader.time("from", zone, exact=False), reader.time("to", zone, exact=False)
@@ -46,6 +52,7 @@ def parse_availability(query: Query) -> AvailabilityRequest:
     if start and end and step and (end - start) / step > MAX_STEPS:
         reader.fault("stepMinutes", f"makes over {MAX_STEPS} slots; ask for larger steps or fewer days")
     mode = reader.choice("mode", ("all", "any"))
+    limit = reader.whole("limit", 1, MAX_LIMIT) if limited else None
     if reader.faults or start is None or end is None or duration is None or step is None:
         raise InvalidRequestError(reader.faults)
-    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone)
+    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone, limit)

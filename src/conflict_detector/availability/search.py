@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import datetime, time
+from collections import Counter
+from datetime import date, datetime, time, timedelta
 from functools import reduce
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble
@@ -36,12 +37,48 @@ class Slot(NamedTuple):
     calendar_ids: tuple[str, ...]
 
 
-def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Slot]:
-    """The slots within the span that are free on all calendars, or on at least one of them.
+class Day(NamedTuple):
+    """A local date, and how many slots begin on it."""
 
-    Reads the settings in one call, and each calendar's days in one query. Raises InvalidRequestError where the
-    answer would be too large, TooManyAppointmentsError where the calendars are too full to be read.
+    day: date
+    slots: int
+
+
+def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Slot]:
+    """The slots within the span that are free on all calendars, or on at least one of them; at most `limit` of them.
+
+    Raises InvalidRequestError where the answer would be too large, TooManyAppointmentsError where the calendars are too
+    full to be read.
     """
+    found: list[Slot] = []
+    size = 0
+    for slot in islice(slots(_read(asked, storage, now), asked, now), asked.limit):
+        size += SLOT_BYTES + sum(len(calendar_id) + 4 for calendar_id in slot.calendar_ids)
+        if size > MAX_ANSWER_BYTES:
+            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days or larger steps"
+            raise InvalidRequestError([Fault("to", most)])
+        found.append(slot)
+    return found
+
+
+def available_days(asked: AvailabilityRequest, storage: Storage, now: datetime) -> tuple[list[Day], ZoneInfo]:
+    """How many slots begin on each local date of the span, and the zone of the dates.
+
+    This is the zone that was asked for, else that of the first calendar that has one, else UTC. Raises
+    TooManyAppointmentsError where the calendars are too full to be read.
+    """
+    calendars = _read(asked, storage, now)
+    own = next((calendar.settings.zone for calendar in calendars if calendar.settings.zone_set), UTC_ZONE)
+    zone = asked.zone or own
+    counted = Counter(slot.interval.start.astimezone(zone).date() for slot in slots(calendars, asked, now))
+    first = asked.within.start.astimezone(zone).date()
+    last = (asked.within.end - timedelta(seconds=1)).astimezone(zone).date()
+    days = (first + n * DAY for n in range((last - first).days + 1))
+    return [Day(day, counted[day]) for day in days], zone
+
+
+def _read(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Calendar]:
+    """The calendars on the days that matter: their settings in one call, the days of each in one query."""
     settings = storage.settings.get_many(asked.calendar_ids)
     calendars = []
     entries = 0
@@ -55,15 +92,7 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
                 raise TooManyAppointmentsError(MAX_ENTRIES)
             days.append(day)
         calendars.append(assemble({calendar_id: settings[calendar_id]}, days, now)[calendar_id])
-    found: list[Slot] = []
-    size = 0
-    for slot in slots(calendars, asked, now):
-        size += SLOT_BYTES + sum(len(calendar_id) + 4 for calendar_id in slot.calendar_ids)
-        if size > MAX_ANSWER_BYTES:
-            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days or larger steps"
-            raise InvalidRequestError([Fault("to", most)])
-        found.append(slot)
-    return found
+    return calendars
 
 
 def slots(calendars: Sequence[Calendar], asked: AvailabilityRequest, now: datetime) -> Iterator[Slot]:
