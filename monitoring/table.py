@@ -35,6 +35,8 @@ EVENTS = (
     Event(EventType.APPOINTMENT_ARRIVED, (DETECTOR,), STATUSES, "arrived"),
     Event(EventType.APPOINTMENT_COMPLETED, (DETECTOR,), STATUSES, "completed"),
     Event(EventType.APPOINTMENT_NO_SHOW, (DETECTOR,), STATUSES, "did not come"),
+    Event(EventType.CALENDAR_BLOCKED, (DETECTOR,)),
+    Event(EventType.BLOCK_REMOVED, (DETECTOR,)),
     Event(EventType.REMINDER_SCHEDULED, (DETECTOR, SWEEP), REMINDERS, "timers made"),
     Event(EventType.REMINDER_OVERFLOW, (DETECTOR, SWEEP), REMINDERS, "timers made outside the full bus"),
     Event(EventType.REMINDER_SENT, (SENDER, SWEEP), REMINDERS, "sent", GREEN),

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from appointments.calendars import CalendarSettings
-from appointments.openings import Hours
+from appointments.calendars import CalendarSettings, Hours
+from appointments.model import MAX_CAPACITY
 from appointments.reader import Reader
 from appointments.times import load_zone
 
@@ -35,7 +35,6 @@ FIELDS = (
 )
 DAY_MINUTES = 24 * 60
 MAX_BUFFER_MINUTES = DAY_MINUTES
-MAX_CAPACITY = 1000
 MAX_PER_DAY = 5000
 MAX_HOURS_PER_DAY = 24
 MAX_OVERRIDES = 1000

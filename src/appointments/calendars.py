@@ -16,20 +16,28 @@ from zoneinfo import ZoneInfo
 
 from appointments.intervals import full_intervals, merged, overlapping, start_of, subtract
 from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Conflict, Interval
-from appointments.openings import ALL_DAY, instant_of, nearest_start, offset_of, pieces_of
 from appointments.times import Length, find_zone, first_instant, local_day, wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from appointments.model import Appointment, Taken
-    from appointments.openings import Hours
 
 SECOND = timedelta(seconds=1)
 # How far to look for a suggested time within the working hours: first near, because most calendars open within days.
 SUGGESTION_REACHES = (timedelta(days=15), timedelta(days=400))
 # An item has 400 KB at most, and an entry some 60 bytes. Bookings at the same moment may go a little beyond.
 MAX_DAY_ENTRIES = 5000
+
+
+class Hours(NamedTuple):
+    """Opening hours in minutes after midnight on the wall clock; `end` passes 1440 where they pass midnight."""
+
+    start: int
+    end: int
+
+
+ALL_DAY = (Hours(0, 24 * 60),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,8 @@ class CalendarSettings:
         """The openings that touch `window`, and some around it, in seconds since 1970, by start."""
         if not self.zone_known:
             return []
+        from appointments.openings import instant_of, offset_of, pieces_of  # noqa: PLC0415 - most calendars are people
+
         first = window.start.astimezone(self.zone).date() - DAY
         last = window.end.astimezone(self.zone).date()
         opened: list[tuple[int, int]] = []
@@ -145,13 +155,16 @@ class Calendar:
         taken = next(overlapping(self.blocked, wanted), None)
         return taken is None and not self.full_day(wanted) and not self.violations(wanted, now, suggest=False)
 
-    def conflicts(self, wanted: Interval, places: int = 1) -> list[Conflict]:
-        """Where other appointments leave fewer than `places` for `wanted`, in order of time, exact to the second."""
+    def conflicts(self, wanted: Interval, places: int = 1, *, blocks: bool = True) -> list[Conflict]:
+        """Where fewer than `places` are left for `wanted`, in order of time, exact to the second.
+
+        Without `blocks`, only other appointments count.
+        """
         if not self.busy and not self.crowded and places <= self.settings.capacity:
             return []
         if places > self.settings.capacity:
             return [Conflict(self.calendar_id, wanted)]
-        blocked = self.blocked if places == 1 else self._blocked(places)
+        blocked = self.blocked if places == 1 and blocks else self._blocked(places, blocks=blocks)
         return [Conflict(self.calendar_id, interval) for interval in overlapping(blocked, wanted)]
 
     def full_day(self, wanted: Interval, current: Interval | None = None) -> list[Conflict]:
@@ -165,20 +178,22 @@ class Calendar:
     @cached_property
     def blocked(self) -> list[Interval]:
         """Where no further appointment can lie, buffers included; in order, and none overlaps another."""
-        return self._blocked(1)
+        return self._blocked(1, blocks=True)
 
-    def _blocked(self, places: int) -> list[Interval]:
+    def _blocked(self, places: int, *, blocks: bool) -> list[Interval]:
         """Where fewer than `places` are left.
 
         An appointment takes its places from its start until its end and the buffer after that. Too few are left
-        somewhere within [start, end + buffer) of a new one where it overlaps what this answers.
+        somewhere within [start, end + buffer) of a new one where it overlaps what this answers. A block is as the hours
+        in which a calendar is closed: an appointment may end as it begins.
         """
         gap = self.settings.buffer
-        taken = ((Interval(start, end + gap), places) for (start, end), places, _ in self.busy)
+        whole = [*self.crowded, *(one.interval for one in self.busy if one.block and blocks)]
+        taken = [(Interval(start, end + gap), many) for (start, end), many, _, block in self.busy if not block]
         full = full_intervals(taken, self.settings.capacity - places + 1)
-        if not gap and not self.crowded:
+        if not gap and not whole:
             return list(full)
-        return list(merged([*(Interval(start - gap, end) for start, end in full), *self.crowded]))
+        return list(merged([*(Interval(start - gap, end) for start, end in full), *whole]))
 
     def violations(
         self, wanted: Interval, now: datetime, *, current: Interval | None = None, suggest: bool = True
@@ -290,6 +305,8 @@ class Calendar:
             if start == latest:  # the last second of a day, on which nobody wants to start
                 start = max(start - (start - datetime.min.replace(tzinfo=UTC)) % QUARTER_HOUR, earliest)
             return Interval(start, length.after(start))
+        from appointments.openings import nearest_start  # noqa: PLC0415 - as above
+
         for reach in SUGGESTION_REACHES:
             far = reach + length.span + 2 * DAY
             window = Interval(max(start - far, earliest), start + far)
@@ -325,7 +342,7 @@ def _full_days(
         for day in days
         for id_, entry in day.entries.items()
         for one in entry
-        if id_ != ignore and not one.has_run_out(now)
+        if id_ != ignore and not one.block and not one.has_run_out(now)
     }
     count = Counter(day for day, _ in beginning)
     return sorted(day for day, many in count.items() if many >= (settings.max_per_day or 0))

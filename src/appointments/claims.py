@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.model import DayKey, Interval
+from appointments.model import MAX_CAPACITY, Block, DayKey, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 
 class Claim(NamedTuple):
-    """Time that an appointment takes on one calendar, how many of the calendar's places, and until when."""
+    """Time that an appointment takes on one calendar, how many of the calendar's places, and until when.
+
+    A `block` takes all places, whatever lies there.
+    """
 
     calendar_id: str
     interval: Interval
     places: int = 1
     until: datetime | None = None
+    block: bool = False
 
     def covers(self, other: Claim) -> bool:
         """Whether `other` takes nothing beyond this claim."""
@@ -51,6 +55,8 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     """
     if appointment is None or not appointment.status.occupies:
         return ()
+    if isinstance(appointment, Block):
+        return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=True),)
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at
         return tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
@@ -73,13 +79,13 @@ def reach(claim: Claim, settings: CalendarSettings) -> Interval:
     """The time that decides about a claim on a calendar of these settings.
 
     It is the claim's own, with the buffer before and after it. Where appointments are counted by day, it is also the
-    whole local day on which the claim begins: whatever begins on that day touches a quarter hour of it.
+    whole local day on which the claim begins: whatever begins on that day touches a quarter hour of it. Beside a block
+    no buffer is needed, and it counts on no day.
     """
     start, end = interval = claim.interval
-    if settings.buffer:
-        start, end = start - settings.buffer, end + settings.buffer
-    elif settings.max_per_day is None:
+    if (not settings.buffer and settings.max_per_day is None) or claim.block:
         return interval
+    start, end = start - settings.buffer, end + settings.buffer
     if settings.max_per_day is not None:
         first, following = settings.day_of(interval.start)
         start, end = min(start, first), max(end, following)

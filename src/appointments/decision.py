@@ -204,13 +204,15 @@ def _judge(
     known: dict[tuple[Claim, Claim | None], _Verdict],
 ) -> _Verdict:
     """The faults and conflicts of a claim. Candidates share claims, and each is judged once."""
-    verdict = known.get((claim, before))
+    verdict = _Verdict(claim, (), ()) if claim.block else known.get((claim, before))
     if verdict is None:
         calendar = calendar_of(claim)
         faults = tuple(_broken_rules(claim, before, calendar, now))
         conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before else None)
         if not faults and not (before and before.covers(claim)):
-            conflicts += calendar.conflicts(claim.interval, claim.places)
+            # A hold that is confirmed where it is was there before any block that lies over it now.
+            confirmed = before is not None and before._replace(until=claim.until) == claim
+            conflicts += calendar.conflicts(claim.interval, claim.places, blocks=not confirmed)
         verdict = known[claim, before] = _Verdict(claim, faults, tuple(conflicts))
     return verdict
 
@@ -252,7 +254,8 @@ def _booked_that_day(wanted: Appointment, reading: Reading, now: datetime) -> in
     calendar_id = wanted.assigned_calendar_id or wanted.user_id
     whole_day = reading.settings[calendar_id].settings.day_of(wanted.interval.start)
     days = [read for read in reading.days.values() if read.key.calendar_id == calendar_id]
-    return sum(busy.interval.overlaps(whole_day) for busy in busy_on(days, now, wanted.appointment_id))
+    there = busy_on(days, now, wanted.appointment_id)
+    return sum(one.interval.overlaps(whole_day) and not one.block for one in there)
 
 
 def _occupied_days(claims: Iterable[Claim], reading: Reading, own_id: str) -> set[DayKey]:

@@ -86,6 +86,10 @@ class AppointmentNotFoundError(RefusalError):
     """No appointment has this id."""
 
 
+class BlockNotFoundError(RefusalError):
+    """No block of this calendar has this id, or it was removed."""
+
+
 class AppointmentCancelledError(RefusalError):
     """The appointment was cancelled, and what is cancelled does not change any more."""
 

@@ -27,6 +27,8 @@ DEFAULT_REMINDERS = ("24h", "1h")
 MAX_REMINDERS_ON_RECORD = 50
 # Time that expires is respected a little longer, so that whoever confirms it in time finds it, although clocks differ.
 EXPIRY_GRACE = timedelta(seconds=5)
+# The most places that a calendar can have.
+MAX_CAPACITY = 1000
 
 
 class Interval(NamedTuple):
@@ -74,12 +76,13 @@ class DayKey(NamedTuple):
 class Taken(NamedTuple):
     """Time that an appointment takes on one calendar, whole, and how many places it takes there.
 
-    With `until`, it takes them only until that moment, unless it is confirmed before.
+    With `until`, it takes them only until that moment, unless it is confirmed before. A `block` takes all of them.
     """
 
     interval: Interval
     places: int = 1
     until: datetime | None = None
+    block: bool = False
 
     def has_run_out(self, now: datetime) -> bool:
         """Whether nobody has to respect it any more at `now`."""
@@ -268,6 +271,24 @@ class Appointment:
         """The statuses that it may be given at `now`."""
         begun = self.interval.start <= now
         return tuple(Status(name) for name in self.status.becomes if begun or name not in ONCE_BEGUN)
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Appointment):
+    """Time that nobody may book on a calendar, which is its `user_id`.
+
+    For the decision and the transaction it is an appointment like any other: it has claims, and an entry in calendar
+    days under its id. To everybody else it is none: it lies in another table, reminds nobody and has no status but
+    `cancelled` once it is removed.
+    """
+
+    offsets: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def removed_at(self) -> datetime | None:
+        """When it was removed."""
+        return None if self.status.occupies else self.updated_at
 
 
 def reminders_ahead(

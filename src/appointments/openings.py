@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from appointments.intervals import joined, merged
 from appointments.model import DAY, Interval
@@ -12,17 +12,9 @@ from appointments.times import Length, change_of_offset
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from appointments.calendars import Hours
+
 MINUTE = timedelta(minutes=1)
-
-
-class Hours(NamedTuple):
-    """Opening hours in minutes after midnight on the wall clock; `end` passes 1440 where they pass midnight."""
-
-    start: int
-    end: int
-
-
-ALL_DAY = (Hours(0, 24 * 60),)
 
 
 def pieces_of(day: date, hours: Hours, zone: ZoneInfo) -> list[Interval]:

@@ -82,6 +82,12 @@ def is_calendar_id(text: str) -> bool:
     return _CALENDAR_ID.fullmatch(text) is not None
 
 
+def check_calendar_id(text: str) -> None:
+    """Raises InvalidRequestError where a text in a path cannot be the id of a calendar."""
+    if not is_calendar_id(text):
+        raise InvalidRequestError([Fault("calendarId", CALENDAR_ID_RULE)])
+
+
 def printable(name: str) -> str:
     """A name as the caller sent it, made safe and short enough to be answered."""
     return name.encode("unicode_escape").decode()[:64]

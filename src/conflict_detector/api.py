@@ -87,6 +87,8 @@ def _log_refusal(error: RefusalError, request: Request) -> None:
         return
     if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
+    if request.path[0] == "calendars":  # a block is no booking
+        return
     match error:
         case ConflictError():
             calendar_ids = sorted({conflict.calendar_id for conflict in error.conflicts})

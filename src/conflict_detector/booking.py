@@ -51,6 +51,8 @@ class Proposal(Protocol):
     faults: Sequence[Fault]
     # Whether to commit nothing.
     dry_run: bool
+    # Whether the answer tells what was read, so that all of it has to have been true at one moment.
+    exact: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
@@ -63,11 +65,13 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
     """Decide on a proposal and commit it; start again if what it rests on has changed. This is the only retry loop.
 
     A refusal and a dry run commit nothing, so no condition proves them. They stand if they rest on one item. Otherwise
-    everything is read again until two successive readings agree. Raises InvalidRequestError, ConflictError with
-    alternatives, CalendarBusyError after 5 s, AppointmentExistsError, and what the proposal raises.
+    everything is read again until two successive readings agree, as it is before an `exact` proposal is committed.
+    Raises InvalidRequestError, ConflictError with alternatives, CalendarBusyError after 5 s, AppointmentExistsError,
+    and what the proposal raises.
     """
     give_up_at = time.monotonic() + DECIDE_WITHIN
     contended = 0
+    agreed = False
     while True:
         if time.monotonic() > give_up_at:
             raise CalendarBusyError
@@ -78,13 +82,15 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             continue
         decision = decide(candidates, reading, now, proposal.faults)
         try:
-            if isinstance(decision, Accepted) and not proposal.dry_run:
+            if isinstance(decision, Accepted) and not proposal.dry_run and (agreed or not proposal.exact):
                 storage.commit(decision.change, reading)
                 return decision.change
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
-            if not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading)):
+            agreed = not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading))
+            if agreed and (proposal.dry_run or isinstance(decision, Refused)):
                 return _answer(decision, candidates, reading, storage, now)
         except ReadingOutdatedError as exc:
+            agreed = False
             reading.replace(exc.newer)
         except AppointmentChangedError as exc:
             reading.appointment = exc.now
@@ -152,6 +158,7 @@ class _Booking:
     lookup: str | None
     faults: Sequence[Fault]
     dry_run: bool
+    exact: bool = False
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is not None:
@@ -217,6 +224,7 @@ class _Update:
     update: Callable[[Appointment], Appointment]
     faults: Sequence[Fault] = ()
     dry_run: bool = False
+    exact: bool = False
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:

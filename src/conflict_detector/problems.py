@@ -9,6 +9,7 @@ from appointments.errors import (
     AppointmentEndedError,
     AppointmentNotFoundError,
     BadRequestError,
+    BlockNotFoundError,
     CalendarBusyError,
     ConflictError,
     Fault,
@@ -50,6 +51,7 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     BadRequestError: Problem(400, "bad-request", "Bad request"),
     ForbiddenError: Problem(403, "forbidden", "Forbidden"),
     AppointmentNotFoundError: Problem(404, "appointment-not-found", "Appointment not found"),
+    BlockNotFoundError: Problem(404, "block-not-found", "Block not found"),
     RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
@@ -68,6 +70,7 @@ INTERNAL_ERROR = Problem(500, "internal-error", "Internal error")
 DETAILS: Mapping[type[RefusalError], str] = {
     ForbiddenError: "You may act for your own userId, on your own calendar and on resources.",
     AppointmentNotFoundError: "There is no appointment with this id.",
+    BlockNotFoundError: "The calendar has no block with this id.",
     RouteNotFoundError: "The API has no such path.",
     AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
     InvalidRequestError: "Correct the fields in `errors` and send the request again.",

@@ -27,8 +27,12 @@ SETTINGS = contract()["paths"]["/calendars/{calendarId}"]["put"]["requestBody"][
 MOVE = {"startTime": "2030-01-15T10:00:00Z"}
 SLOTS = {"calendarIds": "anna,dr-lee", "from": "2030-01-15T09:00:00Z", "to": "2030-01-15T12:00:00Z"}
 DRY = {"dryRun": "true"}
+BLOCKS = contract()["paths"]["/calendars/{calendarId}/blocks"]["post"]["requestBody"]["content"]["application/json"][
+    "examples"
+]
+BLOCKS_OF = "/calendars/dr-kim/blocks"
 # Different each time.
-IDS = ("appointmentId", "requestId")
+IDS = ("appointmentId", "requestId", "blockId", "meets")
 
 
 def book(world: World, **more: Any) -> Any:
@@ -104,6 +108,26 @@ def outdated(world: World) -> Any:
     return world.request("DELETE", path, headers={"If-Match": '"1"'})
 
 
+def block(world: World, **more: Any) -> Any:
+    return world.request("POST", BLOCKS_OF, BLOCKS["hour"]["value"] | more)
+
+
+def listed_blocks(world: World, **more: str) -> Any:
+    block(world)
+    query = {"from": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"} | more
+    return world.request("GET", BLOCKS_OF, queryStringParameters=query)
+
+
+def of_blocked(world: World, method: str, **more: Any) -> Any:
+    path = f"{BLOCKS_OF}/{block(world)[2]['blockId']}"
+    world.now = datetime(2029, 12, 2, 8, tzinfo=UTC)
+    return world.request(method, path, **more)
+
+
+def of_no_block(world: World, method: str) -> Any:
+    return world.request(method, f"{BLOCKS_OF}/0f000000-0000-4000-8000-000000000000")
+
+
 # How each example comes about, by operation and name.
 ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("bookAppointment", "wouldBeBooked"): lambda world: world.request(
@@ -149,6 +173,16 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
         "GET", "/calendars/dr-kim", queryStringParameters=DRY
     ),
     ("bookAppointment", "faults"): faults,
+    ("blockCalendar", "blocked"): block,
+    ("blockCalendar", "unknownZone"): lambda world: block(world, timeZone="Mars/Olympus"),
+    ("listBlocks", "200"): listed_blocks,
+    ("listBlocks", "unknownZone"): lambda world: listed_blocks(world, timeZone="Mars/Olympus"),
+    ("getBlock", "block"): lambda world: of_blocked(world, "GET"),
+    ("getBlock", "unknownParameter"): lambda world: of_blocked(world, "GET", queryStringParameters=DRY),
+    ("getBlock", "404"): lambda world: of_no_block(world, "GET"),
+    ("removeBlock", "removed"): lambda world: of_blocked(world, "DELETE"),
+    ("removeBlock", "unknownParameter"): lambda world: of_blocked(world, "DELETE", queryStringParameters=DRY),
+    ("removeBlock", "404"): lambda world: of_no_block(world, "DELETE"),
     # The same in every operation.
     ("", "400"): lambda world: world.request("POST", "/appointments", "{"),
     ("", "404"): lambda world: world.request("GET", "/appointments/0f000000-0000-4000-8000-000000000000"),

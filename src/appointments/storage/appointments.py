@@ -69,13 +69,14 @@ class ListQuery(NamedTuple):
 
 
 class CalendarQuery(NamedTuple):
-    """The appointments that occupy a calendar somewhere within an interval, by start."""
+    """What occupies a calendar somewhere within an interval, by start: appointments and blocks, or `only_blocks`."""
 
     calendar_id: str
     within: Interval
     status: Status | None = None
     limit: int = 50
     after: Position | None = None
+    only_blocks: bool = False
 
 
 class Page(NamedTuple):

@@ -1,8 +1,9 @@
 """Calendar days in the calendars table: an item per calendar and UTC day, its entries and its counters.
 
 `a#<appointmentId>` is what an appointment takes on the calendar, `<start>-<end>` in epoch seconds and several of them
-separated by commas. Options follow a `;`: `;places=3` takes three places, and `;until=` with epoch seconds ends then by
-itself. One that this version does not know is passed over.
+separated by commas. Options follow a `;`: `;places=3` takes three places, `;until=` with epoch seconds ends then by
+itself, and `;block=1` takes all places. One that this version does not know is passed over; so a block, which names as
+many places as there can be, is one in other versions too.
 `q<n>` counts how often time was taken in a quarter hour.
 """
 
@@ -154,6 +155,7 @@ def entry_to_text(claims: Iterable[Claim]) -> str:
         f"{claim.interval.start.timestamp():.0f}-{claim.interval.end.timestamp():.0f}"
         + (f";places={claim.places}" if claim.places != 1 else "")
         + (f";until={claim.until.timestamp():.0f}" if claim.until else "")
+        + (";block=1" if claim.block else "")
         for claim in claims
     )
 
@@ -171,7 +173,7 @@ def _taken_from_text(text: str) -> Taken:
     span, *options = text.split(";")
     values = {name: value for name, _, value in (option.partition("=") for option in options)}
     until = datetime.fromtimestamp(int(values["until"]), UTC) if "until" in values else None
-    return Taken(_interval_from_text(span), int(values.get("places", 1)), until)
+    return Taken(_interval_from_text(span), int(values.get("places", 1)), until, "block" in values)
 
 
 def _interval_from_text(text: str) -> Interval:

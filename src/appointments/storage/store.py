@@ -5,6 +5,7 @@
 | appointments | appointmentId          | one appointment with its reminders: `appointments`                  |
 | calendars    | calendarId, day        | one calendar day, `day` is a UTC date: `calendar_days`              |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
+| calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from appointments.claims import carrying_days, claims_of, quarter_hours
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import Memory, unconfigured
-from appointments.model import CalendarDay
+from appointments.model import Block, CalendarDay
 from appointments.storage.appointments import (
     AppointmentChangedError,
     AppointmentExistsError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from appointments.memory import KnownSettings
     from appointments.model import Appointment, DayKey
     from appointments.storage.appointments import CalendarQuery
+    from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry
 
 
@@ -99,6 +101,13 @@ class Storage:
             database,
         )
 
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks, in the table of the calendar days."""
+        from appointments.storage.blocks import Blocks  # noqa: PLC0415 - few requests are about one
+
+        return Blocks(self.database, self.days.table, self.days.retention)
+
     def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
@@ -128,7 +137,7 @@ class Storage:
         return reading
 
     def page_of_calendar(self, wanted: CalendarQuery, now: datetime) -> Page:
-        """A page of what lies on a calendar, without what has run out at `now`; strongly consistent.
+        """A page of what lies on a calendar, blocks too, without what has run out at `now`; strongly consistent.
 
         The days are read as far as the page needs them, then the appointments in them. What is moved or cancelled in
         between is answered as it was read last, or left out, so that a page may end before it is full.
@@ -136,19 +145,28 @@ class Storage:
         start, end = wanted.within
         first = max(start, wanted.after.start) if wanted.after else start
         found: dict[str, Position] = {}
+        blocks: set[str] = set()
         for day in self.days.span(wanted.calendar_id, first.date(), (end - timedelta(seconds=1)).date()):
             for id_, entry in day.entries.items():
                 position = Position(min(one.interval.start for one in entry), id_)
                 inside = any(one.interval.overlaps(wanted.within) and not one.has_run_out(now) for one in entry)
+                if wanted.only_blocks and not entry[0].block:
+                    continue
                 if inside and (wanted.after is None or position > wanted.after):
                     found[id_] = position
+                    if entry[0].block:
+                        blocks.add(id_)
             # All that starts on this day or earlier has an entry in one of the days read so far.
             if len(found) > wanted.limit:
                 break
         positions = sorted(found.values())
         page = positions[: wanted.limit]
-        keys = [(self.appointments.table, appointment_key(position.appointment_id)) for position in page]
-        read = [appointment_from_item(item) for _, item in self.database.get_many(keys)]
+        keys = [(self.appointments.table, appointment_key(id_)) for _, id_ in page if id_ not in blocks]
+        keys += [self.blocks.key(wanted.calendar_id, id_) for _, id_ in page if id_ in blocks]
+        read = [
+            appointment_from_item(item) if table == self.appointments.table else self.blocks.from_item(item)
+            for table, item in self.database.get_many(keys)
+        ]
         there = {each.appointment_id: each for each in read if _occupies(each, wanted)}
         entries = [(position, there[position.appointment_id]) for position in page if position.appointment_id in there]
         return Page(entries, page[-1] if len(positions) > len(page) else None)
@@ -196,7 +214,10 @@ class Storage:
     def actions(self, change: Change, reading: Reading) -> list[Entry]:
         """The actions of the transaction that commits a change. Raises ChangeTooLargeError."""
         before, after = change.before, change.after
-        entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
+        if isinstance(after, Block):
+            entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
+        else:
+            entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
         entries += self._on_days(change, carrying_days(change.new_claims), reading)
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
         entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
@@ -233,6 +254,8 @@ class Storage:
             action = entry.get("Update") or entry["ConditionCheck"]
             if action["TableName"] == self.appointments.table:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from failure
+            if self.blocks.is_key(action["Key"]):
+                raise AppointmentChangedError(self.blocks.from_item(item) if item else None) from failure
             if action["Key"]["day"]["S"] == SETTINGS:
                 known: KnownSettings = self.settings.learn(item) if item else unconfigured()
                 newer.settings[action["Key"]["calendarId"]["S"]] = known
@@ -244,8 +267,8 @@ class Storage:
 
 
 def _occupies(appointment: Appointment, wanted: CalendarQuery) -> bool:
-    """Whether an appointment is of the status asked for, and lies on the calendar within the interval."""
-    return wanted.status in (None, appointment.status) and any(
+    """Whether it lies on the calendar within the interval, and is a block or of the status asked for."""
+    return (isinstance(appointment, Block) or wanted.status in (None, appointment.status)) and any(
         claim.calendar_id == wanted.calendar_id and claim.interval.overlaps(wanted.within)
         for claim in claims_of(appointment)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appointments.model import Block
 from appointments.times import to_utc_text
 from conflict_detector.responses import json_response, to_json
 
@@ -31,20 +32,22 @@ def created_response(appointment: Appointment, base: str) -> Response:
 
 
 def page_response(page: Page) -> Response:
-    """200 with one page of a list, or with as much of it as an answer may hold."""
-    bodies: list[dict[str, Any]] = []
-    next_position, size = page.next_position, 0
-    for _, appointment in page.entries:
-        body = appointment_body(appointment)
-        size += len(to_json(body).encode())
-        if size > MAX_PAGE_BYTES and bodies:
-            next_position, _ = page.entries[len(bodies) - 1]
-            break
-        bodies.append(body)
+    """200 with one page of a list, or with as much of it as an answer may hold; blocks stand beside appointments."""
     from conflict_detector.appointments.cursors import encode_cursor  # noqa: PLC0415 - only lists have cursors
+    from conflict_detector.blocks.answers import block_body  # noqa: PLC0415 - as above
 
+    bodies: list[dict[str, Any]] = []
+    blocks: list[dict[str, Any]] = []
+    next_position, size = page.next_position, 0
+    for number, (_, each) in enumerate(page.entries):
+        body = block_body(each) if isinstance(each, Block) else appointment_body(each)
+        size += len(to_json(body).encode())
+        if size > MAX_PAGE_BYTES and number:
+            next_position, _ = page.entries[number - 1]
+            break
+        (blocks if isinstance(each, Block) else bodies).append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
-    return json_response({"appointments": bodies, **more})
+    return json_response({"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more})
 
 
 def appointment_body(appointment: Appointment) -> dict[str, Any]:

@@ -49,7 +49,7 @@ MAX_PAGE = 100
 # Every id is one that this API made.
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
+KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 _BOOKING_FIELDS = (
     "userId",
     "startTime",
@@ -96,7 +96,7 @@ class BookingRequest:
         if self.idempotency_key is None:
             appointment_id = uuid.uuid4()
         else:
-            appointment_id = uuid.uuid5(_KEY_NAMESPACE, json.dumps([self.user_id, self.idempotency_key]))
+            appointment_id = uuid.uuid5(KEY_NAMESPACE, json.dumps([self.user_id, self.idempotency_key]))
         offsets = DEFAULT_REMINDERS if self.offsets is None else self.offsets
         status = Status.SCHEDULED if self.hold is None else Status.HELD
         return Appointment(
@@ -129,7 +129,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     """Check a request of `POST /appointments`. Raises InvalidRequestError with every fault that it has."""
     parameters = Reader.of_query(query, ("dryRun",))
     dry_run = parameters.choice("dryRun", ("true", "false"))
-    key = _idempotency_key(headers, parameters)
+    key = read_idempotency_key(headers, parameters)
     reader = Reader(body, _BOOKING_FIELDS, _REQUIRED_FIELDS)
     user_id = reader.calendar_id("userId")
     zone = reader.zone()
@@ -174,7 +174,8 @@ def _hold(reader: Reader) -> timedelta | None:
     return timedelta(minutes=minutes) if minutes else None
 
 
-def _idempotency_key(headers: Headers, reader: Reader) -> str | None:
+def read_idempotency_key(headers: Headers, reader: Reader) -> str | None:
+    """The header of this name."""
     keys = headers.get("idempotency-key", ())
     if len(keys) > 1:
         reader.fault("Idempotency-Key", "is sent more than once")
@@ -212,7 +213,7 @@ def parse_list(query: Query) -> ListQuery | CalendarQuery:
     status_asked = Status(status) if status else None
     limit = reader.whole("limit", 1, MAX_PAGE) or DEFAULT_PAGE
     # On a calendar a list begins with what started before and lasts until then.
-    after = _position(reader, BEGIN_OF_TIME if of_calendar or not start else start, end or END_OF_TIME)
+    after = read_position(reader, BEGIN_OF_TIME if of_calendar or not start else start, end or END_OF_TIME)
     if reader.faults or owner is None:
         raise InvalidRequestError(reader.faults)
     if of_calendar and start and end:
@@ -220,7 +221,7 @@ def parse_list(query: Query) -> ListQuery | CalendarQuery:
     return ListQuery(owner, start or BEGIN_OF_TIME, end or END_OF_TIME, status_asked, limit, after)
 
 
-def _position(reader: Reader, starts_from: datetime, starts_before: datetime) -> Position | None:
+def read_position(reader: Reader, starts_from: datetime, starts_before: datetime) -> Position | None:
     """Where a cursor points, if that lies in the range asked for."""
     from conflict_detector.appointments.cursors import decode_cursor  # noqa: PLC0415 - only lists have cursors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appointments.calendar_settings import check_settings
-from appointments.errors import Fault, InvalidRequestError, PreconditionFailedError
-from appointments.reader import CALENDAR_ID_RULE, is_calendar_id
+from appointments.errors import PreconditionFailedError
+from appointments.reader import check_calendar_id
 from appointments.storage.calendar_settings import SettingsChangedError
 from appointments.telemetry import logger
 from appointments.times import to_utc_text
@@ -28,7 +28,7 @@ READ_ONLY = ("calendarId", "version", "updatedAt")
 def get(call: Call, calendar_id: str) -> Response:
     """`GET /calendars/{id}`: 200, also for a calendar that nobody configured."""
     call.request.refuse_parameters()
-    _check_id(calendar_id)
+    check_calendar_id(calendar_id)
     call.caller.occupy([calendar_id])
     return _settings_response(calendar_id, call.storage.settings.get(calendar_id))
 
@@ -36,18 +36,13 @@ def get(call: Call, calendar_id: str) -> Response:
 def put(call: Call, calendar_id: str) -> Response:
     """`PUT /calendars/{id}`: 200. Existing appointments stay as they are."""
     call.request.refuse_parameters()
-    _check_id(calendar_id)
+    check_calendar_id(calendar_id)
     call.caller.configure(calendar_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_settings(body)
     stored = _write(call, calendar_id, body)
     logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
     return _settings_response(calendar_id, stored)
-
-
-def _check_id(calendar_id: str) -> None:
-    if not is_calendar_id(calendar_id):
-        raise InvalidRequestError([Fault("calendarId", CALENDAR_ID_RULE)])
 
 
 def _write(call: Call, calendar_id: str, body: Mapping[str, Any]) -> StoredSettings:

@@ -1,0 +1,1 @@
+"""Time that nobody may book: `/calendars/{id}/blocks`."""
