@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -107,6 +107,10 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
             date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
             until = "" if lying.until is None else f";until={lying.until}"
             wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{until}"
+    for calendar, block in _blocks(database):
+        for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
+            date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
+            wanted[calendar, date_, block.appointment_id] = f"{block.start}-{block.end};places=1000;block=1"
     found = {
         (key.partition, key.sort, name[2:]): value["S"]
         for key, item in database.within(CALENDARS)
@@ -120,6 +124,25 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
     for calendar, there in sorted(by_calendar.items()):
         yield from _overfull(calendar, there, limits.get(calendar, Limits()))
         yield from _overfull_days(calendar, there, limits.get(calendar, Limits()))
+
+
+def _blocks(database: Database) -> Iterator[tuple[str, Lying]]:
+    """Every block that was not removed, with its calendar."""
+    for key, item in database.within(CALENDARS):
+        if key.sort.startswith("block#") and "removedAt" not in item:
+            start, end, placed_at = (_epoch(item[name]["S"]) for name in ("startTime", "endTime", "createdAt"))
+            yield key.partition, Lying(start, end, key.sort.removeprefix("block#"), placed_at)
+
+
+def not_told_of(database: Database, placed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Live appointments that lie in a block of this run and that its answer does not name."""
+    blocks = {block.appointment_id: (calendar, block) for calendar, block in _blocks(database)}
+    for answer in placed:
+        calendar, block = blocks.get(answer["blockId"], ("", None))
+        for on, lying in _live(database):
+            in_it = block and on == calendar and lying.start < block.end and block.start < lying.end
+            if in_it and lying.appointment_id not in answer["meets"]:
+                yield f"{lying.appointment_id} lies in the block {answer['blockId']}, which does not name it"
 
 
 def _ran_out(database: Database, id_: str, wanted: str | None, found: str | None) -> bool:
@@ -190,5 +213,7 @@ def essence(database: Database, *, versions: bool = True) -> str:
     for key, item in database.within(CALENDARS):
         if key.sort == "settings":
             seen.append((key.partition, item["settings"], item["version"] if versions else None))
+        elif key.sort.startswith("block#"):
+            seen.append((key.partition, key.sort, item))
     seen += [(str(key), item) for key, item in database.within(MESSAGES)]
     return canonical(seen)

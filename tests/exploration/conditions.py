@@ -12,6 +12,8 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
     "Put appointment: appointmentId absent": ("capacity 2, warm: book by key | book by key", None),
     "Update appointment: reminders =": ("untouched: cancel X | send", None),
     "Update appointment: version =": ("untouched: change details | cancel X", None),
+    "Update block: calendarId absent": ("a block: block by key | block by key", None),
+    "Update block: removedAt absent": ("a block: remove P | remove P", None),
     "Update day: a#* =": ("a hold: confirm in time | book beside it", None),
     "Update day: q* =": ("capacity 2, warm: book before midnight | book by key", None),
     "Update day: q* absent": ("untouched: book over midnight | book over midnight", None),
@@ -29,6 +31,7 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
 
 # Those whose loss shows nowhere, and why.
 IMPLIED = {
+    "Update block: calendarId exists": "a block that was read is there until DynamoDB deletes what ended long ago",
     "ConditionCheck settings: revision =": (
         "the version changes with it, except where a restored table counts anew: `test_moved_meanwhile.py` plays that"
     ),

@@ -386,7 +386,7 @@ def _passes(kind: str, key: Key, old: Item | None, parameters: Mapping[str, Any]
     text = parameters.get("ConditionExpression")
     if text is None:
         return True
-    about = {"": "appointment", "settings": "settings"}.get(key.sort, "day")
+    about = {"": "appointment", "settings": "settings", "block": "block"}.get(key.sort.partition("#")[0], "day")
     return _meets(parse_condition(text), old.attributes if old else {}, parameters, f"{kind} {about}", weakened)
 
 

@@ -135,7 +135,7 @@ class Examination:
             if request.dies or not (answer.get("done") or answer["status"] < 300):
                 raise BadSetupError(f"{self.scenario.name}: {request}: {answer}")
             if request.name:
-                self.ids[request.name] = answer["body"]["appointmentId"]
+                self.ids[request.name] = answer["body"].get("appointmentId") or answer["body"]["blockId"]
         return database, {name: process.memory for name, process in processes.items()}
 
     def _named(self, request: Request) -> Request:
@@ -213,6 +213,8 @@ class Examination:
         """All promises that a run broke."""
         broken = checks.broken_invariants(end.database, self.limits)
         broken += [f"answer 500: {text}" for texts in explorer.answers(end) for text in texts if '"status":500' in text]
+        answered = [json.loads(text) for texts in explorer.answers(end) for text in texts]
+        broken += checks.not_told_of(end.database, [one["body"] for one in answered if "meets" in one.get("body", {})])
         if end.fault is None:
             broken += checks.repeated_messages(end.database)
         if not broken:

@@ -276,6 +276,72 @@ DAILY = [
     *beside_each_other("one a day, which is full, warm", a_day(1, warm=True), ON_A_DAY),
 ]
 
+# --- blocks ------------------------------------------------------------------------------------------
+
+
+def block(start: str, end: str, *, name: str = "", key: str = "") -> Request:
+    body = {"startTime": at(start), "endTime": at(end)}
+    headers = {"Idempotency-Key": key} if key else {}
+    return Request("http", NOW, "POST", "/calendars/c/blocks", body, headers, name=name)
+
+
+def unblock(name: str) -> Request:
+    return Request("http", NOW, "DELETE", f"/calendars/c/blocks/{{{name}}}")
+
+
+# F and the hold H lie where it is blocked, X does not, and P is a block already.
+BESIDE_A_BLOCK: list[Any] = [
+    book("f", "1T23:30", "2T00:30", "c", name="F"),
+    book("x", "2T10:00", "2T10:30", "c", name="X"),
+    book("h", "2T01:00", "2T01:30", "c", name="H", hold={"minutes": 10}),
+    block("2T05:00", "2T06:00", name="P"),
+]
+ON_A_BLOCK: dict[str, Request] = {
+    "block": block("1T23:00", "2T02:00"),
+    "block after midnight": block("2T00:15", "2T01:15"),
+    "block by key": block("2T00:15", "2T01:15", key="one"),
+    "book before midnight": book("b", "1T23:00", "1T23:30", "c"),
+    "book after midnight": book("e", "2T01:30", "2T02:30", "c"),
+    "book any": book("n", "2T00:30", "2T01:00", anyOf=["c", "d"]),
+    "book beside it": book("s", "2T02:00", "2T02:15", "c"),
+    "hold": book("g", "2T01:45", "2T02:00", "c", hold={"minutes": 1}),
+    "confirm H": patch("H", status="scheduled"),
+    "confirm H as it expires": clock(patch("H", status="scheduled"), 1),
+    "move X into it": patch("X", "2T00:30", "2T01:00"),
+    "move F in it": patch("F", "1T23:00", "1T23:30"),
+    "move F away": patch("F", "2T12:00", "2T12:30"),
+    "cancel F": delete("F"),
+    "remove P": unblock("P"),
+    "book where P is": book("p", "2T05:30", "2T06:30", "c"),
+    "set buffer": put("c", bufferMinutes={"after": 30}),
+}
+BLOCKED = [
+    # What has nothing to do with a block meets in the other scenarios.
+    *(
+        one
+        for one in beside_each_other("a block", BESIDE_A_BLOCK, ON_A_BLOCK)
+        if {"block", "P", "H"} & set(one.name.removeprefix("a block: ").split())
+    ),
+    *beside_each_other(
+        "a block, warm",
+        [*BESIDE_A_BLOCK, *((actor, try_out("c", "d")) for actor in "AB")],
+        {name: ON_A_BLOCK[name] for name in ("block", "book before midnight", "book after midnight", "confirm H")},
+    ),
+    # X leaves the first day after it was read, and another comes onto the second before that is.
+    scenario(
+        "a block over two days: block | cancel F, book after midnight",
+        [book("f", "1T23:00", "1T23:30", "c", name="F"), book("x", "2T10:00", "2T10:30", "c", name="X")],
+        A=ON_A_BLOCK["block"],
+        B=[later(delete("F")), later(book("e", "2T00:30", "2T01:00", "c"))],
+    ),
+    scenario(
+        "a block over two days: block | cancel F, cancel P, book where P was",
+        [*BESIDE_A_BLOCK, ("B", try_out("c", "d"))],
+        A=block("1T23:00", "2T07:00"),
+        B=[later(delete("F")), later(unblock("P")), later(ON_A_BLOCK["book where P is"])],
+    ),
+]
+
 # --- every pair --------------------------------------------------------------------------------------
 
 LARGE: dict[str, Any] = {
@@ -377,4 +443,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *DAILY, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]

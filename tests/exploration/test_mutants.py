@@ -86,6 +86,33 @@ def test_a_day_that_is_counted_by_what_a_claim_touches_alone_is_found(
     assert "c takes 3 on 2030-01-16" in failure.faults[0]
 
 
+def test_a_block_that_is_written_whatever_was_booked_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its condition is the first quarter hour alone."""
+    name = "a block: block | book after midnight"
+    assert failure_on(name) is None
+    days = importlib.import_module("appointments.storage.calendar_days").CalendarDays
+    original = days.taking
+
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any) -> Any:
+        return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding)
+
+    monkeypatch.setattr(days, "taking", careless)
+    failure = failure_on(name)
+    assert failure is not None
+    assert "which does not name it" in failure.faults[0]
+
+
+def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a block over two days: block | cancel F, book after midnight"
+    assert failure_on(name) is None
+    blocking = importlib.import_module("conflict_detector.blocks.blocking")
+    original = blocking._Placing
+    monkeypatch.setattr(blocking, "_Placing", lambda *asked: original(*asked, exact=False))
+    failure = failure_on(name)
+    assert failure is not None
+    assert failure.faults == [UNEXPLAINED]
+
+
 @pytest.mark.parametrize("clause", ["adds", "removes"])
 def test_an_update_that_loses_a_clause_is_missed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters that are not counted up, and entries that are not taken out."""

@@ -15,6 +15,7 @@ from exploration.dynamo import Atom
 from exploration.examine import Examination, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
 from exploration.scenarios import (
+    BLOCKED,
     DAILY,
     EXPIRING,
     GROUNDS,
@@ -66,7 +67,7 @@ def told(what: str, reports: Sequence[Report]) -> None:
     )
 
 
-def assert_covers(reports: Sequence[Report]) -> None:
+def assert_covers(reports: Sequence[Report], mattering: float = 0.2) -> None:
     """The operations really met: an exploration that never lets them overlap would pass for nothing."""
     meeting = [report for report in reports if report.meeting]
     assert len(meeting) > 0.6 * len(reports)
@@ -75,7 +76,7 @@ def assert_covers(reports: Sequence[Report]) -> None:
         assert report.overlapping or report.spare == 0, f"never at the same time: {report}"
     assert sum(report.overlapping for report in meeting) > 0.75 * len(meeting)
     order_matters = [report for report in meeting if len(report.statuses) > 1]
-    assert len(order_matters) > 0.2 * len(meeting)
+    assert len(order_matters) > mattering * len(meeting)
 
 
 def quick(ground: Ground) -> list[Scenario]:
@@ -130,6 +131,22 @@ def test_so_many_a_day_is_explained_in_every_order() -> None:
     assert_covers(reports)
 
 
+def test_blocks_are_explained_in_every_order_and_name_whom_they_meet() -> None:
+    reports = examined(BLOCKED)
+    told("blocks", reports)
+    assert_covers(reports, mattering=0.1)  # a block is never refused: only what it names tells the order
+    statuses = {report.scenario: set(report.statuses) for report in reports}
+    for taking in ("book before midnight", "book after midnight", "hold", "move F in it", "move X into it"):
+        taken = 201 if taking.split()[0] != "move" else 200
+        assert statuses[f"a block: block | {taking}"] == {((201,), (taken,)), ((201,), (409,))}
+
+
+def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
+    (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
+    (report,) = examined([scenario])
+    assert set(report.statuses) == {((201,), (200,))}
+
+
 def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     reports = [report for faults in ([], *([fault] for fault in Fault)) for report in examined(REMINDERS, faults)]
     told("a dead sender, with and without a fault", reports)
@@ -174,8 +191,8 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
-def test_so_many_a_day_with_a_fault_is_explained(fault: Fault) -> None:
-    told(f"so many a day, {fault}", examined(DAILY, [fault]))
+def test_so_many_a_day_and_blocks_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"so many a day, blocks, {fault}", examined([*DAILY, *BLOCKED], [fault]))
 
 
 @pytest.mark.long
