@@ -32,6 +32,10 @@ def booking(user: str, hour: int = 9, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def blocked(hour: int) -> dict[str, Any]:
+    return {name: value for name, value in booking("", hour).items() if name != "userId"}
+
+
 def availability(calendars: str) -> dict[str, Any]:
     times = {"from": "2030-01-15T08:00:00Z", "to": "2030-01-15T12:00:00Z", "durationMinutes": "30"}
     return {"queryStringParameters": {"calendarIds": calendars} | times}
@@ -46,26 +50,38 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "DELETE /appointments/{}": (lambda _: {}, 200),
     "GET /calendars/{who}": (lambda _: {}, 200),
     "PUT /calendars/{who}": (lambda _: {"body": {"bufferMinutes": {"after": 5}}}, 200),
+    "POST /calendars/{who}/blocks": (lambda _: {"body": blocked(14)}, 201),
+    "GET /calendars/{who}/blocks": (
+        lambda _: {"queryStringParameters": {"from": blocked(0)["startTime"], "to": blocked(23)["endTime"]}},
+        200,
+    ),
+    "GET /calendars/{who}/blocks/{block}": (lambda _: {}, 200),
+    "DELETE /calendars/{who}/blocks/{block}": (lambda _: {}, 200),
     "GET /availability": (availability, 200),
+    "GET /availability/days": (availability, 200),
 }
 
 
 class Desk:
-    """Requests under claims, over a world in which Anna and Ben have an appointment each."""
+    """Requests under claims, over a world in which Anna and Ben have an appointment and a block each."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.ids = {}
+        self.blocks = {}
         for who in (ANNA, BEN):
             status, body = world.book("9:00", "10:00", user=who)
             assert status == 201
             self.ids[who] = body["appointmentId"]
+            status, _, block = world.request("POST", f"/calendars/{who}/blocks", blocked(13))
+            assert status == 201
+            self.blocks[who] = block["blockId"]
 
     def ask(
         self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
     ) -> tuple[int, dict[str, Any]]:
         """One request about what is this person's."""
-        method, path = route.format(self.ids[about], who=about).split()
+        method, path = route.format(self.ids[about], who=about, block=self.blocks[about]).split()
         return self.send(method, path, claims, auth=auth, **ROUTES[route][0](about))
 
     def send(
@@ -103,7 +119,9 @@ def test_the_routes_here_are_all_that_there_are() -> None:
     """A new route fails this until it says who may use it."""
     data = [route for route in EVERY_ROUTE if not route.handler.startswith("docs.")]
     declared = {f"{route.method} {route.path}" for route in data}
-    assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {route.replace("{who}", "{}") for route in ROUTES}
+    assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
+        re.sub(r"\{\w+\}", "{}", route) for route in ROUTES
+    }
     # Whatever answers with data asks who is calling.
     assert all(".caller" in inspect.getsource(route.load()) for route in data)
 

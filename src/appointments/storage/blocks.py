@@ -46,7 +46,7 @@ class Blocks:
         def text(name: str) -> str | None:
             return item[name]["S"] if name in item else None
 
-        created, removed = item["createdAt"]["S"], text("removedAt")
+        created, ended = item["createdAt"]["S"], text("removedAt")
         return Block(
             appointment_id=item["day"]["S"].removeprefix(_PREFIX),
             user_id=item["calendarId"]["S"],
@@ -54,10 +54,10 @@ class Blocks:
             time_zone=text("timeZone"),
             reason=text("reason"),
             fingerprint=text("fingerprint"),
-            status=Status.CANCELLED if removed else Status.SCHEDULED,
-            version=2 if removed else 1,
+            status=Status.CANCELLED if ended else Status.SCHEDULED,
+            version=2 if ended else 1,
             created_at=from_utc_text(created),
-            updated_at=from_utc_text(removed or created),
+            updated_at=from_utc_text(ended or created),
         )
 
     # --- actions of a transaction ---

@@ -23,7 +23,8 @@ def place(call: Call, calendar_id: str) -> Response:
     """`POST /calendars/{id}/blocks`: 201."""
     request = call.request
     request.refuse_parameters()
-    _check(call, calendar_id)
+    check_calendar_id(calendar_id)
+    call.caller.configure(calendar_id)
     wanted, faults = parse_block(request.json(), calendar_id, call.now, request.headers)
     block, meets = blocking.place(wanted, faults, call.storage, call.now)
     if block is wanted:
@@ -34,7 +35,8 @@ def place(call: Call, calendar_id: str) -> Response:
 
 def find(call: Call, calendar_id: str) -> Response:
     """`GET /calendars/{id}/blocks`: 200."""
-    _check(call, calendar_id)
+    check_calendar_id(calendar_id)
+    call.caller.configure(calendar_id)
     asked = parse_blocks(call.request.query, calendar_id)
     return list_response(call.storage.page_of_calendar(asked, call.now))
 
@@ -42,7 +44,8 @@ def find(call: Call, calendar_id: str) -> Response:
 def get(call: Call, calendar_id: str, block_id: str) -> Response:
     """`GET /calendars/{id}/blocks/{id}`: 200."""
     call.request.refuse_parameters()
-    _check(call, calendar_id)
+    check_calendar_id(calendar_id)
+    call.caller.configure(calendar_id)
     block = call.storage.blocks.get(calendar_id, parse_block_id(block_id))
     if block is None or block.removed_at:
         raise BlockNotFoundError
@@ -52,17 +55,13 @@ def get(call: Call, calendar_id: str, block_id: str) -> Response:
 def remove(call: Call, calendar_id: str, block_id: str) -> Response:
     """`DELETE /calendars/{id}/blocks/{id}`: 200, again and again."""
     call.request.refuse_parameters()
-    _check(call, calendar_id)
+    check_calendar_id(calendar_id)
+    call.caller.configure(calendar_id)
     block, by_this_call = blocking.remove(calendar_id, parse_block_id(block_id), call.storage, call.now)
     if by_this_call:
         _log_about(block)
         logger.info("Block removed", event_type=EventType.BLOCK_REMOVED)
     return json_response(block_body(block))
-
-
-def _check(call: Call, calendar_id: str) -> None:
-    check_calendar_id(calendar_id)
-    call.caller.configure(calendar_id)
 
 
 def _log_about(block: Block) -> None:
