@@ -16,6 +16,7 @@ from appointments.times import find_zone, floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
 DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
@@ -69,6 +70,13 @@ class DayKey(NamedTuple):
     day: date
 
 
+class OverflowKey(NamedTuple):
+    """What names an overflow item: a calendar day, and the part of the day's entries that the item holds."""
+
+    day: DayKey
+    part: str
+
+
 class Taken(NamedTuple):
     """Time that an appointment takes on one calendar, whole, and how many places it takes there."""
 
@@ -83,12 +91,24 @@ class CalendarDay:
     `entries` maps the id of each live appointment that touches the day to what it takes on the calendar.
     `counters` maps a quarter hour (0 to 95) to how often appointments took time on it; one never touched is
     absent. Counters only rise and a removed entry returns only with a higher counter, so two equal readings of
-    a day mean that it did not change between them.
+    a day mean that it did not change between them. `overflow` names those of the entries that were read from overflow
+    items; None where the day has no such items.
     """
 
     key: DayKey
     entries: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
     counters: Mapping[int, int] = field(default_factory=dict)
+    overflow: AbstractSet[str] | None = None
+
+    def inline(self, ignore: str | None = None) -> int:
+        """How many entries the day's own item holds. The appointment `ignore` does not count."""
+        elsewhere = self.overflow or ()
+        return len(self.entries) - len(elsewhere) - (ignore in self.entries and ignore not in elsewhere)
+
+    @property
+    def items(self) -> int:
+        """How many items, each of its own moment, the day was read from: 2 stand for any number of them."""
+        return 1 if self.overflow is None else 2
 
 
 class ReminderState(StrEnum):
@@ -212,6 +232,8 @@ class Appointment:
     places: int = 1
     # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
     steps: tuple[Step, ...] = ()
+    # The overflow items that hold its entries, on the days where these are not in the day's own item.
+    overflow: tuple[OverflowKey, ...] = ()
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:

@@ -6,10 +6,21 @@ import json
 import uuid
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.model import Appointment, Delivery, DeliveryState, Interval, Reminder, ReminderState, Step, WallTimes
+from appointments.model import (
+    Appointment,
+    DayKey,
+    Delivery,
+    DeliveryState,
+    Interval,
+    OverflowKey,
+    Reminder,
+    ReminderState,
+    Step,
+    WallTimes,
+)
 from appointments.statuses import REMINDING, Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
 from appointments.times import from_utc_text, to_utc_text
@@ -24,7 +35,6 @@ USER_INDEX = "UserAppointmentsIndex"
 LIST_QUERIES = 25
 BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
-
 
 # The due index has one partition per shard, so that a million bookings a day do not share one.
 REMINDER_SHARDS = 8
@@ -259,6 +269,8 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
+    if appointment.overflow:
+        item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     if appointment.next_reminder_at:
         item["nextReminderAt"] = {"S": to_utc_text(appointment.next_reminder_at)}
     return item
@@ -285,7 +297,13 @@ def appointment_from_item(item: Item) -> Appointment:
         fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
         places=int(item["places"]["N"]) if "places" in item else 1,
         steps=tuple(_step_from_item(step["M"]) for step in item["steps"]["L"]) if "steps" in item else (),
+        overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
     )
+
+
+def _overflow_from_text(text: str) -> OverflowKey:
+    day, part, calendar_id = text.split(" ", 2)
+    return OverflowKey(DayKey(calendar_id, date.fromisoformat(day)), part)
 
 
 def _step_to_item(step: Step) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 `a#<appointmentId>` is what an appointment takes on the calendar, `<start>-<end>` in epoch seconds and several of them
 separated by commas. Options follow a `;`, such as `;places=3`; one that this version does not know is passed over.
 `q<n>` counts how often time was taken in a quarter hour.
+
+A day whose item holds `most_inline` entries writes further ones into overflow items, and a marker into its own item. An
+overflow item holds the entries that begin in one quarter hour, and of these a sixteenth, by the appointment's id. The
+day's own item alone has the counters, and with them the conditions.
 """
 
 from __future__ import annotations
@@ -12,18 +16,27 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from appointments.claims import quarter_hours
-from appointments.model import DAY, CalendarDay, DayKey, Interval, Taken
+from appointments.claims import Claim, quarter_hours
+from appointments.model import DAY, CalendarDay, DayKey, Interval, OverflowKey, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from appointments.claims import Claim
     from appointments.storage.dynamodb import Database, Entry, Item
 
+    # What lies in one item, by appointment.
+    Entries = Mapping[str, tuple[Taken, ...]]
+
 _ENTRY = "a#"
+NO_ENTRIES: Entries = {}
 _COUNTER = "q"
 _QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
+# The marker of a day that has overflow items. A release that does not know these takes it for an appointment that needs
+# every place of the day, however large the capacity, and so books nothing beside entries that it does not see.
+_MARKER = "a#overflow"
+_MARKER_PLACES = 1000
+# Sort keys of overflow items lie outside those of days: a release that does not know them never reads one.
+_OVERFLOW = "overflow#"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -33,45 +46,94 @@ class CalendarDays:
     database: Database
     table: str
     retention: timedelta
+    # With so many entries in a day's own item, further ones go into overflow items.
+    most_inline: int = 64
 
     def span(self, calendar_id: str, first: date, last: date) -> Iterator[CalendarDay]:
         """All days of a calendar from `first` to `last`, both included; strongly consistent, one query.
 
-        Its pages are read as they are asked for.
+        Another query reads overflow items, if there are any. Pages are read as they are asked for.
         """
+        following = self.overflow(calendar_id, first, last)
+        key, entries = DayKey(calendar_id, date.min), NO_ENTRIES
+        for item in self._query(calendar_id, first.isoformat(), last.isoformat()):
+            day = day_from_item(item)
+            found = []
+            while day.overflow is not None and key <= day.key:
+                if key == day.key:
+                    found.append(entries)
+                key, entries = next(following, (DayKey(calendar_id, date.max), NO_ENTRIES))
+            yield with_overflow(day, found) if found else day
+
+    def overflow(self, calendar_id: str, first: date, last: date) -> Iterator[tuple[DayKey, Entries]]:
+        """The overflow items of a calendar's days from `first` to `last`, in order, each with its day; as `span`."""
+        for item in self._query(calendar_id, f"{_OVERFLOW}{first}", f"{_OVERFLOW}{last}~"):
+            day, _, _ = item["day"]["S"].removeprefix(_OVERFLOW).partition("#")
+            entries = {
+                name.removeprefix(_ENTRY): entry_from_text(value["S"])
+                for name, value in item.items()
+                if name.startswith(_ENTRY)
+            }
+            yield DayKey(calendar_id, date.fromisoformat(day)), entries
+
+    def _query(self, calendar_id: str, first: str, last: str) -> Iterator[Item]:
         pages = self.database.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
             ExpressionAttributeNames={"#day": "day"},
             ExpressionAttributeValues={
                 ":calendar": {"S": calendar_id},
-                ":first": {"S": first.isoformat()},
-                ":last": {"S": last.isoformat()},
+                ":first": {"S": first},
+                ":last": {"S": last},
             },
             ConsistentRead=True,
         )
-        return (day_from_item(item) for page in pages for item in page["Items"])
+        return (item for page in pages for item in page["Items"])
 
     # --- actions of a transaction ---
 
     def taking(self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]) -> Entry:
         """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged."""
+        action = self._counting(claims, day, deciding, "SET #entry = :entry, expiresAt = :expires")
+        action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment_id)}
+        action["ExpressionAttributeValues"][":entry"] = {"S": entry_to_text(_on_calendar(claims, day.key))}
+        return {"Update": action}
+
+    def taking_beside(
+        self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]
+    ) -> Entry:
+        """As `taking`, for an entry that goes into an overflow item: the day is marked, and holds the entry no more."""
+        update = "SET #marker = :marker, expiresAt = :expires REMOVE #entry"
+        action = self._counting(claims, day, deciding, update)
+        action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment_id), "#marker": _MARKER}
+        midnight = datetime.combine(day.key.day, time(), UTC)
+        whole_day = Claim(day.key.calendar_id, Interval(midnight, midnight + DAY), _MARKER_PLACES)
+        action["ExpressionAttributeValues"][":marker"] = {"S": entry_to_text([whole_day])}
+        return {"Update": action}
+
+    def _counting(self, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int], update: str) -> Entry:
         condition, values = _unchanged(day, deciding)
-        values[":entry"] = {"S": entry_to_text(claim for claim in claims if claim.calendar_id == day.key.calendar_id)}
         values[":expires"] = {"N": str(_day_expiry(day.key.day, self.retention))}
         values[":one"] = {"N": "1"}
         counted = ", ".join(f"{_COUNTER}{quarter} :one" for quarter in quarter_hours(claims, day.key))
         return {
-            "Update": {
-                "TableName": self.table,
-                "Key": day_key_item(day.key),
-                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}",
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
-                "ExpressionAttributeValues": values,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+            "TableName": self.table,
+            "Key": day_key_item(day.key),
+            "UpdateExpression": f"{update} ADD {counted}",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+    def entering(self, appointment_id: str, claims: Sequence[Claim], key: OverflowKey) -> Entry:
+        """Enter claims in an overflow item. The day's own item counts them in the same transaction."""
+        return self._on_item(
+            appointment_id, key.day, _overflow_key_item(key), entry_to_text(_on_calendar(claims, key.day))
+        )
+
+    def leaving_overflow(self, appointment_id: str, key: OverflowKey) -> Entry:
+        """Take an appointment out of an overflow item, as `leaving` does out of a day."""
+        return self._on_item(appointment_id, key.day, _overflow_key_item(key))
 
     def checking(self, day: CalendarDay, deciding: Sequence[int]) -> Entry:
         """Check that the `deciding` quarter hours of a day, into which only a buffer reaches, have not changed."""
@@ -88,13 +150,19 @@ class CalendarDays:
 
         A day that has expired is written anew, without entries, and must expire too.
         """
+        return self._on_item(appointment_id, key, day_key_item(key))
+
+    def _on_item(self, appointment_id: str, key: DayKey, item_key: Item, text: str | None = None) -> Entry:
+        """Set the entry of an appointment in an item, or remove it."""
+        values = {":expires": {"N": str(_day_expiry(key.day, self.retention))}}
         return {
             "Update": {
                 "TableName": self.table,
-                "Key": day_key_item(key),
-                "UpdateExpression": "SET expiresAt = :expires REMOVE #entry",
+                "Key": item_key,
+                "UpdateExpression": "SET expiresAt = :expires"
+                + (" REMOVE #entry" if text is None else ", #entry = :entry"),
                 "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
-                "ExpressionAttributeValues": {":expires": {"N": str(_day_expiry(key.day, self.retention))}},
+                "ExpressionAttributeValues": values if text is None else {**values, ":entry": {"S": text}},
             }
         }
 
@@ -110,14 +178,47 @@ class CalendarDays:
 
 
 def day_from_item(item: Item) -> CalendarDay:
-    """Read a calendar day: its entries and its counters."""
+    """Read a calendar day: the entries in its own item, and its counters."""
     entries, counters = {}, {}
     for name, value in item.items():
         if name in _QUARTERS:
             counters[_QUARTERS[name]] = int(value["N"])
-        elif name.startswith(_ENTRY):
+        elif name.startswith(_ENTRY) and name != _MARKER:
             entries[name.removeprefix(_ENTRY)] = entry_from_text(value["S"])
-    return CalendarDay(day_key_from_item(item), entries, counters)
+    return CalendarDay(day_key_from_item(item), entries, counters, frozenset() if _MARKER in item else None)
+
+
+def with_overflow(day: CalendarDay, items: Iterable[Entries]) -> CalendarDay:
+    """A day with the entries of its overflow items.
+
+    They are no snapshot, nor is one with the day: what was moved between them counts with every interval.
+    """
+    entries = dict(day.entries)
+    overflow: set[str] = set()
+    for item in items:
+        overflow.update(item)
+        for id_ in entries.keys() & item.keys():
+            entries[id_] = tuple(dict.fromkeys((*entries[id_], *item[id_])))
+        entries.update({id_: entry for id_, entry in item.items() if id_ not in entries})
+    return CalendarDay(day.key, entries, day.counters, overflow)
+
+
+def runs_of_days(keys: Iterable[DayKey]) -> Iterator[tuple[DayKey, DayKey]]:
+    """The first and the last day of each run of days of one calendar; `keys` are in order."""
+    first = last = None
+    for key in keys:
+        if first is None or last is None or key != DayKey(last.calendar_id, last.day + DAY):
+            if first and last:
+                yield first, last
+            first = key
+        last = key
+    if first and last:
+        yield first, last
+
+
+def overflow_key(appointment_id: str, claims: Sequence[Claim], key: DayKey) -> OverflowKey:
+    """The overflow item for the entry of an appointment on a calendar day."""
+    return OverflowKey(key, f"{quarter_hours(claims, key)[0]:02}{appointment_id[-1:]}")
 
 
 def day_key_item(key: DayKey) -> dict[str, Any]:
@@ -128,6 +229,14 @@ def day_key_item(key: DayKey) -> dict[str, Any]:
 def day_key_from_item(item: Item) -> DayKey:
     """The inverse of `day_key_item`."""
     return DayKey(item["calendarId"]["S"], date.fromisoformat(item["day"]["S"]))
+
+
+def _overflow_key_item(key: OverflowKey) -> dict[str, Any]:
+    return {"calendarId": {"S": key.day.calendar_id}, "day": {"S": f"{_OVERFLOW}{key.day.day}#{key.part}"}}
+
+
+def _on_calendar(claims: Iterable[Claim], key: DayKey) -> Iterator[Claim]:
+    return (claim for claim in claims if claim.calendar_id == key.calendar_id)
 
 
 def entry_to_text(claims: Iterable[Claim]) -> str:
