@@ -8,6 +8,7 @@ import shlex
 import shutil
 import threading
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -137,12 +138,16 @@ def inconsistencies(
             on_calendar.setdefault(calendar, []).append((start, end, id_))
             for day in range(start // 86400, (end - 1) // 86400 + 1):
                 wanted[calendar, datetime.fromtimestamp(day * 86400, UTC).date().isoformat(), id_] = (start, end)
-    found = {
-        (item["calendarId"]["S"], item["day"]["S"], name[2:]): tuple(int(epoch) for epoch in value["S"].split("-"))
+    lying = [
+        (
+            (item["calendarId"]["S"], item["day"]["S"].removeprefix("overflow#")[:10], name[2:]),
+            tuple(int(epoch) for epoch in value["S"].split("-")),
+        )
         for item in _scan(client, calendars_table)
         for name, value in item.items()
-        if name.startswith("a#") and item["calendarId"]["S"].startswith(beginning)
-    }
+        if name.startswith("a#") and name != "a#overflow" and item["calendarId"]["S"].startswith(beginning)
+    ]
+    found = dict(lying)
     overlaps = [
         f"{calendar}: {before[2]} and {after[2]} overlap"
         for calendar, spans in on_calendar.items()
@@ -152,7 +157,8 @@ def inconsistencies(
     ghosts = [f"entry without its appointment: {key}" for key in found.keys() - wanted.keys()]
     missing = [f"appointment without its entry: {key}" for key in wanted.keys() - found.keys()]
     moved = [f"entry of another time: {key}" for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
-    return overlaps + ghosts + missing + moved
+    twice = [f"entry in two items: {key}" for key, times in Counter(key for key, _ in lying).items() if times > 1]
+    return overlaps + ghosts + missing + moved + twice
 
 
 def _scan(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:

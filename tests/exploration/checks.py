@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
 
 APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
+MARKER, OVERFLOW = "a#overflow", "overflow#"
 
 
 class Limits(NamedTuple):
@@ -68,17 +69,45 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
         for day in range(lying.start // 86400, (lying.end - 1) // 86400 + 1):
             date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
             wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}"
-    found = {
-        (key.partition, key.sort, name[2:]): value["S"]
-        for key, item in database.within(CALENDARS)
-        for name, value in item.items()
-        if name.startswith("a#")
-    }
+    found: dict[tuple[str, str, str], str] = {}
+    for entry, text in _entries(database):
+        if entry in found:
+            yield f"the entry {entry} is there twice"
+        found[entry] = text
+    yield from _misplaced(database)
     for entry in sorted(wanted.keys() | found.keys()):
         if wanted.get(entry) != found.get(entry):
             yield f"the entry {entry} is {found.get(entry)}, and its appointment is at {wanted.get(entry)}"
     for calendar, there in sorted(by_calendar.items()):
         yield from _overfull(calendar, there, limits.get(calendar, Limits()))
+
+
+def _entries(database: Database) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """By calendar, day and appointment, in whichever item of the day it lies."""
+    for key, item in database.within(CALENDARS):
+        day = key.sort.removeprefix(OVERFLOW).partition("#")[0]
+        for name, value in item.items():
+            if name.startswith("a#") and name != MARKER:
+                yield (key.partition, day, name[2:]), value["S"]
+
+
+def _misplaced(database: Database) -> Iterator[str]:
+    """Entries in overflow items of which their day, or their appointment, does not tell."""
+    told = {
+        (text["S"], key.partition)
+        for key, item in database.within(APPOINTMENTS)
+        for text in item.get("overflow", {"L": []})["L"]
+    }
+    there = set()
+    for key, item in database.within(CALENDARS):
+        if key.sort.startswith(OVERFLOW):
+            day, _, part = key.sort.removeprefix(OVERFLOW).partition("#")
+            names = [name for name in item if name.startswith("a#")]
+            there |= {(f"{day} {part} {key.partition}", name[2:]) for name in names}
+            if names and MARKER not in database.items[Key(CALENDARS, key.partition, day)].attributes:
+                yield f"the day of {key} has no marker"
+    for where, appointment in sorted(told ^ there):
+        yield f"only one of them tells of the other: {where} and the appointment {appointment}"
 
 
 def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
@@ -120,7 +149,7 @@ def essence(database: Database, *, versions: bool = True) -> str:
             offset: {name: value for name, value in one["M"].items() if name != "claim"}
             for offset, one in item["reminders"]["M"].items()
         }
-        shown = {name: value for name, value in item.items() if name != "changeId"}
+        shown = {name: value for name, value in item.items() if name not in ("changeId", "overflow")}
         seen.append((key.partition, {**shown, "reminders": reminders}))
     for key, item in database.within(CALENDARS):
         if key.sort == "settings":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exploration.examine import Scenario
-from exploration.wiring import Request
+from exploration.wiring import MOST_INLINE, Request
 
 NOW = datetime.fromisoformat("2029-12-01T12:00:00Z")
 
@@ -40,13 +40,16 @@ def put(calendar: str, *, if_match: str = "", **settings: Any) -> Request:
     return Request("http", NOW, "PUT", f"/calendars/{calendar}", settings, headers)
 
 
-def scenario(name: str, setup: list[Any], after: Mapping[str, str] | None = None, **actors: Any) -> Scenario:
+def scenario(
+    name: str, setup: list[Any], after: Mapping[str, str] | None = None, most_inline: int = MOST_INLINE, **actors: Any
+) -> Scenario:
     """Requests of the setup stand alone or with the name of their process; an actor has one request or several."""
     return Scenario(
         name,
         tuple(one if isinstance(one, tuple) else ("setup", one) for one in setup),
         {actor: (asked,) if isinstance(asked, Request) else tuple(asked) for actor, asked in actors.items()},
         after or {},
+        most_inline,
     )
 
 
@@ -175,19 +178,28 @@ class Ground:
     """What every pair of a kind meets on: the settings of `c` and `d`, and what lies on `c`.
 
     Around midnight one place is left on `c`. `touched`: quarter hours there were booked before and are free again.
-    `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked.
+    `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked. On
+    one that is `crowded`, all that lies on `c` lies in overflow items, and what comes goes there.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     touched: bool = False
     memory: str = "cold"
+    crowded: bool = False
+
+    @property
+    def most_inline(self) -> int:
+        return 1 if self.crowded else MOST_INLINE
 
     def setup(self) -> list[tuple[str, Request]]:
         learning = [(actor, try_out("c", "d")) for actor in "AB"]
         made: list[tuple[str, Request]] = learning if self.memory == "stale" else []
         if self.settings:
             made += [("S", put(calendar, **self.settings)) for calendar in "cd"]
+        if self.crowded:
+            made += [("S", book("g", f"{day}T15:00", f"{day}T15:15", "c")) for day in (1, 2)]
+            made += [("S", book("t", "1T18:00", "2T12:00", "c", name="T")), ("S", delete("T"))]
         if self.touched:
             made += [("S", book("t", "1T22:00", "2T02:00", "c", name="T")), ("S", delete("T"))]
         made += [("S", book(f"f{n}", "1T21:00", "2T03:00", "c")) for n in range(self.settings.get("capacity", 1) - 1)]
@@ -210,6 +222,10 @@ GROUNDS = [
     Ground("buffer, touched, warm", {"bufferMinutes": {"after": 30}}, touched=True, memory="warm"),
     Ground("large settings", LARGE),
     Ground("large settings, touched, stale", LARGE, touched=True, memory="stale"),
+    Ground("crowded", crowded=True),
+    Ground("crowded, warm", crowded=True, memory="warm"),
+    Ground("crowded, capacity 2", {"capacity": 2}, crowded=True),
+    Ground("crowded, buffer", {"bufferMinutes": {"after": 30}}, crowded=True),
 ]
 
 OPERATIONS: dict[str, tuple[Request, ...]] = {
@@ -251,7 +267,9 @@ def pairs(ground: Ground) -> list[Scenario]:
     names = list(OPERATIONS)
     second = {name: [later(asked) for asked in requests] for name, requests in OPERATIONS.items()}
     return [
-        scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=second[b])
+        scenario(
+            f"{ground.name}: {a} | {b}", ground.setup(), most_inline=ground.most_inline, A=OPERATIONS[a], B=second[b]
+        )
         for i, a in enumerate(names)
         for b in names[i:]
     ]
@@ -260,7 +278,14 @@ def pairs(ground: Ground) -> list[Scenario]:
 def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
     """Three operations at once. The third process remembers nothing."""
     second, third = ([later(asked, n) for asked in OPERATIONS[name]] for n, name in ((1, b), (2, c)))
-    return scenario(f"{ground.name}: {a} | {b} | {c}", ground.setup(), A=OPERATIONS[a], B=second, C=third)
+    return scenario(
+        f"{ground.name}: {a} | {b} | {c}",
+        ground.setup(),
+        most_inline=ground.most_inline,
+        A=OPERATIONS[a],
+        B=second,
+        C=third,
+    )
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
