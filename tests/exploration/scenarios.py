@@ -133,6 +133,61 @@ SEVERAL_MOMENTS = [
     ),
 ]
 
+
+def crowding(*calendars: str) -> list[Request]:
+    """One appointment in each day's own item, and every quarter hour from 18:00 to 12:00 was booked before."""
+    return [
+        request
+        for calendar in calendars
+        for request in (
+            book(f"g-{calendar}", "1T15:00", "1T15:15", calendar),
+            book(f"g-{calendar}", "2T15:00", "2T15:15", calendar),
+            book(f"t-{calendar}", "1T18:00", "2T12:00", calendar, name=f"T-{calendar}"),
+            delete(f"T-{calendar}"),
+        )
+    ]
+
+
+# What lies in overflow items is read at another moment than the day's own item, and than each other.
+CROWDED = [
+    scenario(
+        "crowded: make room for another in the middle of a reading",
+        [
+            put("c", capacity=2),
+            *crowding("c"),
+            book("e", "1T23:00", "1T23:30", "c", name="E"),
+        ],
+        most_inline=1,
+        A=[delete("E"), book("z", "1T22:45", "1T23:30", "c")],
+        B=later(book("n", "1T23:15", "1T23:30", "c")),
+    ),
+    scenario(
+        "crowded: book any, move from one calendar to the other, back and over again",
+        [*crowding("c", "d"), book("x", "1T23:00", "1T23:30", "c", name="X")],
+        most_inline=1,
+        A=[patch("X", resourceIds=["d"]), patch("X", resourceIds=["c"]), patch("X", resourceIds=["d"])],
+        B=later(book("n", "1T23:00", "1T23:30", anyOf=["c", "d"])),
+    ),
+    scenario(
+        "crowded: two trade places, over midnight and from the day's own item",
+        [
+            *crowding("c"),
+            book("x", "1T23:00", "2T01:00", "c", name="X"),
+            book("w", "2T18:00", "2T18:30", "c", name="W"),
+        ],
+        most_inline=1,
+        A=[patch("X", "2T18:30", "2T19:00"), patch("X", "2T18:00", "2T18:30")],
+        B=patch("W", "1T23:30", "2T00:30"),
+    ),
+    scenario(
+        "crowded: change the length, cancel and book what it had",
+        [*crowding("c"), book("x", "1T23:00", "2T01:00", "c", name="X")],
+        most_inline=1,
+        A=patch("X", "1T22:30", "1T23:15"),
+        B=[book("n", "1T23:15", "1T23:45", "c"), delete("X")],
+    ),
+]
+
 # A sender died before it had published, and its lease has run out.
 DEAD_SENDER = [
     book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h", "30m"]),
@@ -178,19 +233,17 @@ class Ground:
     """What every pair of a kind meets on: the settings of `c` and `d`, and what lies on `c`.
 
     Around midnight one place is left on `c`. `touched`: quarter hours there were booked before and are free again.
-    `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked. On
-    one that is `crowded`, all that lies on `c` lies in overflow items, and what comes goes there.
+    `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked.
+    With `most_inline` entries in a calendar day's own item, further ones go into overflow items. On a ground that is
+    `crowded`, all of the above that lies on `c` lies there.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     touched: bool = False
     memory: str = "cold"
+    most_inline: int = MOST_INLINE
     crowded: bool = False
-
-    @property
-    def most_inline(self) -> int:
-        return 1 if self.crowded else MOST_INLINE
 
     def setup(self) -> list[tuple[str, Request]]:
         learning = [(actor, try_out("c", "d")) for actor in "AB"]
@@ -198,8 +251,7 @@ class Ground:
         if self.settings:
             made += [("S", put(calendar, **self.settings)) for calendar in "cd"]
         if self.crowded:
-            made += [("S", book("g", f"{day}T15:00", f"{day}T15:15", "c")) for day in (1, 2)]
-            made += [("S", book("t", "1T18:00", "2T12:00", "c", name="T")), ("S", delete("T"))]
+            made += [("S", request) for request in crowding("c")]
         if self.touched:
             made += [("S", book("t", "1T22:00", "2T02:00", "c", name="T")), ("S", delete("T"))]
         made += [("S", book(f"f{n}", "1T21:00", "2T03:00", "c")) for n in range(self.settings.get("capacity", 1) - 1)]
@@ -222,10 +274,10 @@ GROUNDS = [
     Ground("buffer, touched, warm", {"bufferMinutes": {"after": 30}}, touched=True, memory="warm"),
     Ground("large settings", LARGE),
     Ground("large settings, touched, stale", LARGE, touched=True, memory="stale"),
-    Ground("crowded", crowded=True),
-    Ground("crowded, warm", crowded=True, memory="warm"),
-    Ground("crowded, capacity 2", {"capacity": 2}, crowded=True),
-    Ground("crowded, buffer", {"bufferMinutes": {"after": 30}}, crowded=True),
+    Ground("becoming crowded", touched=True, most_inline=1),
+    Ground("crowded, warm", memory="warm", most_inline=1, crowded=True),
+    Ground("crowded, capacity 2", {"capacity": 2}, most_inline=1, crowded=True),
+    Ground("crowded, buffer", {"bufferMinutes": {"after": 30}}, most_inline=1, crowded=True),
 ]
 
 OPERATIONS: dict[str, tuple[Request, ...]] = {
@@ -289,4 +341,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *PAIRS]
