@@ -67,11 +67,20 @@ class Reading:
         return deciding_days(claims, self.buffer_of)
 
     def lacks(self, candidates: Sequence[Change]) -> list[DayKey]:
-        """The calendar days of the candidates that have to be read before anything can be decided."""
+        """The calendar days of the candidates that have to be read before anything can be decided.
+
+        A day of which a part was read has to be read again where other quarter hours decide now.
+        """
         if self.assumed:
             return []
         claims = [claim for change in candidates for claim in change.new_claims]
-        return [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
+        unread = [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
+        return unread or [
+            key
+            for key, day in self.days.items()
+            if day.seen is not None
+            and not all(day.shows(quarter_hours([one], key, self.buffer_of(one.calendar_id))) for one in claims)
+        ]
 
     def replace(self, newer: Reading) -> None:
         """Replace days and settings by those that were read later.

@@ -15,7 +15,7 @@ from appointments.statuses import Status
 from appointments.times import find_zone, floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 DAY = timedelta(days=1)
@@ -92,13 +92,20 @@ class CalendarDay:
     `counters` maps a quarter hour (0 to 95) to how often appointments took time on it; one never touched is
     absent. Counters only rise and a removed entry returns only with a higher counter, so two equal readings of
     a day mean that it did not change between them. `overflow` names those of the entries that were read from overflow
-    items; None where the day has no such items.
+    items; None where the day has no such items. `long` tells that some of these hold long entries. All entries that
+    touch the quarter hours `seen` are there; None where all entries of the day are.
     """
 
     key: DayKey
     entries: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
     counters: Mapping[int, int] = field(default_factory=dict)
     overflow: AbstractSet[str] | None = None
+    long: bool = False
+    seen: range | None = None
+
+    def shows(self, quarters: Sequence[int]) -> bool:
+        """Whether all entries that touch these quarter hours, which are in order, are there."""
+        return self.seen is None or not quarters or (quarters[0] in self.seen and quarters[-1] in self.seen)
 
     def inline(self, ignore: str | None = None) -> int:
         """How many entries the day's own item holds. The appointment `ignore` does not count."""

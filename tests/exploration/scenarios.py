@@ -169,6 +169,17 @@ CROWDED = [
         B=later(book("n", "1T23:00", "1T23:30", anyOf=["c", "d"])),
     ),
     scenario(
+        "crowded: move within the day while another gives it a calendar",
+        [
+            *crowding("c"),
+            book("w", "1T18:00", "1T18:30", "c", name="W"),
+            book("x", "1T23:00", "1T23:30", name="X"),
+        ],
+        most_inline=1,
+        A=patch("X", "1T18:15", "1T18:45"),
+        B=patch("X", resourceIds=["c"]),
+    ),
+    scenario(
         "crowded: two trade places, over midnight and from the day's own item",
         [
             *crowding("c"),

@@ -7,8 +7,7 @@ which its loss was found to show. `test_orders.py` meets no condition that is na
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -137,19 +136,16 @@ def test_overflow_that_is_read_before_the_days_is_found(monkeypatch: pytest.Monk
 
     def overflow_first(self: Storage, keys: Iterable[DayKey], **more: Any) -> Reading:
         keys = sorted(keys)
-        seen = {(key.calendar_id, key.day): list(overflow(self.days, *key, key.day)) for key in keys}
+        seen = {key: list(overflow(self.days, *key, key.day)) for key in keys}
         with monkeypatch.context() as patched:
-            patched.setattr(CalendarDays, "overflow", lambda _, id_, first, last: _of_days(seen, id_, first, last))
+            patched.setattr(CalendarDays, "overflow", lambda _, id_, day, __: iter(seen[DayKey(id_, day)]))
+            patched.setattr(CalendarDays, "overflow_near", lambda _, day, __: iter(seen[day.key]))
             return read(self, keys, **more)
 
     name = "crowded, warm: book before midnight | book by key"
     assert failure_on(name) is None
     monkeypatch.setattr(Storage, "read", overflow_first)
     assert "c holds 2 at 2030-01-15 23:15" in missed_on(name).faults[0]
-
-
-def _of_days(seen: Mapping[tuple[str, date], Any], calendar: str, first: date, last: date) -> Iterator[Any]:
-    return (found for (id_, day), each in seen.items() if id_ == calendar and first <= day <= last for found in each)
 
 
 def test_calendars_that_are_read_with_their_overflow_one_after_another_are_found(
@@ -188,19 +184,29 @@ def test_a_day_that_a_failed_condition_returns_is_not_taken_for_whole(monkeypatc
     assert "c holds 3 at 2030-01-15 23:15" in missed_on(name).faults[0]
 
 
-def test_a_day_without_its_marker_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("marker", "name"),
+    [
+        ("#marker", "becoming crowded: book before midnight | book by key"),
+        ("overflowLong", "crowded, capacity 2: book before midnight | book by key"),
+    ],
+)
+def test_a_day_without_its_markers_is_found(marker: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     original = dynamo.parse_update
 
     def parse_less(text: str) -> dynamo.Update:
         update = original(text)
-        return update._replace(sets=tuple(one for one in update.sets if one[0] != ("#marker",)))
+        return update._replace(sets=tuple(one for one in update.sets if one[0] != (marker,)))
 
-    name = "becoming crowded: book before midnight | book by key"
     assert failure_on(name) is None
     monkeypatch.setattr(dynamo, "parse_update", parse_less)
-    faults = missed_on(name).faults
-    assert any("has no marker" in fault for fault in faults)
-    assert any("c holds 2 at 2030-01-15 23:15" in fault for fault in faults)
+    assert any("at 2030-01-15 23:15" in fault for fault in missed_on(name).faults)
+
+
+def test_a_part_of_a_day_that_is_taken_for_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalendarDay, "shows", lambda *_: True)
+    name = "crowded: move within the day while another gives it a calendar"
+    assert "c holds 2 at 2030-01-15 18:15" in missed_on(name).faults[0]
 
 
 def test_what_leaves_and_forgets_its_overflow_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ separated by commas. Options follow a `;`, such as `;places=3`; one that this ve
 `q<n>` counts how often time was taken in a quarter hour.
 
 A day whose item holds `most_inline` entries writes further ones into overflow items, and a marker into its own item. An
-overflow item holds the entries that begin in one quarter hour, and of these a sixteenth, by the appointment's id. The
-day's own item alone has the counters, and with them the conditions.
+overflow item holds the entries that begin in one quarter hour, or those that are long, and of these a sixteenth, by the
+appointment's id. The day's own item alone has the counters, and with them the conditions.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.claims import Claim, quarter_hours
+from appointments.errors import TooManyAppointmentsError
 from appointments.model import DAY, CalendarDay, DayKey, Interval, OverflowKey, Taken
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     # What lies in one item, by appointment.
     Entries = Mapping[str, tuple[Taken, ...]]
 
+# The most entries of calendar days that one read returns. Each takes some 10 us of CPU, and a request reads thrice.
+MAX_ENTRIES_READ = 50_000
 _ENTRY = "a#"
 NO_ENTRIES: Entries = {}
 _COUNTER = "q"
@@ -37,6 +40,10 @@ _MARKER = "a#overflow"
 _MARKER_PLACES = 1000
 # Sort keys of overflow items lie outside those of days: a release that does not know them never reads one.
 _OVERFLOW = "overflow#"
+# Entries of more quarter hours than that are long. They lie apart, so that the others are found near where they begin.
+_SHORT = 8
+_LONG = "L"
+_HAS_LONG = "overflowLong"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -52,22 +59,39 @@ class CalendarDays:
     def span(self, calendar_id: str, first: date, last: date) -> Iterator[CalendarDay]:
         """All days of a calendar from `first` to `last`, both included; strongly consistent, one query.
 
-        Another query reads overflow items, if there are any. Pages are read as they are asked for.
+        Another query reads overflow items, if there are any. Pages are read as they are asked for. Raises
+        TooManyAppointmentsError where one day has too many.
         """
         following = self.overflow(calendar_id, first, last)
         key, entries = DayKey(calendar_id, date.min), NO_ENTRIES
         for item in self._query(calendar_id, first.isoformat(), last.isoformat()):
             day = day_from_item(item)
             found = []
+            size = 0
             while day.overflow is not None and key <= day.key:
                 if key == day.key:
                     found.append(entries)
+                    size += len(entries)
+                if size > MAX_ENTRIES_READ:
+                    raise TooManyAppointmentsError(MAX_ENTRIES_READ)
                 key, entries = next(following, (DayKey(calendar_id, date.max), NO_ENTRIES))
             yield with_overflow(day, found) if found else day
 
     def overflow(self, calendar_id: str, first: date, last: date) -> Iterator[tuple[DayKey, Entries]]:
         """The overflow items of a calendar's days from `first` to `last`, in order, each with its day; as `span`."""
-        for item in self._query(calendar_id, f"{_OVERFLOW}{first}", f"{_OVERFLOW}{last}~"):
+        return self._overflow(calendar_id, f"{first}", f"{last}~")
+
+    def overflow_near(self, day: CalendarDay, quarters: range) -> Iterator[tuple[DayKey, Entries]]:
+        """As `overflow`, of one day, without items of which no entry touches one of the `quarters`."""
+        calendar_id, date_ = day.key
+        if quarters:
+            first, last = max(quarters[0] - _SHORT + 1, 0), quarters[-1]
+            yield from self._overflow(calendar_id, f"{date_}#{first:02}", f"{date_}#{last:02}~")
+            if day.long:
+                yield from self._overflow(calendar_id, f"{date_}#{_LONG}", f"{date_}#{_LONG}~")
+
+    def _overflow(self, calendar_id: str, first: str, last: str) -> Iterator[tuple[DayKey, Entries]]:
+        for item in self._query(calendar_id, _OVERFLOW + first, _OVERFLOW + last):
             day, _, _ = item["day"]["S"].removeprefix(_OVERFLOW).partition("#")
             entries = {
                 name.removeprefix(_ENTRY): entry_from_text(value["S"])
@@ -109,6 +133,8 @@ class CalendarDays:
         midnight = datetime.combine(day.key.day, time(), UTC)
         whole_day = Claim(day.key.calendar_id, Interval(midnight, midnight + DAY), _MARKER_PLACES)
         action["ExpressionAttributeValues"][":marker"] = {"S": entry_to_text([whole_day])}
+        if overflow_key(appointment_id, claims, day.key).part.startswith(_LONG):
+            action["UpdateExpression"] = action["UpdateExpression"].replace("SET ", f"SET {_HAS_LONG} = :one, ", 1)
         return {"Update": action}
 
     def _counting(self, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int], update: str) -> Entry:
@@ -185,11 +211,13 @@ def day_from_item(item: Item) -> CalendarDay:
             counters[_QUARTERS[name]] = int(value["N"])
         elif name.startswith(_ENTRY) and name != _MARKER:
             entries[name.removeprefix(_ENTRY)] = entry_from_text(value["S"])
-    return CalendarDay(day_key_from_item(item), entries, counters, frozenset() if _MARKER in item else None)
+    if _MARKER not in item:
+        return CalendarDay(day_key_from_item(item), entries, counters)
+    return CalendarDay(day_key_from_item(item), entries, counters, frozenset(), _HAS_LONG in item)
 
 
-def with_overflow(day: CalendarDay, items: Iterable[Entries]) -> CalendarDay:
-    """A day with the entries of its overflow items.
+def with_overflow(day: CalendarDay, items: Iterable[Entries], seen: range | None = None) -> CalendarDay:
+    """A day with the entries of its overflow items, or of those that were read to show the quarter hours `seen`.
 
     They are no snapshot, nor is one with the day: what was moved between them counts with every interval.
     """
@@ -200,25 +228,14 @@ def with_overflow(day: CalendarDay, items: Iterable[Entries]) -> CalendarDay:
         for id_ in entries.keys() & item.keys():
             entries[id_] = tuple(dict.fromkeys((*entries[id_], *item[id_])))
         entries.update({id_: entry for id_, entry in item.items() if id_ not in entries})
-    return CalendarDay(day.key, entries, day.counters, overflow)
-
-
-def runs_of_days(keys: Iterable[DayKey]) -> Iterator[tuple[DayKey, DayKey]]:
-    """The first and the last day of each run of days of one calendar; `keys` are in order."""
-    first = last = None
-    for key in keys:
-        if first is None or last is None or key != DayKey(last.calendar_id, last.day + DAY):
-            if first and last:
-                yield first, last
-            first = key
-        last = key
-    if first and last:
-        yield first, last
+    return CalendarDay(day.key, entries, day.counters, overflow, day.long, seen)
 
 
 def overflow_key(appointment_id: str, claims: Sequence[Claim], key: DayKey) -> OverflowKey:
     """The overflow item for the entry of an appointment on a calendar day."""
-    return OverflowKey(key, f"{quarter_hours(claims, key)[0]:02}{appointment_id[-1:]}")
+    quarters = quarter_hours(claims, key)
+    short = quarters[-1] - quarters[0] < _SHORT
+    return OverflowKey(key, f"{quarters[0]:02}{appointment_id[-1:]}" if short else f"{_LONG}{appointment_id[-1:]}")
 
 
 def day_key_item(key: DayKey) -> dict[str, Any]:

@@ -29,12 +29,12 @@ from appointments.storage.appointments import (
     appointment_key,
 )
 from appointments.storage.calendar_days import (
+    MAX_ENTRIES_READ,
     CalendarDays,
     day_from_item,
     day_key_from_item,
     day_key_item,
     overflow_key,
-    runs_of_days,
     with_overflow,
 )
 from appointments.storage.calendar_settings import SETTINGS, SettingsItems, settings_key
@@ -46,20 +46,16 @@ from appointments.storage.dynamodb import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from appointments.claims import Claim
     from appointments.decision import Change
     from appointments.memory import KnownSettings
     from appointments.model import Appointment, DayKey, OverflowKey
     from appointments.storage.appointments import CalendarQuery
-    from appointments.storage.calendar_days import Entries
     from appointments.storage.dynamodb import Entry
-
-
-# The most entries of calendar days that one read returns. Each takes some 10 us of CPU, and a request reads thrice.
-MAX_ENTRIES_READ = 50_000
 
 
 class ReadingOutdatedError(NotWrittenError):
@@ -108,12 +104,19 @@ class Storage:
             database,
         )
 
-    def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
+    def read(
+        self,
+        keys: Iterable[DayKey],
+        *,
+        settings: bool = True,
+        appointment_id: str | None = None,
+        near: Sequence[Claim] = (),
+    ) -> Reading:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
         A day that was never booked is empty. A calendar that was never configured has the default settings. One call
-        reads up to 100 keys, and a query the overflow items of crowded days that follow one another. Raises
-        CalendarBusyError, TooManyAppointmentsError.
+        reads up to 100 keys, and a query or two the overflow items of each crowded day. With claims, only those that
+        may lie `near` them. Raises CalendarBusyError, TooManyAppointmentsError.
         """
         entries = 0
         reading = Reading({key: CalendarDay(key) for key in keys})
@@ -135,10 +138,10 @@ class Storage:
                     raise TooManyAppointmentsError(MAX_ENTRIES_READ)
                 reading.days[day.key] = day
                 self.memory.learn_day(day)
-        self._read_overflow(reading, entries)
+        self._read_overflow(reading, entries, near)
         return reading
 
-    def _read_overflow(self, reading: Reading, entries: int) -> None:
+    def _read_overflow(self, reading: Reading, entries: int, near: Sequence[Claim]) -> None:
         """Read the overflow items of crowded days, after `entries` in the days' own items.
 
         An entry is only ever written together with the counters of its quarter hours, which lie in the day's own item.
@@ -146,16 +149,21 @@ class Storage:
         after the day's own item show every entry, and those read after the own items of all days show them for one
         moment.
         """
-        crowded = sorted(key for key, day in reading.days.items() if day.overflow is not None)
-        for first, last in runs_of_days(crowded):
-            found: dict[DayKey, list[Entries]] = {}
-            for key, overflow in self.days.overflow(first.calendar_id, first.day, last.day):
-                entries += len(overflow)
+        for day in [day for day in reading.days.values() if day.overflow is not None]:
+            seen = None
+            if near:
+                quarters = quarter_hours(near, day.key, reading.buffer_of(day.key.calendar_id))
+                seen = range(quarters[0], quarters[-1] + 1) if quarters else range(0)
+                items = self.days.overflow_near(day, seen)
+            else:
+                items = self.days.overflow(day.key.calendar_id, day.key.day, day.key.day)
+            found = []
+            for _, item in items:
+                entries += len(item)
                 if entries > MAX_ENTRIES_READ:
                     raise TooManyAppointmentsError(MAX_ENTRIES_READ)
-                found.setdefault(key, []).append(overflow)
-            for key in found.keys() & reading.days.keys():
-                reading.days[key] = with_overflow(reading.days[key], found[key])
+                found.append(item)
+            reading.days[day.key] = with_overflow(day, found, seen)
 
     def page_of_calendar(self, wanted: CalendarQuery) -> Page:
         """A page of what lies on a calendar; strongly consistent.
