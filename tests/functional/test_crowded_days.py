@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from appointments.model import CalendarDay
 from appointments.storage import calendar_days, store
+from bench import crowded as crowded_bench
 from calendars import available, configure
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
@@ -175,6 +177,19 @@ def test_a_refusal_suggests_nothing_where_the_day_cannot_be_read_whole(
     monkeypatch.setattr(store, "MAX_ENTRIES_READ", 4)
     status, refusal = crowded.book("15:00", "15:15")
     assert (status, refusal["alternatives"]) == (409, [])
+
+
+@pytest.mark.parametrize("entries", [100, 700])
+def test_a_booking_writes_as_much_on_a_day_of_hundreds(
+    world: World, entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `make bench ARGS=crowded` measures it. All in one item, it would write 91 units on a day of 700."""
+    monkeypatch.setattr(crowded_bench, "ROUNDS", 2)
+    monkeypatch.setattr(crowded_bench, "client_beside", lambda _: boto3.client("dynamodb", region_name="us-east-1"))
+    measured = crowded_bench.measured(world.storage, entries)
+    assert measured.calls == {"BatchGetItem": 1, "Query": 1, "TransactWriteItems": 1}
+    assert measured.writes <= 25
+    assert measured.reads <= 12
 
 
 def before_overflow(item: Any) -> dict[str, list[tuple[int, int, int]]]:
