@@ -47,6 +47,7 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "GET /calendars/{who}": (lambda _: {}, 200),
     "PUT /calendars/{who}": (lambda _: {"body": {"bufferMinutes": {"after": 5}}}, 200),
     "GET /availability": (availability, 200),
+    "GET /availability/days": (availability, 200),
 }
 
 
