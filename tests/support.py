@@ -8,6 +8,7 @@ import shlex
 import shutil
 import threading
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -142,12 +143,13 @@ def inconsistencies(
             for day in range(start // 86400, (end - 1) // 86400 + 1):
                 date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
                 wanted[calendar, date, id_] = f"{start}-{end}{until}"
-    found = {
-        (item["calendarId"]["S"], item["day"]["S"], name[2:]): value["S"]
+    lying = [
+        ((item["calendarId"]["S"], item["day"]["S"].removeprefix("overflow#")[:10], name[2:]), value["S"])
         for item in _scan(client, calendars_table)
         for name, value in item.items()
-        if name.startswith("a#") and item["calendarId"]["S"].startswith(beginning)
-    }
+        if name.startswith("a#") and name != "a#overflow" and item["calendarId"]["S"].startswith(beginning)
+    ]
+    found = dict(lying)
     overlaps = [
         f"{calendar}: {before[2]} and {after[2]} overlap"
         for calendar, spans in on_calendar.items()
@@ -159,7 +161,8 @@ def inconsistencies(
     lasting = {key for key, text in wanted.items() if ";" not in text}
     missing = [f"appointment without its entry: {key}" for key in lasting - found.keys()]
     moved = [f"entry of another time: {key}" for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
-    return overlaps + ghosts + missing + moved
+    twice = [f"entry in two items: {key}" for key, times in Counter(key for key, _ in lying).items() if times > 1]
+    return overlaps + ghosts + missing + moved + twice
 
 
 def _scan(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:

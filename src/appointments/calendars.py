@@ -377,8 +377,8 @@ def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> t
 
 
 def is_crowded(day: CalendarDay, ignore: str | None = None) -> bool:
-    """Whether the day holds as many appointments as an item can."""
-    return len(day.entries) - (ignore in day.entries) >= MAX_DAY_ENTRIES
+    """Whether the day's own item holds as many appointments as an item can."""
+    return day.inline(ignore) >= MAX_DAY_ENTRIES
 
 
 def whole_day(day: date) -> Interval:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.calendars import Calendar, assemble, busy_on, is_crowded
-from appointments.claims import Claim, carrying_days, claims_of, deciding_days, reach
+from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.errors import Fault
 from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
 from appointments.times import to_utc_text
@@ -66,15 +66,29 @@ class Reading:
         return deciding_days(claims, self.reach_of)
 
     def lacks(self, candidates: Sequence[Change]) -> list[DayKey]:
-        """The calendar days of the candidates that have to be read before anything can be decided."""
+        """The calendar days of the candidates that have to be read before anything can be decided.
+
+        A day of which a part was read has to be read again where other quarter hours decide now.
+        """
         if self.assumed:
             return []
         claims = [claim for change in candidates for claim in change.new_claims]
-        return [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
+        unread = [key for key in carrying_days(claims) if key not in self.days or key.calendar_id not in self.settings]
+        return unread or [
+            key
+            for key, day in self.days.items()
+            if day.seen is not None and not all(day.shows(quarter_hours([one], key, self.reach_of)) for one in claims)
+        ]
 
     def replace(self, newer: Reading) -> None:
-        """Replace days and settings by those that were read later."""
-        self.days.update(newer.days)
+        """Replace days and settings by those that were read later.
+
+        A day that has overflow items came without them. Then all days have to be read anew, their own items first.
+        """
+        if any(day.overflow is not None for day in newer.days.values()):
+            self.days, self.assumed = {}, False
+        else:
+            self.days.update(newer.days)
         self.settings.update(newer.settings)
 
 
@@ -126,7 +140,7 @@ def decide(
         all_conflicts.update(dict.fromkeys(conflicts))
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
     by_rules = {fault.calendar_id for fault in all_faults if fault.calendar_id}
-    items = len(_occupied_days(full, reading, own_id)) + len(by_rules) + _counts_itself(candidates[0])
+    items = _items(_occupied_days(full, reading, own_id), reading) + len(by_rules) + _counts_itself(candidates[0])
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
 
@@ -138,8 +152,13 @@ def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     settings may be answered by the old ones.
     """
     if isinstance(decision, Accepted):
-        return len(reading.deciding_days(decision.change.new_claims)) + _counts_itself(decision.change) <= 1
+        days = reading.deciding_days(decision.change.new_claims)
+        return _items(days, reading) + _counts_itself(decision.change) <= 1
     return decision.items <= 1
+
+
+def _items(days: Iterable[DayKey], reading: Reading) -> int:
+    return sum(reading.days[key].items if key in reading.days else 1 for key in days)
 
 
 def _counts_itself(change: Change) -> bool:

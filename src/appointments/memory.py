@@ -75,12 +75,11 @@ class Memory:
         One that can hold no more counts as touched throughout. Who does not know it yet may still add to quarter
         hours that nobody has touched, 96 appointments at most, for which its item has room.
         """
-        from appointments.calendars import MAX_DAY_ENTRIES  # noqa: PLC0415
+        from appointments.calendars import is_crowded  # noqa: PLC0415
 
         if len(self.touched) >= MAX_REMEMBERED:
             self.touched.clear()
-        crowded = len(day.entries) >= MAX_DAY_ENTRIES
-        self.touched[day.key] = set(range(96) if crowded else day.counters)
+        self.touched[day.key] = set(range(96) if is_crowded(day) else day.counters)
 
     def touch(self, key: DayKey, quarters: Iterable[int]) -> None:
         """Remember that quarter hours were just touched."""

@@ -15,7 +15,8 @@ from appointments.statuses import ONCE_BEGUN, Status
 from appointments.times import find_zone, floor_to_minute, parse_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
@@ -73,6 +74,13 @@ class DayKey(NamedTuple):
     day: date
 
 
+class OverflowKey(NamedTuple):
+    """What names an overflow item: a calendar day, and the part of the day's entries that the item holds."""
+
+    day: DayKey
+    part: str
+
+
 class Taken(NamedTuple):
     """Time that an appointment takes on one calendar, whole, and how many places it takes there.
 
@@ -96,8 +104,10 @@ class CalendarDay:
     `entries` maps the id of each live appointment that touches the day to what it takes on the calendar.
     `counters` maps a quarter hour (0 to 95) to how often appointments took time on it; one never touched is
     absent. Counters only rise and a removed entry returns only with a higher counter, so two equal readings of
-    a day mean that it did not change between them. `expiring` are the entries that end by themselves, as they are
-    stored.
+    a day mean that it did not change between them. `expiring` are the entries of the day's own item that end by
+    themselves, as they are stored. `overflow` names those of the entries that were read from overflow
+    items; None where the day has no such items. `long` tells that some of these hold long entries. All entries that
+    touch the quarter hours `seen` are there; None where all entries of the day are.
     """
 
     key: DayKey
@@ -108,6 +118,24 @@ class CalendarDay:
     def run_out(self, now: datetime) -> list[str]:
         """The ids of the entries that nobody has to respect any more at `now`."""
         return [id_ for id_ in self.expiring if all(one.has_run_out(now) for one in self.entries[id_])]
+
+    overflow: AbstractSet[str] | None = None
+    long: bool = False
+    seen: range | None = None
+
+    def shows(self, quarters: Sequence[int]) -> bool:
+        """Whether all entries that touch these quarter hours, which are in order, are there."""
+        return self.seen is None or not quarters or (quarters[0] in self.seen and quarters[-1] in self.seen)
+
+    def inline(self, ignore: str | None = None) -> int:
+        """How many entries the day's own item holds. The appointment `ignore` does not count."""
+        elsewhere = self.overflow or ()
+        return len(self.entries) - len(elsewhere) - (ignore in self.entries and ignore not in elsewhere)
+
+    @property
+    def items(self) -> int:
+        """How many items, each of its own moment, the day was read from: 2 stand for any number of them."""
+        return 1 if self.overflow is None else 2
 
 
 class ReminderState(StrEnum):
@@ -237,6 +265,8 @@ class Appointment:
     people_zone: str | None = None
     # When the person said that they will come, at the time at which it is now.
     confirmed_at: datetime | None = None
+    # The overflow items that hold its entries, on the days where these are not in the day's own item.
+    overflow: tuple[OverflowKey, ...] = ()
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:

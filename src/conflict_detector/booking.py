@@ -32,7 +32,7 @@ from appointments.storage.dynamodb import BATCH_GET_KEYS, TRANSACTION_ACTIONS, C
 from appointments.storage.store import ChangeTooLargeError, ReadingOutdatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from appointments.storage.store import Storage
 
@@ -57,8 +57,8 @@ class Proposal(Protocol):
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
 
-    def more_days(self) -> Iterable[DayKey]:
-        """Calendar days to read in addition to those of the claims."""
+    def more_days(self) -> Sequence[DayKey]:
+        """Calendar days to read in addition to those of the claims. If there are any, all days are read whole."""
 
 
 def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime) -> Change:
@@ -104,10 +104,11 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
 def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, storage: Storage) -> Reading:
     """Read what the candidates rest on. If the buffers are known, this includes the days that only they reach into."""
     claims = [claim for change in candidates for claim in change.new_claims]
-    keys = {*carrying_days(claims), *proposal.more_days()}
+    more = proposal.more_days()
+    keys = {*carrying_days(claims), *more}
     if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
         keys |= before.deciding_days(claims)
-    return storage.read(keys, appointment_id=proposal.lookup)
+    return storage.read(keys, appointment_id=proposal.lookup, near=() if more else claims)
 
 
 def _read_again(
@@ -180,7 +181,7 @@ class _Booking:
         assigned = [_with_zone(one, reading) for one in assigned]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
 
-    def more_days(self) -> Iterable[DayKey]:
+    def more_days(self) -> Sequence[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
         if len(self.terms.any_of) < 2:
             return ()
@@ -235,7 +236,7 @@ class _Update:
             after = _with_zone(after, reading)
         return [Change.of(before, after)]
 
-    def more_days(self) -> Iterable[DayKey]:
+    def more_days(self) -> Sequence[DayKey]:
         return ()
 
 
@@ -350,6 +351,11 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         any_of = [calendars.pop(id_) for id_ in assigned]
         return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
 
+    partial = [key for key, day in reading.days.items() if day.seen is not None]
+    try:
+        reading.days.update(storage.read(partial, settings=False).days if partial else {})
+    except TooManyAppointmentsError:
+        return []
     days = list(wanted.interval.days())
     found = find(days[0], days[-1])
     around = min(ALTERNATIVES_REACH // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)

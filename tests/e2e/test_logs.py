@@ -218,7 +218,14 @@ def sweep(clinic: Clinic) -> None:
     happened.update(["ReminderErrorInSweepMetric"])  # the rule of what was sent could not be removed either
 
 
-@pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS))
+# Changes of a status are not played here yet. `tests/template` holds their filters to the code that logs them.
+OF_STATUSES = {
+    f"Appointment{what}Metric"
+    for what in ("Held", "Requested", "Approved", "Declined", "Expired", "Confirmed", "Arrived", "Completed", "NoShow")
+}
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS - OF_STATUSES))
 def test_each_filter_counts_what_happened(clinic: Clinic, name: str) -> None:
     assert clinic.happened[name]
     found = values(FILTERS[name], clinic.lines(FILTERS[name]["Properties"]["LogGroupName"]["Ref"]))

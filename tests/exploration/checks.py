@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
 
 APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
+MARKER, OVERFLOW = "a#overflow", "overflow#"
 
 
 UNLIMITED = 10**6
@@ -111,16 +112,16 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
         for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
             date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
             wanted[calendar, date_, block.appointment_id] = f"{block.start}-{block.end};places=1000;block=1"
-    found = {
-        (key.partition, key.sort, name[2:]): value["S"]
-        for key, item in database.within(CALENDARS)
-        for name, value in item.items()
-        if name.startswith("a#")
-    }
+    found: dict[tuple[str, str, str], str] = {}
+    for entry, text in _entries(database):
+        if entry in found:
+            yield f"the entry {entry} is there twice"
+        found[entry] = text
+    yield from _misplaced(database)
     for entry in sorted(wanted.keys() | found.keys()):
-        told, there = wanted.get(entry), found.get(entry)
-        if told != there and not _ran_out(database, entry[2], told, there):
-            yield f"the entry {entry} is {there}, and its appointment is at {told}"
+        told, stored = wanted.get(entry), found.get(entry)
+        if told != stored and not _ran_out(database, entry[2], told, stored):
+            yield f"the entry {entry} is {stored}, and its appointment is at {told}"
     for calendar, there in sorted(by_calendar.items()):
         yield from _overfull(calendar, there, limits.get(calendar, Limits()))
         yield from _overfull_days(calendar, there, limits.get(calendar, Limits()))
@@ -153,6 +154,34 @@ def _ran_out(database: Database, id_: str, wanted: str | None, found: str | None
     appointments = {key.partition: item for key, item in database.within(APPOINTMENTS)}
     latest = max(_epoch(item["updatedAt"]["S"]) for item in appointments.values())
     return appointments[id_]["status"]["S"] == "expired" or int(expiring[1]) + GRACE <= latest
+
+
+def _entries(database: Database) -> Iterator[tuple[tuple[str, str, str], str]]:
+    """By calendar, day and appointment, in whichever item of the day it lies."""
+    for key, item in database.within(CALENDARS):
+        day = key.sort.removeprefix(OVERFLOW).partition("#")[0]
+        for name, value in item.items():
+            if name.startswith("a#") and name != MARKER:
+                yield (key.partition, day, name[2:]), value["S"]
+
+
+def _misplaced(database: Database) -> Iterator[str]:
+    """Entries in overflow items of which their day, or their appointment, does not tell."""
+    told = {
+        (text["S"], key.partition)
+        for key, item in database.within(APPOINTMENTS)
+        for text in item.get("overflow", {"L": []})["L"]
+    }
+    there = set()
+    for key, item in database.within(CALENDARS):
+        if key.sort.startswith(OVERFLOW):
+            day, _, part = key.sort.removeprefix(OVERFLOW).partition("#")
+            names = [name for name in item if name.startswith("a#")]
+            there |= {(f"{day} {part} {key.partition}", name[2:]) for name in names}
+            if names and MARKER not in database.items[Key(CALENDARS, key.partition, day)].attributes:
+                yield f"the day of {key} has no marker"
+    for where, appointment in sorted(told ^ there):
+        yield f"only one of them tells of the other: {where} and the appointment {appointment}"
 
 
 def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
@@ -208,7 +237,7 @@ def essence(database: Database, *, versions: bool = True) -> str:
             offset: {name: value for name, value in one["M"].items() if name != "claim"}
             for offset, one in item["reminders"]["M"].items()
         }
-        shown = {name: value for name, value in item.items() if name != "changeId"}
+        shown = {name: value for name, value in item.items() if name not in ("changeId", "overflow")}
         seen.append((key.partition, {**shown, "reminders": reminders}))
     for key, item in database.within(CALENDARS):
         if key.sort == "settings":

@@ -192,6 +192,26 @@ class Call:
         return self.text
 
     @property
+    def reads_many(self) -> bool:
+        """Whether it reads items of a table each at a moment of its own. An index is read as it is at one moment."""
+        return self.operation == "batch_get_item" or (self.operation == "query" and "IndexName" not in self.parameters)
+
+    def reads(self, key: Key) -> bool:
+        """Whether an item, there or not, is among those that a call which reads many asks for."""
+        if self.operation == "batch_get_item":
+            return key in self.keys
+        partition, condition = _key_condition(self.parameters)
+        space = spaces()[self.parameters["TableName"]]
+        there = {str(space.sort): {"S": key.sort}}
+        return (key.space, {"S": key.partition}) == (space.table, partition) and bool(
+            key.sort != "*" and condition and _meets(condition, there, self.parameters, "query", _holds)
+        )
+
+    def depends_on(self, changed: Iterable[Key]) -> bool:
+        """Whether one of the keys is among those that the call is about."""
+        return any(map(self.reads, changed)) if self.reads_many else not set(self.keys).isdisjoint(changed)
+
+    @property
     def writes(self) -> bool:
         return self.operation in ("update_item", "put_item", "transact_write_items", "publish")
 
@@ -262,7 +282,9 @@ def apply(database: Database, call: Call, weakened: Weakening = _holds) -> Effec
 
 
 def answer_to_read(call: Call, found: Mapping[Key, Item]) -> Answer:
-    """The answer to a `get_item` or `batch_get_item` that found those items."""
+    """The answer to a call that found those items."""
+    if call.operation == "query":
+        return _query(Database(found), call)
     if call.operation == "get_item":
         (key,) = call.keys
         return answer_of(call.operation, {"Item": found[key].attributes} if key in found else {})
@@ -270,6 +292,16 @@ def answer_to_read(call: Call, found: Mapping[Key, Item]) -> Answer:
     for key in sorted(found):
         responses[key.space].append(found[key].attributes)
     return answer_of(call.operation, {"Responses": responses, "UnprocessedKeys": {}})
+
+
+def name_of(call: Call, key: Key) -> str:
+    """How a schedule names one of the keys of a call."""
+    return str(call.keys.index(key)) if key in call.keys else key.sort
+
+
+def key_named(call: Call, name: str) -> Key:
+    """The inverse of `name_of`."""
+    return call.keys[int(name)] if name.isdigit() else Key(call.parameters["TableName"], call.keys[0].partition, name)
 
 
 def remember_token(database: Database, call: Call) -> Database:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from exploration import checks, dynamo
 from exploration.dynamo import Call, Database, Weakening
 from exploration.explore import MOST_STATES, Actor, Explorer, Fault, Found, Happened, Move, State, explore
-from exploration.wiring import Determinism, Process, Request, determinism, play
+from exploration.wiring import MOST_INLINE, Determinism, Process, Request, determinism, play
 
 # By actor, and by request.
 Answers = tuple[tuple[str, ...], ...]
@@ -29,12 +29,14 @@ class Scenario:
 
     `setup` are requests one after another, each by a process of that name. An actor named like one of these goes on
     as that process: it remembers what the process has learned. `after` names who must have ended before it begins.
+    With `most_inline` entries in a calendar day's own item, further ones go into overflow items.
     """
 
     name: str
     setup: tuple[tuple[str, Request], ...]
     actors: Mapping[str, tuple[Request, ...]]
     after: Mapping[str, str] = field(default_factory=dict)
+    most_inline: int = MOST_INLINE
 
 
 class Failure(NamedTuple):
@@ -101,7 +103,13 @@ class Examination:
         self.ids: dict[str, str] = {}
         self.database, memories = self._prepare()
         self.actors = [
-            Actor(name, tuple(self._named(r) for r in requests), memories.get(name), self.scenario.after.get(name, ""))
+            Actor(
+                name,
+                tuple(self._named(r) for r in requests),
+                memories.get(name),
+                self.scenario.after.get(name, ""),
+                self.scenario.most_inline,
+            )
             for name, requests in self.scenario.actors.items()
         ]
         sent = [
@@ -128,7 +136,8 @@ class Examination:
         for number, (name, request) in enumerate(self.scenario.setup):
             self.made.begin(f"setup {number}")
             try:
-                answer = play(self._named(request), processes.setdefault(name, Process()), channel)
+                process = processes.setdefault(name, Process(most_inline=self.scenario.most_inline))
+                answer = play(self._named(request), process, channel)
             except DiedError:
                 assert request.dies
                 continue
@@ -285,9 +294,9 @@ class Examination:
             if "!" in token:
                 fault = Fault[name.partition("!")[2]]
                 move = next(m for m in explorer.moves_of(state, index, [fault]) if m.token == token)
-            elif number:
-                move = explorer.read_one(state, index, int(number))
-            elif step.call and step.call.operation == "batch_get_item":
+            elif number and step.call:
+                move = explorer.read_one(state, index, dynamo.key_named(step.call, number))
+            elif step.call and step.call.reads_many:
                 move = explorer.finish_batch(state, index, step.call)
             else:
                 move = next(explorer.moves_of(state, index))

@@ -6,13 +6,14 @@ without a thread. What an exploration stands at is the database and the history 
 the same are one from there on, which is why reads in any order cost next to nothing.
 
 Every write, transactions included, is one step. A batch read is one step per item, in any order, since DynamoDB
-promises no more. A step that no other actor can notice is taken at once, except a request's first: when a request
-began decides what it must have seen.
+promises no more, and so is a query of a table. A step that no other actor can notice is taken at once, except a
+request's first: when a request began decides what it must have seen.
 
 A failure prints one line per call and the command that plays that run again:
 `PYTHONPATH=src:tests:. .venv/bin/python -m exploration SCENARIO SCHEDULE`. Without a schedule, the command explores
 every scenario whose name contains the text. A schedule names whose step is next: `A` is A's next call, or all that is
-left of its batch read; `A.2` reads the third key of the batch alone; `A!LOST` is the call with that fault.
+left of its batch read; `A.2` reads the third key of the batch alone, `A.KEY` that sort key of a query; `A!LOST` is
+the call with that fault.
 
 What it does not show: more than one fault in a run, more than three operations, a client's clock that runs on during a
 request, an index that lags (its query is a step of its own, and no older), and the timers, on which nothing depends.
@@ -28,7 +29,7 @@ from typing import Any, NamedTuple
 
 from exploration import dynamo
 from exploration.dynamo import Answer, Call, Database, Effect, Item, Key, Weakening
-from exploration.wiring import Determinism, Process, Request, play
+from exploration.wiring import MOST_INLINE, Determinism, Process, Request, play
 
 Memory = Any
 MOST_STATES = 2_000_000
@@ -73,6 +74,7 @@ class Actor:
     requests: tuple[Request, ...]
     memory: Memory = None
     after: str = ""
+    most_inline: int = MOST_INLINE
 
 
 class Step(NamedTuple):
@@ -151,7 +153,7 @@ class Explorer:
 
     def _replay(self, index: int, state: ActorState) -> Step:
         actor = self.actors[index]
-        process = Process(actor.memory)
+        process = Process(actor.memory, actor.most_inline)
         answers: list[str] = []
         made = 0
         at_request = 0
@@ -216,9 +218,9 @@ class Explorer:
         assert step.call
         if step.first and not actor.begun:
             return False
-        keys = set(step.call.keys)
-        if any(not keys.isdisjoint(changed) for changed in self._others(state, index, self.changed)):
+        if any(step.call.depends_on(changed) for changed in self._others(state, index, self.changed)):
             return False
+        keys = set(step.call.keys)
         if not step.call.writes:
             return True
         keys |= self._effect(state.database, step.call).changed
@@ -230,7 +232,7 @@ class Explorer:
         call, name = step.call, self.actors[index].name
         assert call
         self.touched[index].update(call.keys)
-        if call.operation == "batch_get_item":
+        if call.reads_many:
             yield from self._batch_moves(state, index, call)
             return
         effect = self._effect(state.database, call)
@@ -252,31 +254,30 @@ class Explorer:
         """An item each, of those that somebody may yet change; the rest as the last one is read."""
         done = dict(state.actors[index].read)
         others = self._others(state, index, self.changed)
-        keys = call.keys
-        moving = [key for key in keys if key not in done and any(key in changed for changed in others)]
+        moving = sorted({key for changed in others for key in changed if key not in done and call.reads(key)})
         if len(moving) < 2:
             yield self.finish_batch(state, index, call)
             return
         for key in moving:
-            yield self.read_one(state, index, keys.index(key))
+            yield self.read_one(state, index, key)
 
-    def read_one(self, state: State, index: int, number: int) -> Move:
+    def read_one(self, state: State, index: int, key: Key) -> Move:
         """Read one key of a batch, and leave the rest for later."""
         actor, name = state.actors[index], self.actors[index].name
         step = self.step(index, actor)
         assert step.call
-        key = step.call.keys[number]
         found = state.database.get(key)
         after = actor._replace(read=(*actor.read, (key, found)), begun=True)
         after = after._replace(read=tuple(sorted(after.read, key=lambda one: one[0])))
-        told = f"{name}: reads {key} of {len(step.call.keys)} keys: {_shown(found)}"
-        return Move(f"{name}.{number}", told, self._with(state, index, after, begins=step))
+        told = f"{name}: reads {key} of several: {_shown(found)}"
+        return Move(f"{name}.{dynamo.name_of(step.call, key)}", told, self._with(state, index, after, begins=step))
 
     def finish_batch(self, state: State, index: int, call: Call) -> Move:
         actor, name = state.actors[index], self.actors[index].name
-        read = {key: state.database.get(key) for key in call.keys} | dict(actor.read)
+        keys = call.keys if call.operation == "batch_get_item" else sorted(filter(call.reads, state.database.items))
+        read = {key: state.database.get(key) for key in keys} | dict(actor.read)
         answer = dynamo.answer_to_read(call, {key: item for key, item in read.items() if item})
-        rest = [key for key in call.keys if key not in dict(actor.read)]
+        rest = [key for key in keys if key not in dict(actor.read)]
         told = f"{name}: reads {', '.join(f'{key}: {_shown(read[key])}' for key in rest)}"
         return Move(name, told, self._answered(state, index, Effect(answer, state.database, frozenset())))
 
@@ -384,7 +385,7 @@ class Explorer:
             chosen = state.actors[index]._replace(assigned=assigned)
             state = state._replace(actors=(*state.actors[:index], chosen, *state.actors[index + 1 :]))
         while (now := self.step(index, state.actors[index])).call and now.request == step.request:
-            if now.call.operation == "batch_get_item":
+            if now.call.reads_many:
                 state = self.finish_batch(state, index, now.call).state
             else:
                 state = self._answered(state, index, self._effect(state.database, now.call))

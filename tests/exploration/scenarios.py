@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exploration.examine import Scenario
-from exploration.wiring import Request
+from exploration.wiring import MOST_INLINE, Request
 
 NOW = datetime.fromisoformat("2029-12-01T12:00:00Z")
 
@@ -40,13 +40,16 @@ def put(calendar: str, *, if_match: str = "", **settings: Any) -> Request:
     return Request("http", NOW, "PUT", f"/calendars/{calendar}", settings, headers)
 
 
-def scenario(name: str, setup: list[Any], after: Mapping[str, str] | None = None, **actors: Any) -> Scenario:
+def scenario(
+    name: str, setup: list[Any], after: Mapping[str, str] | None = None, most_inline: int = MOST_INLINE, **actors: Any
+) -> Scenario:
     """Requests of the setup stand alone or with the name of their process; an actor has one request or several."""
     return Scenario(
         name,
         tuple(one if isinstance(one, tuple) else ("setup", one) for one in setup),
         {actor: (asked,) if isinstance(asked, Request) else tuple(asked) for actor, asked in actors.items()},
         after or {},
+        most_inline,
     )
 
 
@@ -135,6 +138,72 @@ SEVERAL_MOMENTS = [
     ),
 ]
 
+
+def crowding(*calendars: str) -> list[Request]:
+    """One appointment in each day's own item, and every quarter hour from 18:00 to 12:00 was booked before."""
+    return [
+        request
+        for calendar in calendars
+        for request in (
+            book(f"g-{calendar}", "1T15:00", "1T15:15", calendar),
+            book(f"g-{calendar}", "2T15:00", "2T15:15", calendar),
+            book(f"t-{calendar}", "1T18:00", "2T12:00", calendar, name=f"T-{calendar}"),
+            delete(f"T-{calendar}"),
+        )
+    ]
+
+
+# What lies in overflow items is read at another moment than the day's own item, and than each other.
+CROWDED = [
+    scenario(
+        "crowded: make room for another in the middle of a reading",
+        [
+            put("c", capacity=2),
+            *crowding("c"),
+            book("e", "1T23:00", "1T23:30", "c", name="E"),
+        ],
+        most_inline=1,
+        A=[delete("E"), book("z", "1T22:45", "1T23:30", "c")],
+        B=later(book("n", "1T23:15", "1T23:30", "c")),
+    ),
+    scenario(
+        "crowded: book any, move from one calendar to the other, back and over again",
+        [*crowding("c", "d"), book("x", "1T23:00", "1T23:30", "c", name="X")],
+        most_inline=1,
+        A=[patch("X", resourceIds=["d"]), patch("X", resourceIds=["c"]), patch("X", resourceIds=["d"])],
+        B=later(book("n", "1T23:00", "1T23:30", anyOf=["c", "d"])),
+    ),
+    scenario(
+        "crowded: move within the day while another gives it a calendar",
+        [
+            *crowding("c"),
+            book("w", "1T18:00", "1T18:30", "c", name="W"),
+            book("x", "1T23:00", "1T23:30", name="X"),
+        ],
+        most_inline=1,
+        A=patch("X", "1T18:15", "1T18:45"),
+        B=patch("X", resourceIds=["c"]),
+    ),
+    scenario(
+        "crowded: two trade places, over midnight and from the day's own item",
+        [
+            *crowding("c"),
+            book("x", "1T23:00", "2T01:00", "c", name="X"),
+            book("w", "2T18:00", "2T18:30", "c", name="W"),
+        ],
+        most_inline=1,
+        A=[patch("X", "2T18:30", "2T19:00"), patch("X", "2T18:00", "2T18:30")],
+        B=patch("W", "1T23:30", "2T00:30"),
+    ),
+    scenario(
+        "crowded: change the length, cancel and book what it had",
+        [*crowding("c"), book("x", "1T23:00", "2T01:00", "c", name="X")],
+        most_inline=1,
+        A=patch("X", "1T22:30", "1T23:15"),
+        B=[book("n", "1T23:15", "1T23:45", "c"), delete("X")],
+    ),
+]
+
 # A sender died before it had published, and its lease has run out.
 DEAD_SENDER = [
     book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h", "30m"]),
@@ -184,7 +253,7 @@ ON_A_HOLD: dict[str, Request] = {
     "move it": clock(patch("H", "1T23:00", "1T23:30"), -3),
     "change its details": clock(patch("H", details={"note": "n"}), -4),
     "cancel it": clock(delete("H"), -5),
-    "book over it in time": clock(book("b", "1T23:00", "1T23:30", "c"), 4),
+    "book over it in time": clock(book("b", "1T23:00", "1T23:30", "c"), 3),
     "book over it": clock(book("e", "1T23:00", "2T01:00", "c"), 6),
     "book any": clock(book("n", "2T00:00", "2T00:30", anyOf=["c", "d"]), 8),
     "hold over it": clock(book("g", "2T00:00", "2T00:30", "c", hold={"minutes": 1}), 9),
@@ -355,18 +424,24 @@ class Ground:
 
     Around midnight one place is left on `c`. `touched`: quarter hours there were booked before and are free again.
     `memory` is what the processes remember: nothing, what holds, or what held before anything was set or booked.
+    With `most_inline` entries in a calendar day's own item, further ones go into overflow items. On a ground that is
+    `crowded`, all of the above that lies on `c` lies there.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     touched: bool = False
     memory: str = "cold"
+    most_inline: int = MOST_INLINE
+    crowded: bool = False
 
     def setup(self) -> list[tuple[str, Request]]:
         learning = [(actor, try_out("c", "d")) for actor in "AB"]
         made: list[tuple[str, Request]] = learning if self.memory == "stale" else []
         if self.settings:
             made += [("S", put(calendar, **self.settings)) for calendar in "cd"]
+        if self.crowded:
+            made += [("S", request) for request in crowding("c")]
         if self.touched:
             made += [("S", book("t", "1T22:00", "2T02:00", "c", name="T")), ("S", delete("T"))]
         made += [("S", book(f"f{n}", "1T21:00", "2T03:00", "c")) for n in range(self.settings.get("capacity", 1) - 1)]
@@ -389,6 +464,10 @@ GROUNDS = [
     Ground("buffer, touched, warm", {"bufferMinutes": {"after": 30}}, touched=True, memory="warm"),
     Ground("large settings", LARGE),
     Ground("large settings, touched, stale", LARGE, touched=True, memory="stale"),
+    Ground("becoming crowded", touched=True, most_inline=1),
+    Ground("crowded, warm", memory="warm", most_inline=1, crowded=True),
+    Ground("crowded, capacity 2", {"capacity": 2}, most_inline=1, crowded=True),
+    Ground("crowded, buffer", {"bufferMinutes": {"after": 30}}, most_inline=1, crowded=True),
 ]
 
 OPERATIONS: dict[str, tuple[Request, ...]] = {
@@ -430,7 +509,9 @@ def pairs(ground: Ground) -> list[Scenario]:
     names = list(OPERATIONS)
     second = {name: [later(asked) for asked in requests] for name, requests in OPERATIONS.items()}
     return [
-        scenario(f"{ground.name}: {a} | {b}", ground.setup(), A=OPERATIONS[a], B=second[b])
+        scenario(
+            f"{ground.name}: {a} | {b}", ground.setup(), most_inline=ground.most_inline, A=OPERATIONS[a], B=second[b]
+        )
         for i, a in enumerate(names)
         for b in names[i:]
     ]
@@ -439,8 +520,15 @@ def pairs(ground: Ground) -> list[Scenario]:
 def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
     """Three operations at once. The third process remembers nothing."""
     second, third = ([later(asked, n) for asked in OPERATIONS[name]] for n, name in ((1, b), (2, c)))
-    return scenario(f"{ground.name}: {a} | {b} | {c}", ground.setup(), A=OPERATIONS[a], B=second, C=third)
+    return scenario(
+        f"{ground.name}: {a} | {b} | {c}",
+        ground.setup(),
+        most_inline=ground.most_inline,
+        A=OPERATIONS[a],
+        B=second,
+        C=third,
+    )
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]

@@ -7,17 +7,25 @@ which its loss was found to show. `test_orders.py` meets no condition that is na
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pytest
 
+from appointments.decision import Reading
+from appointments.model import CalendarDay, DayKey
+from appointments.storage.calendar_days import CalendarDays
+from appointments.storage.store import Storage
 from exploration import dynamo, explore, wiring
 from exploration.conditions import WITHOUT
 from exploration.examine import UNEXPLAINED, Examination, Failure
 from exploration.explore import Fault
 from exploration.scenarios import SCENARIOS
 from exploration.wiring import determinism
+
+# Measuring coverage doubles the time, and other suites cover the same code.
+pytestmark = pytest.mark.no_cover
 
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
 BOOK_TWICE = "untouched: book over midnight | book over midnight"
@@ -161,3 +169,127 @@ def test_a_product_that_does_not_repeat_itself_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(explore, "play", drifting)
     with pytest.raises(explore.NondeterminismError):
         failure_on("untouched: change details | cancel X")
+
+
+# --- crowded days ------------------------------------------------------------------------------------
+
+ROOM = "crowded: make room for another in the middle of a reading"
+EITHER = "crowded: book any, move from one calendar to the other, back and over again"
+
+
+def missed_on(name: str) -> Failure:
+    """The failure that is found on a scenario; without what the test takes away there is none."""
+    failure = failure_on(name)
+    assert failure is not None
+    return failure
+
+
+def test_overflow_that_is_read_before_the_days_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, overflow = Storage.read, CalendarDays.overflow
+
+    def overflow_first(self: Storage, keys: Iterable[DayKey], **more: Any) -> Reading:
+        keys = sorted(keys)
+        seen = {key: list(overflow(self.days, *key, key.day)) for key in keys}
+        with monkeypatch.context() as patched:
+            patched.setattr(CalendarDays, "overflow", lambda _, id_, day, __: iter(seen[DayKey(id_, day)]))
+            patched.setattr(CalendarDays, "overflow_near", lambda _, day, __: iter(seen[day.key]))
+            return read(self, keys, **more)
+
+    name = "crowded, warm: book before midnight | book by key"
+    assert failure_on(name) is None
+    monkeypatch.setattr(Storage, "read", overflow_first)
+    assert "c holds 2 at 2030-01-15 23:15" in missed_on(name).faults[0]
+
+
+def test_calendars_that_are_read_with_their_overflow_one_after_another_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then two readings can agree on what never was, though each of them reads a day before its overflow."""
+    read = Storage.read
+
+    def one_after_another(self: Storage, keys: Iterable[DayKey], **more: Any) -> Reading:
+        found = Reading()
+        for _, each in groupby(sorted(keys), key=lambda key: key.calendar_id):
+            reading = read(self, list(each), **more)
+            found.days |= reading.days
+            found.settings |= reading.settings
+            found.appointment = reading.appointment
+        return found
+
+    monkeypatch.setattr(Storage, "read", one_after_another)
+    assert missed_on(EITHER).faults == [UNEXPLAINED]
+
+
+def test_a_refusal_by_a_crowded_day_that_is_read_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalendarDay, "items", 1)
+    assert missed_on(ROOM).faults == [UNEXPLAINED]
+
+
+def test_a_day_that_a_failed_condition_returns_is_not_taken_for_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "crowded, capacity 2: book before midnight | book by key"
+    assert failure_on(name) is None
+
+    def replace(self: Reading, newer: Reading) -> None:
+        self.days.update(newer.days)
+        self.settings.update(newer.settings)
+
+    monkeypatch.setattr(Reading, "replace", replace)
+    assert "c holds 3 at 2030-01-15 23:15" in missed_on(name).faults[0]
+
+
+@pytest.mark.parametrize(
+    ("marker", "name"),
+    [
+        ("#marker", "becoming crowded: book before midnight | book by key"),
+        ("overflowLong", "crowded, capacity 2: book before midnight | book by key"),
+    ],
+)
+def test_a_day_without_its_markers_is_found(marker: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = dynamo.parse_update
+
+    def parse_less(text: str) -> dynamo.Update:
+        update = original(text)
+        return update._replace(sets=tuple(one for one in update.sets if one[0] != (marker,)))
+
+    assert failure_on(name) is None
+    monkeypatch.setattr(dynamo, "parse_update", parse_less)
+    assert any("at 2030-01-15 23:15" in fault for fault in missed_on(name).faults)
+
+
+def test_a_part_of_a_day_that_is_taken_for_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalendarDay, "shows", lambda *_: True)
+    name = "crowded: move within the day while another gives it a calendar"
+    assert "c holds 2 at 2030-01-15 18:15" in missed_on(name).faults[0]
+
+
+def test_what_leaves_and_forgets_its_overflow_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "crowded, capacity 2: cancel X | send"
+    assert failure_on(name) is None
+    actions = Storage._actions
+
+    def forgetful(self: Storage, *more: Any) -> list[Any]:
+        return [
+            entry
+            for entry in actions(self, *more)
+            if "overflow#" not in str(entry.get("Update", {}).get("Key")) or "REMOVE" not in str(entry)
+        ]
+
+    monkeypatch.setattr(Storage, "_actions", forgetful)
+    assert any("its appointment is at None" in fault for fault in missed_on(name).faults)
+
+
+def test_an_entry_that_is_moved_into_overflow_and_stays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "becoming crowded: move X over midnight | cancel X"
+    assert failure_on(name) is None
+    original = dynamo.parse_update
+
+    def parse_less(text: str) -> dynamo.Update:
+        return original(text)._replace(removes=()) if "#marker" in text else original(text)
+
+    monkeypatch.setattr(dynamo, "parse_update", parse_less)
+    monkeypatch.setattr(CalendarDay, "inline", lambda *_: 1)
+    assert missed_on(name)
+
+
+def test_a_condition_of_a_crowded_day_that_is_left_out_is_missed() -> None:
+    assert failure_on("crowded, warm: book before midnight | book by key", "Update day: q* =") is not None

@@ -16,6 +16,7 @@ from exploration.examine import Examination, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
 from exploration.scenarios import (
     BLOCKED,
+    CROWDED,
     DAILY,
     EXPIRING,
     GROUNDS,
@@ -29,11 +30,16 @@ from exploration.scenarios import (
 )
 from exploration.wiring import determinism
 
+# Measuring coverage doubles the time, and other suites cover the same code.
+pytestmark = pytest.mark.no_cover
+
 GROUND = {ground.name: ground for ground in GROUNDS}
 # Those that differ most in the calls that are made. The others, and the faults on all of them, are `make faults`.
 SHORT = ["untouched", "buffer, touched, warm"]
 # Of the ways to fail, those that add most for their price; on operations that are quickly explored.
 WITH_FAULTS = ["capacity 2, warm"]
+# Of the crowded ones, those where entries go both into a day's own item and into overflow, and where room is shared.
+CROWDED_GROUNDS = ["becoming crowded", "crowded, capacity 2", "crowded, buffer"]
 # Two requests of one actor beside two of another take as long as all other pairs together.
 SLOW = {"there and back"}
 TRIPLES = 300
@@ -145,6 +151,19 @@ def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
     (report,) = examined([scenario])
     assert set(report.statuses) == {((201,), (200,))}
+
+
+@pytest.mark.parametrize("scenario", CROWDED, ids=lambda scenario: scenario.name)
+def test_a_crowded_day_is_as_exact_as_another(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert report.overlapping
+
+
+@pytest.mark.parametrize("name", CROWDED_GROUNDS)
+def test_orders_of_two_operations_on_a_crowded_day_are_explained(name: str) -> None:
+    reports = examined(random.Random(name).sample(quick(GROUND[name]), 6))
+    told(name, reports)
+    assert sum(report.overlapping for report in reports) > 1
 
 
 def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:

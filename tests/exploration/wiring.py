@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +33,8 @@ from reminder_sweep import sweep
 
 PRODUCT = ("appointments", "conflict_detector", "reminder_sender", "reminder_sweep")
 TABLES = ("AppointmentsTable", "CalendarsTable")
+# As in production, which no scenario reaches unless it says otherwise.
+MOST_INLINE = 64
 
 # Answers a call, or raises what the client raises.
 Channel = Callable[[str, Mapping[str, Any]], Any]
@@ -71,7 +73,8 @@ class Request:
 class Process:
     """What one process keeps from request to request. `remembered` is what it starts with."""
 
-    def __init__(self, remembered: Memory | None = None) -> None:
+    def __init__(self, remembered: Memory | None = None, most_inline: int = MOST_INLINE) -> None:
+        self.most_inline = most_inline
         self.memory = Memory()
         if remembered:
             self.memory.settings.update(remembered.settings)
@@ -81,6 +84,7 @@ class Process:
 def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]:
     """Run one request to its end and return its answer, as far as a caller can rely on it."""
     storage = Storage.of(_Client(channel), *TABLES, memory=process.memory)  # type: ignore[arg-type]
+    storage = replace(storage, days=replace(storage.days, most_inline=process.most_inline))
 
     def clock() -> datetime:
         return request.now

@@ -312,6 +312,34 @@ def test_a_key_that_comes_twice_at_once_is_noticed_by_the_transaction(
     assert blocked(world, "15T08:00", "15T12:00", key="one") == body
 
 
+def test_a_day_takes_so_many_blocks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conflict_detector.blocks.blocking.MAX_BLOCKS_ON_A_DAY", 2)
+    made = [blocked(world, "15T08:00", "15T12:00"), blocked(world, "15T13:00", "16T12:00")]
+    status, body = block(world, "15T09:00", "15T10:00")
+    assert (status, body["errors"]) == (
+        422,
+        [{"field": "", "message": "lies on a day with 2 blocks; remove some of them"}],
+    )
+    assert block(world, "16T08:00", "16T12:00")[0] == 201
+    remove(world, made[0]["blockId"])
+    assert block(world, "15T09:00", "15T10:00")[0] == 201
+
+
+def test_a_block_on_a_crowded_day_names_everyone(world: World) -> None:
+    configure(world, capacity=200)
+    ids = [booked(world, f"15T{n // 4:02}:{n % 4 * 15:02}", f"15T{n // 4:02}:{n % 4 * 15 + 10:02}", f"u{n}",
+                  resourceIds=["C"]) for n in range(90)]  # fmt: skip
+    body = blocked(world, "15T00:00", "16T00:00")
+    assert sorted(body["meets"]) == sorted(ids)
+    assert read(world, f"/{body['blockId']}")[1] == body
+    part = blocked(world, "15T20:00", "15T21:00", key="part")
+    assert part["meets"] == ids[80:84]
+    assert world.book("23:00", "23:10")[0] == 409
+    assert {one["blockId"] for one in read(world, "", **day("15"))[1]["blocks"]} == {body["blockId"], part["blockId"]}
+    assert remove(world, body["blockId"])[0] == 200
+    assert world.book("23:00", "23:10")[0] == 201
+
+
 def test_local_times_and_their_zone(world: World) -> None:
     body = blocked(world, "2030-01-15T00:00", "2030-01-16T00:00", timeZone="Asia/Kolkata")
     assert (body["startTime"], body["endTime"], body["timeZone"]) == (

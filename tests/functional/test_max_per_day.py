@@ -134,6 +134,15 @@ def test_a_first_booking_of_a_day_makes_one_call(world: World) -> None:
     assert world.calls == ["TransactWriteItems"]
 
 
+def test_a_crowded_day_is_counted_whole(world: World) -> None:
+    configure(world, **KOLKATA, capacity=100, maxPerDay=90)
+    for n in range(90):
+        start = f"{14 + (n + 74) // 96}T{(n + 74) % 96 // 4:02}:{(n + 74) % 4 * 15:02}"
+        assert world.book(*span(start, 10), user=f"u{n}", resourceIds=["C"], reminders=[])[0] == 201
+    assert world.book(*span("15T18:15", 10))[1]["conflicts"] == [THE_15TH]
+    assert world.book(*span("15T18:30", 10))[0] == 201
+
+
 @pytest.mark.parametrize("value", [0, 5001, 1.5, "3", None])
 def test_a_limit_is_a_whole_number(world: World, value: object) -> None:
     status, _, body = world.request("PUT", "/calendars/C", {"maxPerDay": value})

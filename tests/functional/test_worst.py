@@ -15,7 +15,7 @@ import pytest
 import contract
 from appointments import calendars
 from appointments import intervals as intervals_of
-from appointments.storage.store import MAX_ENTRIES_READ
+from appointments.storage.calendar_days import MAX_ENTRIES_READ
 from conflict_detector.availability import search
 from worst import WORST, Worst, worst_api
 

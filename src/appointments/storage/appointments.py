@@ -6,12 +6,20 @@ import json
 import uuid
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.model import Appointment, Delivery, DeliveryState, Interval, Reminder, ReminderState, Step, WallTimes
+from appointments.model import (
+    Appointment,
+    DayKey,
+    Interval,
+    OverflowKey,
+    Step,
+    WallTimes,
+)
 from appointments.statuses import REMINDING, Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
+from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
@@ -24,7 +32,6 @@ USER_INDEX = "UserAppointmentsIndex"
 LIST_QUERIES = 25
 BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
-
 
 # The due index has one partition per shard, so that a million bookings a day do not share one.
 REMINDER_SHARDS = 8
@@ -265,12 +272,14 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
+    if appointment.overflow:
+        item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     return item
 
 
 def appointment_from_item(item: Item) -> Appointment:
     """The inverse of `appointment_to_item`."""
-    reminders = [_reminder_from_item(offset, value["M"]) for offset, value in item["reminders"]["M"].items()]
+    reminders = [reminder_from_item(offset, value["M"]) for offset, value in item["reminders"]["M"].items()]
     return Appointment(
         appointment_id=item["appointmentId"]["S"],
         user_id=item["userId"]["S"],
@@ -292,7 +301,13 @@ def appointment_from_item(item: Item) -> Appointment:
         expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
         people_zone=item["peopleZone"]["S"] if "peopleZone" in item else None,
         confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
+        overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
     )
+
+
+def _overflow_from_text(text: str) -> OverflowKey:
+    day, part, calendar_id = text.split(" ", 2)
+    return OverflowKey(DayKey(calendar_id, date.fromisoformat(day)), part)
 
 
 def _step_to_item(step: Step) -> dict[str, Any]:
@@ -308,82 +323,3 @@ def _step_from_item(item: Item) -> Step:
 def reminder_shard(appointment_id: str) -> int:
     """The partition of the due index that an appointment's reminders lie in."""
     return zlib.crc32(appointment_id.encode()) % REMINDER_SHARDS
-
-
-def reminders_to_item(appointment: Appointment) -> dict[str, Any]:
-    """All reminders by offset, as the item keeps them."""
-    return {"M": {reminder.offset: {"M": reminder_to_item(reminder)} for reminder in appointment.reminders}}
-
-
-_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId", "deliveries"}
-_DELIVERY_ATTRIBUTES = {"channel", "recipient", "state", "at", "attempts", "messageId", "reason"}
-
-
-def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
-    """One reminder as the item keeps it."""
-    item: dict[str, Any] = {
-        **reminder.unknown,
-        "dueAt": {"S": to_utc_text(reminder.due_at)},
-        "state": {"S": reminder.state},
-        "attempts": {"N": str(reminder.attempts)},
-    }
-    if reminder.claim:
-        item["claim"] = {"S": reminder.claim}
-    if reminder.lease_until:
-        item["leaseUntil"] = {"S": to_utc_text(reminder.lease_until)}
-    if reminder.sent_at:
-        item["sentAt"] = {"S": to_utc_text(reminder.sent_at)}
-    if reminder.message_id:
-        item["messageId"] = {"S": reminder.message_id}
-    if reminder.deliveries:
-        item["deliveries"] = {"L": [{"M": _delivery_to_item(delivery)} for delivery in reminder.deliveries]}
-    return item
-
-
-def _delivery_to_item(delivery: Delivery) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        **delivery.unknown,
-        "channel": {"S": delivery.channel},
-        "recipient": {"S": delivery.recipient},
-        "state": {"S": delivery.state},
-        "at": {"S": to_utc_text(delivery.at)},
-        "attempts": {"N": str(delivery.attempts)},
-    }
-    if delivery.message_id:
-        item["messageId"] = {"S": delivery.message_id}
-    if delivery.reason:
-        item["reason"] = {"S": delivery.reason}
-    return item
-
-
-def _delivery_from_item(item: Item) -> Delivery:
-    return Delivery(
-        channel=item["channel"]["S"],
-        recipient=item["recipient"]["S"],
-        state=DeliveryState(item["state"]["S"]),
-        at=from_utc_text(item["at"]["S"]),
-        attempts=int(item["attempts"]["N"]),
-        message_id=item["messageId"]["S"] if "messageId" in item else None,
-        reason=item["reason"]["S"] if "reason" in item else None,
-        unknown={name: value for name, value in item.items() if name not in _DELIVERY_ATTRIBUTES},
-    )
-
-
-def _reminder_from_item(offset: str, item: Item) -> Reminder:
-    def moment(name: str) -> datetime | None:
-        return from_utc_text(item[name]["S"]) if name in item else None
-
-    return Reminder(
-        offset=offset,
-        due_at=from_utc_text(item["dueAt"]["S"]),
-        state=ReminderState(item["state"]["S"]),
-        attempts=int(item["attempts"]["N"]),
-        claim=item["claim"]["S"] if "claim" in item else None,
-        lease_until=moment("leaseUntil"),
-        sent_at=moment("sentAt"),
-        message_id=item["messageId"]["S"] if "messageId" in item else None,
-        deliveries=tuple(_delivery_from_item(delivery["M"]) for delivery in item["deliveries"]["L"])
-        if "deliveries" in item
-        else (),
-        unknown={name: value for name, value in item.items() if name not in _REMINDER_ATTRIBUTES},
-    )

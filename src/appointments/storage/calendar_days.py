@@ -5,6 +5,10 @@ separated by commas. Options follow a `;`: `;places=3` takes three places, `;unt
 itself, and `;block=1` takes all places. One that this version does not know is passed over; so a block, which names as
 many places as there can be, is one in other versions too.
 `q<n>` counts how often time was taken in a quarter hour.
+
+A day whose item holds `most_inline` entries writes further ones into overflow items, and a marker into its own item. An
+overflow item holds the entries that begin in one quarter hour, or those that are long, and of these a sixteenth, by the
+appointment's id. The day's own item alone has the counters, and with them the conditions.
 """
 
 from __future__ import annotations
@@ -14,21 +18,37 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from appointments.claims import quarter_hours
-from appointments.model import DAY, CalendarDay, DayKey, Interval, Taken
+from appointments.claims import Claim, quarter_hours
+from appointments.errors import TooManyAppointmentsError
+from appointments.model import DAY, CalendarDay, DayKey, Interval, OverflowKey, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from appointments.claims import Claim
     from appointments.model import Appointment
     from appointments.storage.dynamodb import Database, Entry, Item
 
+    # What lies in one item, by appointment.
+    Entries = Mapping[str, tuple[Taken, ...]]
+
+# The most entries of calendar days that one read returns. Each takes some 10 us of CPU, and a request reads thrice.
+MAX_ENTRIES_READ = 50_000
 # Entries that have run out, and that one write removes from a day at most.
 MAX_REMOVED = 10
 _ENTRY = "a#"
+NO_ENTRIES: Entries = {}
 _COUNTER = "q"
 _QUARTERS = {f"{_COUNTER}{quarter}": quarter for quarter in range(96)}
+# The marker of a day that has overflow items. A release that does not know these takes it for an appointment that needs
+# every place of the day, however large the capacity, and so books nothing beside entries that it does not see.
+_MARKER = "a#overflow"
+_MARKER_PLACES = 1000
+# Sort keys of overflow items lie outside those of days: a release that does not know them never reads one.
+_OVERFLOW = "overflow#"
+# Entries of more quarter hours than that are long. They lie apart, so that the others are found near where they begin.
+_SHORT = 8
+_LONG = "L"
+_HAS_LONG = "overflowLong"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -38,24 +58,66 @@ class CalendarDays:
     database: Database
     table: str
     retention: timedelta
+    # With so many entries in a day's own item, further ones go into overflow items.
+    most_inline: int = 64
 
     def span(self, calendar_id: str, first: date, last: date) -> Iterator[CalendarDay]:
         """All days of a calendar from `first` to `last`, both included; strongly consistent, one query.
 
-        Its pages are read as they are asked for.
+        Another query reads overflow items, if there are any. Pages are read as they are asked for. Raises
+        TooManyAppointmentsError where one day has too many.
         """
+        following = self.overflow(calendar_id, first, last)
+        key, entries = DayKey(calendar_id, date.min), NO_ENTRIES
+        for item in self._query(calendar_id, first.isoformat(), last.isoformat()):
+            day = day_from_item(item)
+            found = []
+            size = 0
+            while day.overflow is not None and key <= day.key:
+                if key == day.key:
+                    found.append(entries)
+                    size += len(entries)
+                if size > MAX_ENTRIES_READ:
+                    raise TooManyAppointmentsError(MAX_ENTRIES_READ)
+                key, entries = next(following, (DayKey(calendar_id, date.max), NO_ENTRIES))
+            yield with_overflow(day, found) if found else day
+
+    def overflow(self, calendar_id: str, first: date, last: date) -> Iterator[tuple[DayKey, Entries]]:
+        """The overflow items of a calendar's days from `first` to `last`, in order, each with its day; as `span`."""
+        return self._overflow(calendar_id, f"{first}", f"{last}~")
+
+    def overflow_near(self, day: CalendarDay, quarters: range) -> Iterator[tuple[DayKey, Entries]]:
+        """As `overflow`, of one day, without items of which no entry touches one of the `quarters`."""
+        calendar_id, date_ = day.key
+        if quarters:
+            first, last = max(quarters[0] - _SHORT + 1, 0), quarters[-1]
+            yield from self._overflow(calendar_id, f"{date_}#{first:02}", f"{date_}#{last:02}~")
+            if day.long:
+                yield from self._overflow(calendar_id, f"{date_}#{_LONG}", f"{date_}#{_LONG}~")
+
+    def _overflow(self, calendar_id: str, first: str, last: str) -> Iterator[tuple[DayKey, Entries]]:
+        for item in self._query(calendar_id, _OVERFLOW + first, _OVERFLOW + last):
+            day, _, _ = item["day"]["S"].removeprefix(_OVERFLOW).partition("#")
+            entries = {
+                name.removeprefix(_ENTRY): entry_from_text(value["S"])
+                for name, value in item.items()
+                if name.startswith(_ENTRY)
+            }
+            yield DayKey(calendar_id, date.fromisoformat(day)), entries
+
+    def _query(self, calendar_id: str, first: str, last: str) -> Iterator[Item]:
         pages = self.database.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="calendarId = :calendar AND #day BETWEEN :first AND :last",
             ExpressionAttributeNames={"#day": "day"},
             ExpressionAttributeValues={
                 ":calendar": {"S": calendar_id},
-                ":first": {"S": first.isoformat()},
-                ":last": {"S": last.isoformat()},
+                ":first": {"S": first},
+                ":last": {"S": last},
             },
             ConsistentRead=True,
         )
-        return (day_from_item(item) for page in pages for item in page["Items"])
+        return (item for page in pages for item in page["Items"])
 
     # --- actions of a transaction ---
 
@@ -64,30 +126,58 @@ class CalendarDays:
     ) -> Entry:
         """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged.
 
-        Entries that have run out are removed, on condition that they still say so.
+        Entries of the day's own item that have run out are removed, on condition that they still say so.
         """
-        condition, values = _unchanged(day, deciding)
-        names = {"#entry": _entry_name(appointment.appointment_id)}
-        run_out = day.run_out(appointment.updated_at)[:MAX_REMOVED] if day.expiring else []
-        for number, id_ in enumerate(id_ for id_ in run_out if id_ != appointment.appointment_id):
+        action = self._counting(claims, day, deciding, "SET #entry = :entry, expiresAt = :expires")
+        names = action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment.appointment_id)}
+        action["ExpressionAttributeValues"][":entry"] = {"S": entry_to_text(_on_calendar(claims, day.key))}
+        run_out = day.run_out(appointment.updated_at) if day.expiring else []
+        gone = [id_ for id_ in run_out if id_ != appointment.appointment_id][:MAX_REMOVED]
+        for number, id_ in enumerate(gone):
             names[f"#out{number}"] = _entry_name(id_)
-            values[f":out{number}"] = {"S": day.expiring[id_]}
-            condition += f" AND #out{number} = :out{number}"
-        values[":entry"] = {"S": entry_to_text(claim for claim in claims if claim.calendar_id == day.key.calendar_id)}
+            action["ExpressionAttributeValues"][f":out{number}"] = {"S": day.expiring[id_]}
+            action["ConditionExpression"] += f" AND #out{number} = :out{number}"
+        if gone:
+            action["UpdateExpression"] += " REMOVE " + ", ".join(f"#out{number}" for number in range(len(gone)))
+        return {"Update": action}
+
+    def taking_beside(
+        self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]
+    ) -> Entry:
+        """As `taking`, for an entry that goes into an overflow item: the day is marked, and holds the entry no more."""
+        update = "SET #marker = :marker, expiresAt = :expires REMOVE #entry"
+        action = self._counting(claims, day, deciding, update)
+        action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment_id), "#marker": _MARKER}
+        midnight = datetime.combine(day.key.day, time(), UTC)
+        whole_day = Claim(day.key.calendar_id, Interval(midnight, midnight + DAY), _MARKER_PLACES)
+        action["ExpressionAttributeValues"][":marker"] = {"S": entry_to_text([whole_day])}
+        if overflow_key(appointment_id, claims, day.key).part.startswith(_LONG):
+            action["UpdateExpression"] = action["UpdateExpression"].replace("SET ", f"SET {_HAS_LONG} = :one, ", 1)
+        return {"Update": action}
+
+    def _counting(self, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int], update: str) -> Entry:
+        condition, values = _unchanged(day, deciding)
         values[":expires"] = {"N": str(_day_expiry(day.key.day, self.retention))}
         values[":one"] = {"N": "1"}
         counted = ", ".join(f"{_COUNTER}{quarter} :one" for quarter in quarter_hours(claims, day.key))
         return {
-            "Update": {
-                "TableName": self.table,
-                "Key": day_key_item(day.key),
-                "UpdateExpression": f"SET #entry = :entry, expiresAt = :expires ADD {counted}{_removing(names)}",
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+            "TableName": self.table,
+            "Key": day_key_item(day.key),
+            "UpdateExpression": f"{update} ADD {counted}",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+    def entering(self, appointment_id: str, claims: Sequence[Claim], key: OverflowKey) -> Entry:
+        """Enter claims in an overflow item. The day's own item counts them in the same transaction."""
+        return self._on_item(
+            appointment_id, key.day, _overflow_key_item(key), entry_to_text(_on_calendar(claims, key.day))
+        )
+
+    def leaving_overflow(self, appointment_id: str, key: OverflowKey) -> Entry:
+        """Take an appointment out of an overflow item, as `leaving` does out of a day."""
+        return self._on_item(appointment_id, key.day, _overflow_key_item(key))
 
     def checking(self, day: CalendarDay, deciding: Sequence[int]) -> Entry:
         """Check that the `deciding` quarter hours of a day, into which only a buffer reaches, have not changed."""
@@ -104,13 +194,19 @@ class CalendarDays:
 
         A day that has expired is written anew, without entries, and must expire too.
         """
+        return self._on_item(appointment_id, key, day_key_item(key))
+
+    def _on_item(self, appointment_id: str, key: DayKey, item_key: Item, text: str | None = None) -> Entry:
+        """Set the entry of an appointment in an item, or remove it."""
+        values = {":expires": {"N": str(_day_expiry(key.day, self.retention))}}
         return {
             "Update": {
                 "TableName": self.table,
-                "Key": day_key_item(key),
-                "UpdateExpression": "SET expiresAt = :expires REMOVE #entry",
+                "Key": item_key,
+                "UpdateExpression": "SET expiresAt = :expires"
+                + (" REMOVE #entry" if text is None else ", #entry = :entry"),
                 "ExpressionAttributeNames": {"#entry": _entry_name(appointment_id)},
-                "ExpressionAttributeValues": {":expires": {"N": str(_day_expiry(key.day, self.retention))}},
+                "ExpressionAttributeValues": values if text is None else {**values, ":entry": {"S": text}},
             }
         }
 
@@ -126,17 +222,41 @@ class CalendarDays:
 
 
 def day_from_item(item: Item) -> CalendarDay:
-    """Read a calendar day: its entries and its counters."""
+    """Read a calendar day: the entries in its own item, and its counters."""
     entries, counters, expiring = {}, {}, {}
     for name, value in item.items():
         if name in _QUARTERS:
             counters[_QUARTERS[name]] = int(value["N"])
-        elif name.startswith(_ENTRY):
+        elif name.startswith(_ENTRY) and name != _MARKER:
             id_, text = name.removeprefix(_ENTRY), value["S"]
             entries[id_] = entry_from_text(text)
             if ";until=" in text:
                 expiring[id_] = text
-    return CalendarDay(day_key_from_item(item), entries, counters, expiring)
+    if _MARKER not in item:
+        return CalendarDay(day_key_from_item(item), entries, counters, expiring)
+    return CalendarDay(day_key_from_item(item), entries, counters, expiring, frozenset(), _HAS_LONG in item)
+
+
+def with_overflow(day: CalendarDay, items: Iterable[Entries], seen: range | None = None) -> CalendarDay:
+    """A day with the entries of its overflow items, or of those that were read to show the quarter hours `seen`.
+
+    They are no snapshot, nor is one with the day: what was moved between them counts with every interval.
+    """
+    entries = dict(day.entries)
+    overflow: set[str] = set()
+    for item in items:
+        overflow.update(item)
+        for id_ in entries.keys() & item.keys():
+            entries[id_] = tuple(dict.fromkeys((*entries[id_], *item[id_])))
+        entries.update({id_: entry for id_, entry in item.items() if id_ not in entries})
+    return CalendarDay(day.key, entries, day.counters, day.expiring, overflow, day.long, seen)
+
+
+def overflow_key(appointment_id: str, claims: Sequence[Claim], key: DayKey) -> OverflowKey:
+    """The overflow item for the entry of an appointment on a calendar day."""
+    quarters = quarter_hours(claims, key)
+    short = quarters[-1] - quarters[0] < _SHORT
+    return OverflowKey(key, f"{quarters[0]:02}{appointment_id[-1:]}" if short else f"{_LONG}{appointment_id[-1:]}")
 
 
 def day_key_item(key: DayKey) -> dict[str, Any]:
@@ -147,6 +267,14 @@ def day_key_item(key: DayKey) -> dict[str, Any]:
 def day_key_from_item(item: Item) -> DayKey:
     """The inverse of `day_key_item`."""
     return DayKey(item["calendarId"]["S"], date.fromisoformat(item["day"]["S"]))
+
+
+def _overflow_key_item(key: OverflowKey) -> dict[str, Any]:
+    return {"calendarId": {"S": key.day.calendar_id}, "day": {"S": f"{_OVERFLOW}{key.day.day}#{key.part}"}}
+
+
+def _on_calendar(claims: Iterable[Claim], key: DayKey) -> Iterator[Claim]:
+    return (claim for claim in claims if claim.calendar_id == key.calendar_id)
 
 
 def entry_to_text(claims: Iterable[Claim]) -> str:
@@ -183,12 +311,6 @@ def _interval_from_text(text: str) -> Interval:
 
 def _entry_name(appointment_id: str) -> str:
     return f"{_ENTRY}{appointment_id}"
-
-
-def _removing(names: Mapping[str, str]) -> str:
-    """The clause that removes the entries of these placeholders, without the one that is set."""
-    others = [name for name in names if name != "#entry"]
-    return f" REMOVE {', '.join(others)}" if others else ""
 
 
 def _unchanged(day: CalendarDay, quarters: Iterable[int]) -> tuple[str, dict[str, Any]]:

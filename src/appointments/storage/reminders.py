@@ -14,10 +14,9 @@ from appointments.storage.appointments import (
     Appointments,
     appointment_from_item,
     appointment_key,
-    reminder_to_item,
-    reminders_to_item,
 )
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
+from appointments.storage.reminder_items import reminder_to_item, reminders_to_item
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:

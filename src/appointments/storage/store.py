@@ -4,13 +4,14 @@
 |--------------|------------------------|---------------------------------------------------------------------|
 | appointments | appointmentId          | one appointment with its reminders: `appointments`                  |
 | calendars    | calendarId, day        | one calendar day, `day` is a UTC date: `calendar_days`              |
+| calendars    | calendarId, `overflow` | more entries of a crowded day: `calendar_days`                      |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,7 +29,15 @@ from appointments.storage.appointments import (
     appointment_from_item,
     appointment_key,
 )
-from appointments.storage.calendar_days import CalendarDays, day_from_item, day_key_from_item, day_key_item
+from appointments.storage.calendar_days import (
+    MAX_ENTRIES_READ,
+    CalendarDays,
+    day_from_item,
+    day_key_from_item,
+    day_key_item,
+    overflow_key,
+    with_overflow,
+)
 from appointments.storage.calendar_settings import SETTINGS, SettingsItems, settings_key
 from appointments.storage.dynamodb import (
     TRANSACTION_ACTIONS,
@@ -38,21 +47,18 @@ from appointments.storage.dynamodb import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from appointments.claims import Claim
     from appointments.decision import Change
     from appointments.memory import KnownSettings
-    from appointments.model import Appointment, DayKey
+    from appointments.model import Appointment, DayKey, OverflowKey
     from appointments.storage.appointments import CalendarQuery
     from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry
-
-
-# The most entries of calendar days that one read returns. Each takes some 10 us of CPU, and a request reads thrice.
-MAX_ENTRIES_READ = 50_000
 
 
 class ReadingOutdatedError(NotWrittenError):
@@ -108,11 +114,19 @@ class Storage:
 
         return Blocks(self.database, self.days.table, self.days.retention)
 
-    def read(self, keys: Iterable[DayKey], *, settings: bool = True, appointment_id: str | None = None) -> Reading:
+    def read(
+        self,
+        keys: Iterable[DayKey],
+        *,
+        settings: bool = True,
+        appointment_id: str | None = None,
+        near: Sequence[Claim] = (),
+    ) -> Reading:
         """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
 
         A day that was never booked is empty. A calendar that was never configured has the default settings. One call
-        reads up to 100 keys. Raises CalendarBusyError, TooManyAppointmentsError.
+        reads up to 100 keys, and a query or two the overflow items of each crowded day. With claims, only those that
+        may lie `near` them. Raises CalendarBusyError, TooManyAppointmentsError.
         """
         entries = 0
         reading = Reading({key: CalendarDay(key) for key in keys})
@@ -134,7 +148,32 @@ class Storage:
                     raise TooManyAppointmentsError(MAX_ENTRIES_READ)
                 reading.days[day.key] = day
                 self.memory.learn_day(day)
+        self._read_overflow(reading, entries, near)
         return reading
+
+    def _read_overflow(self, reading: Reading, entries: int, near: Sequence[Claim]) -> None:
+        """Read the overflow items of crowded days, after `entries` in the days' own items.
+
+        An entry is only ever written together with the counters of its quarter hours, which lie in the day's own item.
+        As long as the counters are those that were read, no entry came after that. So overflow items that are read
+        after the day's own item show every entry, and those read after the own items of all days show them for one
+        moment.
+        """
+        for day in [day for day in reading.days.values() if day.overflow is not None]:
+            seen = None
+            if near:
+                quarters = quarter_hours(near, day.key, reading.reach_of)
+                seen = range(quarters[0], quarters[-1] + 1) if quarters else range(0)
+                items = self.days.overflow_near(day, seen)
+            else:
+                items = self.days.overflow(day.key.calendar_id, day.key.day, day.key.day)
+            found = []
+            for _, item in items:
+                entries += len(item)
+                if entries > MAX_ENTRIES_READ:
+                    raise TooManyAppointmentsError(MAX_ENTRIES_READ)
+                found.append(item)
+            reading.days[day.key] = with_overflow(day, found, seen)
 
     def page_of_calendar(self, wanted: CalendarQuery, now: datetime) -> Page:
         """A page of what lies on a calendar, blocks too, without what has run out at `now`; strongly consistent.
@@ -212,31 +251,63 @@ class Storage:
             self.memory.touch(key, quarter_hours(change.new_claims, key))
 
     def actions(self, change: Change, reading: Reading) -> list[Entry]:
-        """The actions of the transaction that commits a change. Raises ChangeTooLargeError."""
-        before, after = change.before, change.after
-        if isinstance(after, Block):
-            entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
-        else:
-            entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        entries += self._on_days(change, carrying_days(change.new_claims), reading)
-        calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
-        entries += [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
+        """The actions of the transaction that commits a change. Raises ChangeTooLargeError.
+
+        Where those on overflow items make too many, its entries go into the days' own items.
+        """
+        overflow = self._overflow(change, reading)
+        entries = self._actions(change, reading, overflow)
+        if overflow and len(entries) > TRANSACTION_ACTIONS:
+            entries = self._actions(change, reading, ())
         if len(entries) > TRANSACTION_ACTIONS:
             raise ChangeTooLargeError(len(entries))
         return entries
 
-    def _on_days(self, change: Change, carrying: Sequence[DayKey], reading: Reading) -> list[Entry]:
-        """The actions of a change on calendar days, one per day.
+    def _overflow(self, change: Change, reading: Reading) -> tuple[OverflowKey, ...]:
+        """The overflow items for a change's entries, on the days whose own items hold many of others.
+
+        A block has none: there are few, and its item need not tell where its entries are.
+        """
+        if isinstance(change.after, Block):
+            return ()
+        id_ = change.after.appointment_id
+        return tuple(
+            overflow_key(id_, change.new_claims, key)
+            for key in carrying_days(change.new_claims)
+            if key in reading.days and reading.days[key].inline(id_) >= self.days.most_inline
+        )
+
+    def _actions(self, change: Change, reading: Reading, overflow: tuple[OverflowKey, ...]) -> list[Entry]:
+        before, after = change.before, change.after
+        if overflow != after.overflow:
+            after = replace(after, overflow=overflow)
+        if isinstance(after, Block):
+            entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
+        else:
+            entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
+        entries += self._on_days(change, reading, {key.day for key in overflow})
+        entries += [self.days.entering(after.appointment_id, change.new_claims, key) for key in overflow]
+        left = set(before.overflow).difference(overflow) if before else ()
+        entries += [self.days.leaving_overflow(after.appointment_id, key) for key in sorted(left)]
+        calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
+        return entries + [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
+
+    def _on_days(self, change: Change, reading: Reading, beside: Collection[DayKey]) -> list[Entry]:
+        """The actions of a change on the own items of calendar days, one per day. On those `beside`, it has overflow.
 
         A day that was not read counts as untouched. If it is not, the condition fails and returns the day.
         """
         id_ = change.after.appointment_id
-        left = set(carrying_days(change.old_claims)).difference(carrying)
+        carrying = carrying_days(change.new_claims)
+        elsewhere = {key.day for key in change.before.overflow} if change.before else ()
+        left = set(carrying_days(change.old_claims)).difference(carrying, elsewhere)
         entries = []
         for key in sorted(reading.deciding_days(change.new_claims)):
             day = reading.days.get(key) or CalendarDay(key)
             deciding = quarter_hours(change.new_claims, key, reading.reach_of)
-            if key in carrying:
+            if key in beside:
+                entries.append(self.days.taking_beside(id_, change.new_claims, day, deciding))
+            elif key in carrying:
                 entries.append(self.days.taking(change.after, change.new_claims, day, deciding))
             elif key in left:
                 left.remove(key)

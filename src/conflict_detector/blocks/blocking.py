@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from appointments.claims import carrying_days, claims_of
 from appointments.decision import Change, Reading
-from appointments.errors import BlockNotFoundError, IdempotencyKeyReusedError
+from appointments.errors import BlockNotFoundError, Fault, IdempotencyKeyReusedError, InvalidRequestError
 from appointments.model import Block
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from appointments.errors import Fault
     from appointments.model import CalendarDay, DayKey
     from appointments.storage.store import Storage
+
+# Their entries lie in the day's own item, which DynamoDB limits, as they are few.
+MAX_BLOCKS_ON_A_DAY = 500
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -41,10 +43,14 @@ class _Placing:
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is not None:
             raise AppointmentExistsError(reading.appointment)
+        if any(_blocks_on(day) >= MAX_BLOCKS_ON_A_DAY for day in reading.days.values()):
+            raise InvalidRequestError(
+                [Fault("", f"lies on a day with {MAX_BLOCKS_ON_A_DAY} blocks; remove some of them")]
+            )
         self.meets = _met(self.block, reading.days.values(), self.now)
         return [Change.of(None, self.block)]
 
-    def more_days(self) -> Iterable[DayKey]:
+    def more_days(self) -> Sequence[DayKey]:
         return ()
 
 
@@ -65,7 +71,7 @@ class _Removal:
         removed = replace(before, status=Status.CANCELLED, version=before.version + 1, updated_at=self.now)
         return [Change.of(before, removed if before.status.occupies else before)]
 
-    def more_days(self) -> Iterable[DayKey]:
+    def more_days(self) -> Sequence[DayKey]:
         return ()
 
 
@@ -94,6 +100,10 @@ def meets(block: Block, storage: Storage, now: datetime) -> list[str]:
     """
     days = storage.read(carrying_days(claims_of(block)), settings=False).days
     return _met(block, days.values(), now)
+
+
+def _blocks_on(day: CalendarDay) -> int:
+    return sum(entry[0].block for entry in day.entries.values())
 
 
 def _met(block: Block, days: Iterable[CalendarDay], now: datetime) -> list[str]:
