@@ -47,13 +47,14 @@ class Proposal(Protocol):
 
     # The id of the appointment to read with the calendar days, if there may be one.
     lookup: str | None
-    # What is wrong with all of the changes already.
-    faults: Sequence[Fault]
     # Whether to commit nothing.
     dry_run: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:
+        """What is wrong with all of the changes."""
 
     def more_days(self) -> Sequence[DayKey]:
         """Calendar days to read in addition to those of the claims. If there are any, all days are read whole."""
@@ -76,7 +77,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             # Also if the appointment was moved concurrently: then other days decide.
             reading = _read(proposal, candidates, reading, storage)
             continue
-        decision = decide(candidates, reading, now, proposal.faults)
+        decision = decide(candidates, reading, now, proposal.faults(reading))
         try:
             if isinstance(decision, Accepted) and not proposal.dry_run:
                 storage.commit(decision.change, reading)
@@ -151,7 +152,6 @@ class _Booking:
     now: datetime
     terms: Terms
     lookup: str | None
-    faults: Sequence[Fault]
     dry_run: bool
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
@@ -165,14 +165,15 @@ class _Booking:
             ]
         else:
             assigned = [wanted]
-        asking = {id_ for id_, known in reading.settings.items() if known.settings.approval}
-        self.faults = self.terms.faults
-        if asking and wanted.status is Status.HELD:
-            self.faults = (*self.faults, *(_not_held(id_) for id_ in sorted(asking)))
-        elif asking:
+        if wanted.status is not Status.HELD and (asking := _asking_for_approval(reading)):
             assigned = [_requested(one) if asking & {*one.calendar_ids} else one for one in assigned]
         assigned = [_with_zone(one, reading) for one in assigned]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:
+        if self.plain.after.status is not Status.HELD:
+            return self.terms.faults
+        return [*self.terms.faults, *map(_not_held, sorted(_asking_for_approval(reading)))]
 
     def more_days(self) -> Sequence[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
@@ -195,9 +196,16 @@ class _Booking:
 
 def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
     """The appointment with the zone of its calendars, in which people read its times if none was sent."""
+    if wanted.time_zone:
+        return wanted
     zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
-    people_zone = zone.key if zone and not wanted.time_zone else None
+    people_zone = zone.key if zone else None
     return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
+
+
+def _asking_for_approval(reading: Reading) -> set[str]:
+    """The calendars whose bookings have to be approved."""
+    return {id_ for id_, known in reading.settings.items() if known.settings.approval}
 
 
 def _requested(wanted: Appointment) -> Appointment:
@@ -216,7 +224,6 @@ class _Update:
 
     lookup: str | None
     update: Callable[[Appointment], Appointment]
-    faults: Sequence[Fault] = ()
     dry_run: bool = False
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
@@ -227,6 +234,9 @@ class _Update:
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = _with_zone(after, reading)
         return [Change.of(before, after)]
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
+        return ()
 
     def more_days(self) -> Sequence[DayKey]:
         return ()
@@ -258,7 +268,7 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
     """
     lookup = wanted.appointment_id if wanted.fingerprint else None
     plain = Change.of(None, wanted)
-    proposal = _Booking(plain, now, terms, lookup, terms.faults, terms.dry_run)
+    proposal = _Booking(plain, now, terms, lookup, terms.dry_run)
     reading = None
     if not (terms.any_of or terms.dry_run or terms.faults):
         # Most bookings meet no other, so the transaction is tried before any read. Its conditions prove the assumption.
