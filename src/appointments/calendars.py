@@ -20,6 +20,7 @@ from appointments.times import Length, change_of_offset, find_zone, first_instan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from appointments.memory import KnownSettings
     from appointments.model import Appointment, Taken
 
 SECOND = timedelta(seconds=1)
@@ -320,10 +321,10 @@ def assemble(
     return calendars
 
 
-def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) -> ZoneInfo | None:
+def zone_of(appointment: Appointment, settings: Mapping[str, KnownSettings]) -> ZoneInfo | None:
     """The zone in which people read an appointment's times: its own, or that of its first calendar that has one."""
     own = find_zone(appointment.time_zone)
-    known = (settings[calendar_id] for calendar_id in appointment.calendar_ids if calendar_id in settings)
+    known = (settings[calendar_id].settings for calendar_id in appointment.calendar_ids if calendar_id in settings)
     return own or next((rules.zone for rules in known if rules.zone_set), None)
 
 

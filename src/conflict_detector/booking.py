@@ -165,10 +165,8 @@ class _Booking:
             ]
         else:
             assigned = [wanted]
-        if wanted.status is not Status.HELD and (asking := _asking_for_approval(reading)):
-            assigned = [_requested(one) if asking & {*one.calendar_ids} else one for one in assigned]
-        assigned = [_with_zone(one, reading) for one in assigned]
-        return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
+        asked = [_with_zone(_with_approval(one, reading), reading) for one in assigned]
+        return [self.plain if one is self.plain.after else Change.of(None, one) for one in asked]
 
     def faults(self, reading: Reading) -> Sequence[Fault]:
         if self.plain.after.status is not Status.HELD:
@@ -198,19 +196,22 @@ def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
     """The appointment with the zone of its calendars, in which people read its times if none was sent."""
     if wanted.time_zone:
         return wanted
-    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
+    zone = zone_of(wanted, reading.settings)
     people_zone = zone.key if zone else None
     return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
+
+
+def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:
+    """The appointment as a request if one of its calendars asks for approval. A request does not remind yet."""
+    asking = _asking_for_approval(reading)
+    if not asking or wanted.status is Status.HELD or asking.isdisjoint(wanted.calendar_ids):
+        return wanted
+    return replace(wanted, status=Status.REQUESTED, reminders=())
 
 
 def _asking_for_approval(reading: Reading) -> set[str]:
     """The calendars whose bookings have to be approved."""
     return {id_ for id_, known in reading.settings.items() if known.settings.approval}
-
-
-def _requested(wanted: Appointment) -> Appointment:
-    """The appointment as a request, for a calendar whose bookings have to be approved. It does not remind yet."""
-    return replace(wanted, status=Status.REQUESTED, reminders=())
 
 
 def _not_held(calendar_id: str) -> Fault:
@@ -342,7 +343,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     # An appointment on a day that is not read may reach into the window by its buffer: keep that far from the ends.
     gap = max(map(reading.buffer_of, calendar_ids))
 
-    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
+    zone = zone_of(wanted, reading.settings)
 
     def find(first: date, last: date) -> list[Interval]:
         start, end = _midnight_to_midnight(first, last)

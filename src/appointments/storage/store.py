@@ -247,6 +247,8 @@ class Storage:
 
     def _overflow(self, change: Change, reading: Reading) -> tuple[OverflowKey, ...]:
         """The overflow items for a change's entries, on the days whose own items hold many of others."""
+        if not reading.days:
+            return ()
         id_ = change.after.appointment_id
         return tuple(
             overflow_key(id_, change.new_claims, key)
@@ -259,10 +261,11 @@ class Storage:
         if overflow != after.overflow:
             after = replace(after, overflow=overflow)
         entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        entries += self._on_days(change, reading, {key.day for key in overflow})
+        entries += self._on_days(change, reading, [key.day for key in overflow])
         entries += [self.days.entering(after.appointment_id, change.new_claims, key) for key in overflow]
-        left = set(before.overflow).difference(overflow) if before else ()
-        entries += [self.days.leaving_overflow(after.appointment_id, key) for key in sorted(left)]
+        if before and before.overflow:
+            left = sorted(set(before.overflow).difference(overflow))
+            entries += [self.days.leaving_overflow(after.appointment_id, key) for key in left]
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
         return entries + [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
 
