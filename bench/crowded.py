@@ -28,7 +28,7 @@ from bench.cost import Measured, Meter
 from bench.dynamodb_local import dynamodb_client, dynamodb_local
 from bench.measure import Row, table
 from conflict_detector.booking import book
-from support import create_tables
+from support import at_once, create_tables
 
 DAY = datetime(2031, 3, 3, tzinfo=UTC)
 NOW = DAY - timedelta(days=30)
@@ -174,12 +174,8 @@ def rate(storage: Storage, name: str, clients: int) -> Row:
                 outcomes["gave up"] += 1
             took.append((time.perf_counter() - began) * 1000)
 
-    threads = [threading.Thread(target=work) for _ in range(clients)]
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([work] * clients)
     lasted = time.perf_counter() - began
     return Row(
         {

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from bench.measure import Row, table
 from local.deploy import runtime
 from local.system import system
+from support import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,12 +102,8 @@ def post_all(url: str, bodies: list[bytes], clients: int) -> tuple[float, list[f
             if answer.status != 201:
                 problems.append(f"{answer.status} {text[:200]!r}")
 
-    threads = [threading.Thread(target=work) for _ in range(clients)]
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([work] * clients)
     if problems:
         raise RuntimeError(f"{len(problems)} of {len(bodies)} were not booked: {problems[0]}")
     return time.perf_counter() - began, took

@@ -21,6 +21,7 @@ from appointments.times import Length, find_zone, first_instant, local_day, wall
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from appointments.memory import KnownSettings
     from appointments.model import Appointment, Taken
 
 SECOND = timedelta(seconds=1)
@@ -348,10 +349,10 @@ def _full_days(
     return sorted(day for day, many in count.items() if many >= (settings.max_per_day or 0))
 
 
-def zone_of(appointment: Appointment, settings: Mapping[str, CalendarSettings]) -> ZoneInfo | None:
+def zone_of(appointment: Appointment, settings: Mapping[str, KnownSettings]) -> ZoneInfo | None:
     """The zone in which people read an appointment's times: its own, or that of its first calendar that has one."""
     own = find_zone(appointment.time_zone)
-    known = (settings[calendar_id] for calendar_id in appointment.calendar_ids if calendar_id in settings)
+    known = (settings[calendar_id].settings for calendar_id in appointment.calendar_ids if calendar_id in settings)
     return own or next((rules.zone for rules in known if rules.zone_set), None)
 
 

@@ -114,14 +114,13 @@ class CalendarDay:
     entries: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
     counters: Mapping[int, int] = field(default_factory=dict)
     expiring: Mapping[str, str] = field(default_factory=dict)
+    overflow: AbstractSet[str] | None = None
+    long: bool = False
+    seen: range | None = None
 
     def run_out(self, now: datetime) -> list[str]:
         """The ids of the entries that nobody has to respect any more at `now`."""
         return [id_ for id_ in self.expiring if all(one.has_run_out(now) for one in self.entries[id_])]
-
-    overflow: AbstractSet[str] | None = None
-    long: bool = False
-    seen: range | None = None
 
     def shows(self, quarters: Sequence[int]) -> bool:
         """Whether all entries that touch these quarter hours, which are in order, are there."""
@@ -373,9 +372,14 @@ def _given_up(reminder: Reminder) -> Reminder:
 
 def with_status(before: Appointment, status: Status, now: datetime) -> Appointment:
     """The appointment with another status: a version later, its reminders as the status has them."""
-    expires_at = before.expires_at if status.expires or status is Status.EXPIRED else None
+    expires_at = expiry_under(status, before)
     after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
     return replace(after, reminders=reminders_after_change(before, after, now))
+
+
+def expiry_under(status: Status, before: Appointment) -> datetime | None:
+    """When the appointment expires under a status. Of one that has expired, the moment stays on record."""
+    return before.expires_at if status.expires or status is Status.EXPIRED else None
 
 
 def firing_minute(reminder: Reminder) -> datetime:

@@ -47,8 +47,6 @@ class Proposal(Protocol):
 
     # The id of the appointment to read with the calendar days, if there may be one.
     lookup: str | None
-    # What is wrong with all of the changes already.
-    faults: Sequence[Fault]
     # Whether to commit nothing.
     dry_run: bool
     # Whether the answer tells what was read, so that all of it has to have been true at one moment.
@@ -56,6 +54,9 @@ class Proposal(Protocol):
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:
+        """What is wrong with all of the changes."""
 
     def more_days(self) -> Sequence[DayKey]:
         """Calendar days to read in addition to those of the claims. If there are any, all days are read whole."""
@@ -80,7 +81,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             # Also if the appointment was moved concurrently: then other days decide.
             reading = _read(proposal, candidates, reading, storage)
             continue
-        decision = decide(candidates, reading, now, proposal.faults)
+        decision = decide(candidates, reading, now, proposal.faults(reading))
         try:
             if isinstance(decision, Accepted) and not proposal.dry_run and (agreed or not proposal.exact):
                 storage.commit(decision.change, reading)
@@ -157,7 +158,6 @@ class _Booking:
     now: datetime
     terms: Terms
     lookup: str | None
-    faults: Sequence[Fault]
     dry_run: bool
     exact: bool = False
 
@@ -172,14 +172,13 @@ class _Booking:
             ]
         else:
             assigned = [wanted]
-        asking = {id_ for id_, known in reading.settings.items() if known.settings.approval}
-        self.faults = self.terms.faults
-        if asking and wanted.status is Status.HELD:
-            self.faults = (*self.faults, *(_not_held(id_) for id_ in sorted(asking)))
-        elif asking:
-            assigned = [_requested(one) if asking & {*one.calendar_ids} else one for one in assigned]
-        assigned = [_with_zone(one, reading) for one in assigned]
-        return [self.plain if one is self.plain.after else Change.of(None, one) for one in assigned]
+        asked = [_with_zone(_with_approval(one, reading), reading) for one in assigned]
+        return [self.plain if one is self.plain.after else Change.of(None, one) for one in asked]
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:
+        if self.plain.after.status is not Status.HELD:
+            return self.terms.faults
+        return [*self.terms.faults, *map(_not_held, sorted(_asking_for_approval(reading)))]
 
     def more_days(self) -> Sequence[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
@@ -202,14 +201,24 @@ class _Booking:
 
 def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
     """The appointment with the zone of its calendars, in which people read its times if none was sent."""
-    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
-    people_zone = zone.key if zone and not wanted.time_zone else None
+    if wanted.time_zone:
+        return wanted
+    zone = zone_of(wanted, reading.settings)
+    people_zone = zone.key if zone else None
     return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
 
 
-def _requested(wanted: Appointment) -> Appointment:
-    """The appointment as a request, for a calendar whose bookings have to be approved. It does not remind yet."""
+def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:
+    """The appointment as a request if one of its calendars asks for approval. A request does not remind yet."""
+    asking = _asking_for_approval(reading)
+    if not asking or wanted.status is Status.HELD or asking.isdisjoint(wanted.calendar_ids):
+        return wanted
     return replace(wanted, status=Status.REQUESTED, reminders=())
+
+
+def _asking_for_approval(reading: Reading) -> set[str]:
+    """The calendars whose bookings have to be approved."""
+    return {id_ for id_, known in reading.settings.items() if known.settings.approval}
 
 
 def _not_held(calendar_id: str) -> Fault:
@@ -223,7 +232,6 @@ class _Update:
 
     lookup: str | None
     update: Callable[[Appointment], Appointment]
-    faults: Sequence[Fault] = ()
     dry_run: bool = False
     exact: bool = False
 
@@ -235,6 +243,9 @@ class _Update:
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = _with_zone(after, reading)
         return [Change.of(before, after)]
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
+        return ()
 
     def more_days(self) -> Sequence[DayKey]:
         return ()
@@ -266,7 +277,7 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
     """
     lookup = wanted.appointment_id if wanted.fingerprint else None
     plain = Change.of(None, wanted)
-    proposal = _Booking(plain, now, terms, lookup, terms.faults, terms.dry_run)
+    proposal = _Booking(plain, now, terms, lookup, terms.dry_run)
     reading = None
     if not (terms.any_of or terms.dry_run or terms.faults):
         # Most bookings meet no other, so the transaction is tried before any read. Its conditions prove the assumption.
@@ -340,7 +351,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
     gap = max(reading.settings[calendar_id].settings.margin for calendar_id in calendar_ids)
 
-    zone = zone_of(wanted, {id_: known.settings for id_, known in reading.settings.items()})
+    zone = zone_of(wanted, reading.settings)
 
     def find(first: date, last: date) -> list[Interval]:
         start, end = _midnight_to_midnight(first, last)

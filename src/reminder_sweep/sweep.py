@@ -2,8 +2,8 @@
 
 Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
 overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over, and
-removes rules whose minute has passed. Every
-step is safe to repeat and to break off: what one sweep leaves, the next one finds.
+removes rules whose minute has passed. Every step is safe to repeat and to break off: what one sweep leaves, the next
+one finds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import ProductError
 from appointments.firing import Backend, Firing, timer_name
-from appointments.model import Appointment, Reminder, ReminderState, firing_minute, with_status
+from appointments.model import EXPIRY_GRACE, Appointment, Reminder, ReminderState, firing_minute, with_status
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
@@ -123,7 +123,7 @@ class Sweep:
         appointment = self.reminders.appointment(appointment_id)
         if appointment is None:
             return  # gone since the index was written
-        if appointment.status.expires and appointment.next_due_at and appointment.next_due_at <= now:
+        if appointment.has_expired(now - EXPIRY_GRACE):
             self._expire(appointment, now)
         errors: list[Exception] = []
         for reminder in appointment.reminders:

@@ -117,7 +117,8 @@ def test_the_sweep_says_that_a_hold_has_expired(world: World, events_of: LogLine
         assert ask(world, held, **change)[1]["allowed"] == []
     status, refusal = ask(world, held, startTime="2030-01-15T13:00:00Z")
     assert (status, refusal["type"]) == (409, "/docs#appointment-ended")
-    assert ask(world, held, details={})[0] == 200
+    status, emptied = ask(world, held, details={})
+    assert (status, emptied["status"], emptied["expiresAt"]) == (200, "expired", held["expiresAt"])
 
 
 def test_an_expired_hold_can_only_be_confirmed_or_cancelled(world: World) -> None:

@@ -131,14 +131,12 @@ class CalendarDays:
         action = self._counting(claims, day, deciding, "SET #entry = :entry, expiresAt = :expires")
         names = action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment.appointment_id)}
         action["ExpressionAttributeValues"][":entry"] = {"S": entry_to_text(_on_calendar(claims, day.key))}
-        run_out = day.run_out(appointment.updated_at) if day.expiring else []
-        gone = [id_ for id_ in run_out if id_ != appointment.appointment_id][:MAX_REMOVED]
-        for number, id_ in enumerate(gone):
+        gone = [id_ for id_ in day.run_out(appointment.updated_at) if id_ != appointment.appointment_id]
+        for number, id_ in enumerate(gone[:MAX_REMOVED]):
             names[f"#out{number}"] = _entry_name(id_)
             action["ExpressionAttributeValues"][f":out{number}"] = {"S": day.expiring[id_]}
             action["ConditionExpression"] += f" AND #out{number} = :out{number}"
-        if gone:
-            action["UpdateExpression"] += " REMOVE " + ", ".join(f"#out{number}" for number in range(len(gone)))
+            action["UpdateExpression"] += f"{', ' if number else ' REMOVE '}#out{number}"
         return {"Update": action}
 
     def taking_beside(

@@ -53,6 +53,7 @@ class Reminders:
 
     def change(self, before: Appointment, after: Appointment) -> None:
         """Change an appointment without its times. Raises AppointmentChangedError."""
+        # The retention does not matter: only what differs is written, and its end stays.
         Appointments(self.database, self.table, timedelta()).change(before, after)
 
     def due(self, shard: int, until: datetime) -> Iterator[str]:

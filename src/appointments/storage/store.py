@@ -268,7 +268,7 @@ class Storage:
 
         A block has none: there are few, and its item need not tell where its entries are.
         """
-        if isinstance(change.after, Block):
+        if not reading.days or isinstance(change.after, Block):
             return ()
         id_ = change.after.appointment_id
         return tuple(
@@ -285,10 +285,11 @@ class Storage:
             entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
         else:
             entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
-        entries += self._on_days(change, reading, {key.day for key in overflow})
+        entries += self._on_days(change, reading, [key.day for key in overflow])
         entries += [self.days.entering(after.appointment_id, change.new_claims, key) for key in overflow]
-        left = set(before.overflow).difference(overflow) if before else ()
-        entries += [self.days.leaving_overflow(after.appointment_id, key) for key in sorted(left)]
+        if before and before.overflow:
+            left = sorted(set(before.overflow).difference(overflow))
+            entries += [self.days.leaving_overflow(after.appointment_id, key) for key in left]
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
         return entries + [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
 

@@ -12,7 +12,7 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import Appointment, Interval, reminders_after_change
+from appointments.model import Appointment, Interval, expiry_under, reminders_after_change
 from appointments.reader import Reader
 from appointments.statuses import Status
 from appointments.times import Length, find_zone, has_offset, wall_time
@@ -46,8 +46,9 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     reader = Reader(body, CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
     if not body:
         reader.fault("", f"must change something; it takes {', '.join(CHANGE_FIELDS)}")
-    status, confirmed = _status(reader, before), _confirmed(reader)
-    if status is before.status or "status" not in body:
+    status = _status(reader, before)
+    confirmed = reader.flag("confirmed") if "confirmed" in body else None
+    if status is before.status:
         # Personal data can be removed at any time; everything else of what has ended is final.
         _refuse_ended(body, before, now)
     after = _with_fields(reader, before, now)
@@ -60,8 +61,7 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
         confirmed_at = (confirmed_at or now.replace(microsecond=0)) if confirmed else None
     if body.keys() <= {"status", "confirmed"} and (status, confirmed_at) == (before.status, before.confirmed_at):
         return before
-    expires_at = before.expires_at if status.expires else None
-    after = replace(after, status=status, expires_at=expires_at, confirmed_at=confirmed_at)
+    after = replace(after, status=status, expires_at=expiry_under(status, before), confirmed_at=confirmed_at)
     rest_on = [(it.interval.start, it.offsets, it.time_zone, it.status.reminds) for it in (before, after)]
     return after if rest_on[0] == rest_on[1] else replace(after, reminders=reminders_after_change(before, after, now))
 
@@ -69,16 +69,6 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
 def _status(reader: Reader, before: Appointment) -> Status:
     text = reader.choice("status", tuple(Status))
     return Status(text) if text else before.status
-
-
-def _confirmed(reader: Reader) -> bool | None:
-    value = reader.body.get("confirmed")
-    if value is None or isinstance(value, bool):
-        if "confirmed" in reader.body and value is None:
-            reader.fault("confirmed", "must be true or false")
-        return value
-    reader.fault("confirmed", "must be true or false")
-    return None
 
 
 def _refuse_ended(body: dict[str, Any], before: Appointment, now: datetime) -> None:

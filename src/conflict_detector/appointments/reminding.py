@@ -16,7 +16,7 @@ def arm(call: Call, appointment: Appointment) -> None:
 
     The booking stands whatever happens here, so a failure is only logged: the due index knows the reminder.
     """
-    if appointment.next_due_at is None:
+    if not any(reminder.is_open for reminder in appointment.reminders):
         return
     for outcome in call.timers.arm(appointment, call.now, correlation_id=call.request.id):
         log_arming(outcome, call.timers.backend)

@@ -30,11 +30,11 @@ MAX_BLOCKS_ON_A_DAY = 500
 
 @dataclass(slots=True, eq=False, repr=False)
 class _Placing:
-    """A new block. `meets` is what it met when it was proposed last."""
+    """A new block, with the faults of its request. `meets` is what it met when it was proposed last."""
 
     block: Block
     now: datetime
-    faults: Sequence[Fault]
+    asked: Sequence[Fault]
     meets: list[str] = field(default_factory=list)
     lookup: str | None = None
     dry_run: bool = False
@@ -50,6 +50,9 @@ class _Placing:
         self.meets = _met(self.block, reading.days.values(), self.now)
         return [Change.of(None, self.block)]
 
+    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
+        return self.asked
+
     def more_days(self) -> Sequence[DayKey]:
         return ()
 
@@ -60,7 +63,6 @@ class _Removal:
 
     now: datetime
     lookup: str | None = None
-    faults: Sequence[Fault] = ()
     dry_run: bool = False
     exact: bool = False
 
@@ -70,6 +72,9 @@ class _Removal:
             raise BlockNotFoundError
         removed = replace(before, status=Status.CANCELLED, version=before.version + 1, updated_at=self.now)
         return [Change.of(before, removed if before.status.occupies else before)]
+
+    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
+        return ()
 
     def more_days(self) -> Sequence[DayKey]:
         return ()
