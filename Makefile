@@ -17,8 +17,9 @@ STACK ?=
 # Arguments for pytest: make test ARGS="-k overlap"
 ARGS ?=
 
-# Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own.
-IN_VENV := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
+# Inside the project's environment, and without this make's own variables: `sam build` starts a make of its own. Without
+# kept bytecode, every start of a tool and of a function would compile its libraries anew.
+IN_VENV := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
 .PHONY: help setup run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
@@ -40,9 +41,11 @@ run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
 demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
 
-# Coverage is measured only where all tests run: a part of them would not reach the figure.
+# All tests run in three processes, of which the one with the end-to-end tests mostly waits. Coverage is measured only
+# then: a part of the tests would not reach the figure.
+ALL_TESTS := slipcover -m pytest --numprocesses=3 --dist=loadgroup --durations=15 --durations-min=5
 test: setup node ## Run all tests, the end-to-end ones on an engine of their own
-	@$(IN_VENV) python -m pytest $(if $(filter-out --randomly-seed=%,$(ARGS)),,--cov) $(ARGS)
+	@$(IN_VENV) python -m $(if $(filter-out --randomly-seed=%,$(ARGS)),pytest,$(ALL_TESTS)) $(ARGS)
 
 node: ## Install what the tests run in Node.js, where there is one; without it those tests are skipped
 	@if ! command -v npm >/dev/null; then exit 0; fi; \

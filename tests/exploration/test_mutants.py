@@ -24,9 +24,6 @@ from exploration.explore import Fault
 from exploration.scenarios import SCENARIOS
 from exploration.wiring import determinism
 
-# Measuring coverage doubles the time, and other suites cover the same code.
-pytestmark = pytest.mark.no_cover
-
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
 BOOK_TWICE = "untouched: book over midnight | book over midnight"
 

@@ -30,9 +30,6 @@ from exploration.scenarios import (
 )
 from exploration.wiring import determinism
 
-# Measuring coverage doubles the time, and other suites cover the same code.
-pytestmark = pytest.mark.no_cover
-
 GROUND = {ground.name: ground for ground in GROUNDS}
 # Those that differ most in the calls that are made. The others, and the faults on all of them, are `make faults`.
 SHORT = ["untouched", "buffer, touched, warm"]

@@ -304,7 +304,7 @@ def test_future_reminders_cost_nothing(world: World) -> None:
         calls_when_empty, units_when_empty = sorted(world.calls), sorted(units)
         # Without their rules, whose listing grows by one call per 100 and ends at 300.
         with world.failing("PutRule"):
-            for n in range(150):
+            for n in range(40):
                 world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])
         world.calls.clear()
         units.clear()
