@@ -105,9 +105,9 @@ class ServiceSearch:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone of the service's local days: that of the first of its calendars that has one, then the person's."""
-        everybody = [*(self.calendars[id_] for id_ in self.service.calendar_ids), *filter(None, [self.person])]
-        zones = (calendar.settings.zone for calendar in everybody if calendar.settings.zone_set)
+        """The zone of the service's local days: that of the first of its calendars that has one, else UTC."""
+        own = (self.calendars[id_].settings for id_ in self.service.calendar_ids)
+        zones = (settings.zone for settings in own if settings.zone_set)
         return next(zones, load_zone("UTC"))
 
     def bookable(self) -> tuple[datetime, datetime | None]:
@@ -137,15 +137,18 @@ class ServiceSearch:
     def _for_the_person(self, courses: list[Course], first: int, end: int) -> list[Course]:
         """The part of courses that lies within a range, as the service's limits and the person's calendar have it."""
         soonest, latest = self._limits(self.bookable())
-        gaps, least, most = [(first, end)], 0, None
+        gaps, begins, least, most = [(first, end)], [(first, end)], 0, None
         if self.person:
             settings = self.person.settings
             low, high = self._limits(self.person.bookable(self.now))
             soonest, latest = max(soonest, low), min(latest, high)
-            gaps = rest(sorted([*self._busy(self.person), *self._shut(settings, first, end)]), first, end)
+            taken = [*self._busy(self.person), *self._shut(settings, first, end)]
+            gaps = rest(sorted(taken), first, end)
+            full = sorted((self._seconds[day], self._seconds[over]) for day, over in self.person.full_days)
+            begins = rest(full, first, end)
             least = _whole(settings.min_duration) if settings.min_duration else 0
             most = _whole(settings.max_duration) if settings.max_duration else None
-        in_time = [course for course, _ in _clipped(courses, [(soonest, latest)])]
+        in_time = [course for course, _ in _clipped(courses, both(begins, [(soonest, latest)]))]
         kept = [course.over_by(over).lasting(least, most) for course, over in _clipped(in_time, gaps)]
         return [course for course in kept if course.first < course.end]
 
@@ -170,6 +173,10 @@ class ServiceSearch:
         holes = [(taken - lead, over + before) for taken, over in self._busy(calendar)]
         if shut:
             holes = sorted(holes + [(closed - length + 1, over) for closed, over in shut])
+        if calendar.full_days:
+            # What counts for the day is the buffer's beginning, with which the calendar is taken.
+            full = ((self._seconds[day] + before, self._seconds[over] + before) for day, over in calendar.full_days)
+            holes = sorted([*holes, *full])
         low, high = self._limits(calendar.bookable(self.now))
         free = rest(holes, max(first, low), min(end, high))
         if free and not calendar.allows_length(duration):
@@ -179,18 +186,21 @@ class ServiceSearch:
     def _busy(self, calendar: Calendar) -> list[Range]:
         """Where nothing more can lie on a calendar, its buffer on both sides included, in order of the first moment.
 
-        As `Calendar.blocked`, of which it is the arithmetic in seconds.
+        It is `Calendar.blocked` in seconds, of which most calendars need only the arithmetic.
         """
         known = self._taken.get(calendar.calendar_id)
         if known is None:
             seconds, gap = self._seconds, _whole(calendar.settings.buffer)
-            starts = sorted([seconds[start] - gap for start, _ in calendar.busy])
-            ends = sorted([seconds[end] + gap for _, end in calendar.busy])
-            full = zip(starts[calendar.settings.capacity - 1 :], ends, strict=False)
-            # An entry takes its place until its end and the buffer after that, and nothing starts a buffer before it.
-            known = [(start, end) for start, end in full if start + gap < end]
-            if calendar.crowded:
-                known = sorted([*known, *((seconds[start], seconds[end]) for start, end in calendar.crowded)])
+            if all(places == 1 and not block for _, places, _, block in calendar.busy):
+                starts = sorted([seconds[start] - gap for (start, _), *_ in calendar.busy])
+                ends = sorted([seconds[end] + gap for (_, end), *_ in calendar.busy])
+                full = zip(starts[calendar.settings.capacity - 1 :], ends, strict=False)
+                # An entry takes its place until its end and the buffer after, and nothing starts a buffer before it.
+                known = [(start, end) for start, end in full if start + gap < end]
+                if calendar.crowded:
+                    known = sorted([*known, *((seconds[start], seconds[end]) for start, end in calendar.crowded)])
+            else:
+                known = [(seconds[start], seconds[end]) for start, end in calendar.blocked]
             self._taken[calendar.calendar_id] = known
         return known
 
@@ -239,11 +249,8 @@ class ServiceSearch:
     def _turn(self, calendar_id: str, start: datetime) -> tuple[int, bytes]:
         """What the calendars of a fair pool are sorted by: the bookings of the local day, then a hash."""
         calendar = self.calendars[calendar_id]
-        zone = calendar.settings.zone
-        day = start.astimezone(zone).date()
-        midnights = (first_instant(datetime.combine(date_, time()), zone) for date_ in (day, day + DAY))
-        whole_day = Interval(*midnights)
-        booked = sum(busy.overlaps(whole_day) for busy in calendar.busy)
+        whole_day = calendar.settings.day_of(start)
+        booked = sum(one.interval.overlaps(whole_day) and not one.block for one in calendar.busy)
         return booked, hashlib.sha256(f"{self.appointment_id} {calendar_id}".encode()).digest()
 
 
@@ -303,6 +310,6 @@ def _changes_that_allow(calendar: Calendar, duration: timedelta, first: int, end
         if day.astimezone(zone).utcoffset() == following.astimezone(zone).utcoffset():
             continue
         change = change_of_offset(day, following, zone)
-        begin = change - duration + SECOND
+        begin = change - duration
         if calendar.allows_length_of(Interval(begin, begin + duration)):
-            yield int(begin.timestamp()), int(begin.timestamp()) + length - 1
+            yield int(begin.timestamp()), int(begin.timestamp()) + length

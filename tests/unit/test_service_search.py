@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from appointments.calendar_settings import parse_settings
 from appointments.calendars import Calendar
 from appointments.matching import distinct
-from appointments.model import DAY, Interval, Step
+from appointments.model import DAY, Interval, Step, Taken
 from appointments.ranges import both, in_at_least, rest
 from appointments.service_search import ServiceSearch
 from appointments.services import Service, check_service, parse_service
+from appointments.times import load_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ def at(units: int) -> datetime:
 
 
 def calendar(id_: str, *busy: tuple[int, int], **body: Any) -> Calendar:
-    return Calendar(id_, parse_settings(body), tuple(Interval(at(start), at(end)) for start, end in busy))
+    return Calendar(id_, parse_settings(body), tuple(Taken(Interval(at(start), at(end))) for start, end in busy))
 
 
 def service(*steps: dict[str, Any], **more: Any) -> Service:
@@ -50,7 +52,7 @@ def pool(*ids: str, assign: str = "inOrder") -> dict[str, Any]:
 # --- every way there is ------------------------------------------------------------------------------
 
 
-def ways(search: ServiceSearch, start: datetime) -> Iterator[tuple[Step, ...]]:
+def ways(search: ServiceSearch, start: datetime) -> Iterator[tuple[Step, ...]]:  # noqa: C901 - one rule after the other
     """Every way of booking a service with that start, in units of time; `Calendar` says what fits."""
     whole = search.service
     soonest, latest = search.bookable()
@@ -59,7 +61,11 @@ def ways(search: ServiceSearch, start: datetime) -> Iterator[tuple[Step, ...]]:
 
     def fits(on: Calendar, interval: Interval, before: timedelta = 0 * UNIT, after: timedelta = 0 * UNIT) -> bool:
         taken = Interval(interval.start - before, interval.end + after)
-        return not on.conflicts(taken) and not on.violations(interval, search.now, suggest=False)
+        return (
+            not on.conflicts(taken)
+            and not on.full_day(taken)
+            and not on.violations(interval, search.now, suggest=False)
+        )
 
     def of_step(number: int, begin: datetime) -> Iterator[Step]:
         step = whole.steps[number]
@@ -68,9 +74,9 @@ def ways(search: ServiceSearch, start: datetime) -> Iterator[tuple[Step, ...]]:
             ids = (*step.resource_ids, *chosen)
             mine = search.person is not None and search.person.calendar_id in chosen
             around = (whole.buffer_before, whole.buffer_after)
-            if len(set(ids)) == len(ids) and not mine:
-                if all(fits(search.calendars[id_], interval, *around) for id_ in ids):
-                    yield Step(interval, ids)
+            differ = len(set(ids)) == len(ids)
+            if differ and not mine and all(fits(search.calendars[id_], interval, *around) for id_ in ids):
+                yield Step(interval, ids)
 
     def from_step(number: int, begin: datetime) -> Iterator[tuple[Step, ...]]:
         for own in of_step(number, begin):
@@ -103,7 +109,15 @@ def calendars(draw: st.DrawFn, id_: str) -> Calendar:
         body[draw(st.sampled_from(["minDurationMinutes", "maxDurationMinutes"]))] = draw(st.sampled_from([10, 15]))
     if draw(st.integers(0, 6)) == 0:
         body["minNoticeMinutes"] = 200
-    return calendar(id_, *draw(st.lists(spans, max_size=5)), **body)
+    drawn = calendar(id_, *draw(st.lists(spans, max_size=5)), **body)
+    if draw(st.integers(0, 3)) == 0:
+        special = Taken(Interval(*map(at, draw(spans))), *draw(st.sampled_from([(2, None, False), (9, None, True)])))
+        drawn = replace(drawn, busy=(*drawn.busy, special))
+    if draw(st.integers(0, 9)) == 0:  # a local day that begins within the window takes no more
+        zone = load_zone("Etc/GMT+9")
+        drawn = replace(drawn, settings=replace(drawn.settings, zone=zone, zone_set=True))
+        drawn = replace(drawn, full_days=(drawn.settings.day_of(at(draw(st.integers(0, 40)))),))
+    return drawn
 
 
 @st.composite
@@ -145,7 +159,7 @@ def test_the_starts_are_those_for_which_there_is_a_way(search: ServiceSearch) ->
     window = Interval(at(0), at(20))
     found = search.starts(window)
     assert all(one.first < one.end for one in found)
-    assert all(one.end <= other.first for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end <= other.first for one, other in pairwise(found))
     for units in range(20):
         start = int(at(units).timestamp())
         over = [one.slope * start + one.over for one in found if one.first <= start < one.end]
@@ -171,15 +185,16 @@ def test_what_is_found_is_the_earliest_way_with_the_calendars_that_come_first(se
         for number, own in enumerate(search.service.steps):
             chosen = found[number].resource_ids[len(own.resource_ids) :]
             others = {way[number].resource_ids[len(own.resource_ids) :] for way in at_once}
-            assert order(search, number, chosen) == min(order(search, number, other) for other in others)
+            assert order(search, found, number, chosen) == min(order(search, found, number, other) for other in others)
 
 
-def order(search: ServiceSearch, number: int, chosen: tuple[str, ...]) -> list[Any]:
-    """What the calendars of each pool are chosen by; all zones here are UTC."""
-    whole_day = Interval(at(0).replace(hour=0), at(0).replace(hour=0) + DAY)
+def order(search: ServiceSearch, found: tuple[Step, ...], number: int, chosen: tuple[str, ...]) -> list[Any]:
+    """What the calendars of each pool are chosen by, on the days of the chosen step."""
     places: list[Any] = []
     for one, id_ in zip(search.service.steps[number].pools, chosen, strict=True):
-        booked = sum(busy.overlaps(whole_day) for busy in search.calendars[id_].busy)
+        whole_day = search.calendars[id_].settings.day_of(found[number].interval.start)
+        there = search.calendars[id_].busy
+        booked = sum(busy.interval.overlaps(whole_day) and not busy.block for busy in there)
         by_chance = hashlib.sha256(f"an-id {id_}".encode()).digest()
         places.append((booked, by_chance) if one.fair else one.any_of.index(id_))
     return places
@@ -204,11 +219,12 @@ def test_a_gap_is_as_short_as_it_can_be_and_no_longer_than_it_may_be() -> None:
     assert steps_of(search, 1) == [("08:05", "lab"), ("08:35", "doctor")]
     assert steps_of(search, 0) is not None  # the doctor is free 25 minutes after the test
     read["doctor"] = calendar("doctor", (0, 9))
-    assert [steps_of(search, units) is not None for units in range(4)] == [True] * 0 + [False, True, True, True]
+    search = ServiceSearch(test_then_talk, read, NOW)
+    assert [steps_of(search, units) is not None for units in range(4)] == [False, True, True, True]
 
 
 def test_seconds_count() -> None:
-    read = {"a": Calendar("a", parse_settings({}), (Interval(EIGHT, EIGHT + timedelta(seconds=61)),))}
+    read = {"a": Calendar("a", parse_settings({}), (Taken(Interval(EIGHT, EIGHT + timedelta(seconds=61))),))}
     search = ServiceSearch(service({"durationMinutes": 10, "resourceIds": ["a"]}), read, NOW)
     assert search.find(EIGHT + timedelta(seconds=60)) is None
     assert search.find(EIGHT + timedelta(seconds=61)) is not None
@@ -261,7 +277,7 @@ def test_a_length_that_only_the_clock_on_the_wall_allows() -> None:
     search = ServiceSearch(two_hours, read, NOW)
     starts = search.starts(Interval(back - DAY, back + DAY))
     first, end = (int((back - minutes).timestamp()) for minutes in (120 * MINUTE, 0 * MINUTE))
-    assert starts == [(first + 1, end, 1, 7200)]
+    assert starts == [(first, end, 1, 7200)]
     for moment in (back - 2 * 60 * MINUTE, back - 119 * MINUTE, back - MINUTE, back):
         fits = not read["a"].violations(Interval(moment, moment + 120 * MINUTE), NOW)
         assert (search.find(moment) is not None) == fits
@@ -283,7 +299,7 @@ ranges = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 6)).map(lambda it
 
 def moments(found: list[tuple[int, int]]) -> set[int]:
     assert all(first < end for first, end in found)
-    assert all(end < first for (_, end), (first, _) in zip(found, found[1:], strict=False))
+    assert all(end < first for (_, end), (first, _) in pairwise(found))
     return {moment for first, end in found for moment in range(first, end)}
 
 
