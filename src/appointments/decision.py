@@ -238,7 +238,7 @@ def _judge(
 
 def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:
     """A fault for each rule of the calendar that the claim breaks."""
-    for broken in calendar.violations(claim.interval, now, current=before.interval if before else None):
+    for broken in calendar.violations(claim.ruled, now, current=before.ruled if before else None):
         message = f"breaks {broken.rule} of calendar {claim.calendar_id}"
         if broken.rule == "timeZone":
             message += ", which is not known any more: that calendar has to be configured anew"
