@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from appointments.memory import KnownSettings
+    from appointments.memory import KnownService, KnownSettings
 
 
 class Change(NamedTuple):
@@ -56,6 +56,8 @@ class Reading:
     settings: dict[str, KnownSettings] = field(default_factory=dict)
     appointment: Appointment | None = None
     assumed: bool = False
+    # The service that is booked, if one is.
+    service: KnownService | None = None
 
     def reach_of(self, claim: Claim) -> Interval:
         """The time that decides about a claim, by the settings that were read."""
@@ -90,6 +92,7 @@ class Reading:
         else:
             self.days.update(newer.days)
         self.settings.update(newer.settings)
+        self.service = newer.service or self.service
 
 
 class Accepted(NamedTuple):
@@ -173,8 +176,14 @@ def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool
     revision, versions only increase, and an entry that returns increments the counters of its quarter hours.
     """
     own_id = candidates[0].after.appointment_id
-    versions = [reading.appointment.version if reading.appointment else None for reading in (before, after)]
-    return versions[0] == versions[1] and all(
+    own = [
+        (
+            reading.appointment.version if reading.appointment else None,
+            reading.service.token if reading.service else None,
+        )
+        for reading in (before, after)
+    ]
+    return own[0] == own[1] and all(
         before.settings[claim.calendar_id].token == after.settings[claim.calendar_id].token
         and all(_same_near(claim, key, before, after, own_id) for key in before.deciding_days([claim]))
         for claim in dict.fromkeys(claim for change in candidates for claim in change.new_claims)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The sort key of a calendar's settings, among its days.
 SETTINGS = "settings"
+# The partition of all services. No calendar's id has a `#`.
+SERVICES = "services#"
 # A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings
 # before it has read the days.
 SMALL_SETTINGS_CHARACTERS = 900
@@ -142,6 +144,11 @@ class SettingsItems:
 def settings_key(calendar_id: str) -> dict[str, Any]:
     """The key of a calendar's settings."""
     return {"calendarId": {"S": calendar_id}, "day": {"S": SETTINGS}}
+
+
+def service_key(service_id: str) -> dict[str, Any]:
+    """The key of a service."""
+    return {"calendarId": {"S": SERVICES}, "day": {"S": service_id}}
 
 
 def settings_from_item(item: Item) -> StoredSettings:
