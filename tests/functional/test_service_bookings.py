@@ -161,7 +161,11 @@ def test_a_refusal_names_what_is_in_the_way_and_the_nearest_starts_that_book(wor
     )
     starts = [one["startTime"][11:16] for one in refusal["alternatives"]]
     assert starts == ["08:30", "10:00", "08:15"]
-    assert [serve(world, start, user=start.replace(":", "."))[0] for start in (*starts[1:], starts[0])] == [201, 201, 409]
+    assert [serve(world, start, user=start.replace(":", "."))[0] for start in (*starts[1:], starts[0])] == [
+        201,
+        201,
+        409,
+    ]
 
 
 def test_a_refusal_by_the_persons_own_calendar_names_that_alone(world: World) -> None:
@@ -206,7 +210,9 @@ def test_holds_requests_and_reminders_are_as_the_service_says(world: World) -> N
 def test_a_dry_run_and_a_key(world: World) -> None:
     put_service(world, "visit", step(30, pools=[["dr-a", "dr-b"]]))
     sent = {"userId": "anna", "serviceId": "visit", "startTime": at("09:00"), "reminders": []}
-    status, _, tried = world.request("POST", "/appointments", sent, query={"dryRun": "true"})
+    status, _, tried = world.request(
+        "POST", "/appointments", sent, queryStringParameters={"dryRun": "true"}, multiValueQueryStringParameters=None
+    )
     assert (status, steps_of(tried)) == (200, [("09:00", "09:30", "dr-a")])
     assert world.items("AppointmentsTable") == []
     key = {"Idempotency-Key": "one"}
