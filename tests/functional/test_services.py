@@ -155,9 +155,7 @@ def test_a_deleted_service_is_gone_and_its_versions_do_not_return(world: World) 
     assert world.request("GET", "/services/S")[2] == again
 
 
-def test_a_service_that_returns_while_it_is_deleted_is_deleted(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_that_returns_while_it_is_deleted_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     put(world)
     delete(world)
     services = world.storage.services

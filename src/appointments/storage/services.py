@@ -79,9 +79,7 @@ class ServiceItems:
                 return found, None
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def put(
-        self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None
-    ) -> StoredService:
+    def put(self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None) -> StoredService:
         """Replace a service, only over `version` where one is given. Raises SettingsChangedError, ContentionError."""
         item = put_version(self.database, self.table, service_key(service_id), body, now, version)
         self.learn(item)
@@ -128,9 +126,7 @@ class ServiceItems:
 def _stored_from_item(item: Item) -> StoredService:
     deleted = from_utc_text(item["deletedAt"]["S"]) if "deletedAt" in item else None
     body: dict[str, Any] = json.loads(item["settings"]["S"])
-    return StoredService(
-        item["day"]["S"], body, version_of(item), from_utc_text(item["updatedAt"]["S"]), deleted
-    )
+    return StoredService(item["day"]["S"], body, version_of(item), from_utc_text(item["updatedAt"]["S"]), deleted)
 
 
 @lru_cache(maxsize=64)
