@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from appointments.calendars import Violation
     from appointments.memory import KnownService, KnownSettings
 
 
@@ -92,7 +93,8 @@ class Reading:
         else:
             self.days.update(newer.days)
         self.settings.update(newer.settings)
-        self.service = newer.service or self.service
+        if newer.service:  # it may take other calendars, of which nothing is known
+            self.service, self.assumed = newer.service, False
 
 
 class Accepted(NamedTuple):
@@ -248,13 +250,18 @@ def _judge(
 def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:
     """A fault for each rule of the calendar that the claim breaks."""
     for broken in calendar.violations(claim.ruled, now, current=before.ruled if before else None):
-        message = f"breaks {broken.rule} of calendar {claim.calendar_id}"
-        if broken.rule == "timeZone":
-            message += ", which is not known any more: that calendar has to be configured anew"
-        if broken.nearest:
-            start, end = map(to_utc_text, broken.nearest)
-            message += f"; the nearest time that its rules accept is {start} to {end}"
-        yield Fault(broken.field, message, claim.calendar_id, broken.rule, broken.nearest)
+        yield rule_fault(broken)
+
+
+def rule_fault(broken: Violation) -> Fault:
+    """The fault of a rule that is broken."""
+    message = f"breaks {broken.rule} of calendar {broken.calendar_id}"
+    if broken.rule == "timeZone":
+        message += ", which is not known any more: that calendar has to be configured anew"
+    if broken.nearest:
+        start, end = map(to_utc_text, broken.nearest)
+        message += f"; the nearest time that its rules accept is {start} to {end}"
+    return Fault(broken.field, message, broken.calendar_id, broken.rule, broken.nearest)
 
 
 def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Calendar:

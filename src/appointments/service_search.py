@@ -8,22 +8,24 @@ start of each step is the best one for all the others.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import chain, combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from appointments.calendars import Calendar
 from appointments.intervals import joined
 from appointments.matching import distinct
 from appointments.model import DAY, Interval, Step
 from appointments.ranges import both, in_at_least, rest
-from appointments.times import change_of_offset, first_instant, load_zone
+from appointments.times import change_of_offset, first_instant, load_zone, local_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from appointments.calendars import Calendar, CalendarSettings
+    from appointments.calendars import CalendarSettings
     from appointments.ranges import Range
     from appointments.services import Pool, Service, ServiceStep
 
@@ -67,7 +69,7 @@ class ServiceSearch:
     """A service, every calendar that it may take as it was read, and that of the person it is for, if there is one.
 
     `appointment_id` decides among equally booked calendars. Those of the steps `given` before are preferred to others.
-    The person's own calendar is never chosen out of a pool.
+    The person's own calendar is never chosen out of a pool. With `only_hours`, notice and horizon do not count.
     """
 
     service: Service
@@ -76,6 +78,7 @@ class ServiceSearch:
     person: Calendar | None = None
     appointment_id: str = ""
     given: Sequence[Step] = ()
+    only_hours: bool = False
     _seconds: _Seconds = field(default_factory=_Seconds)
     _taken: dict[str, list[Range]] = field(default_factory=dict)
     _closed: dict[tuple[int, int, int], list[Range]] = field(default_factory=dict)
@@ -86,13 +89,13 @@ class ServiceSearch:
         The days that were read cover the window. Nothing is said of the steps on which starts are offered.
         """
         first, end = (self._seconds[moment] for moment in window)
-        courses = self._courses(first, end - _whole(self.service.least_length) + 1)
+        courses = self.courses(first, end - _whole(self.service.least_length) + 1)
         return self._for_the_person(courses[0], first, end)
 
     def find(self, start: datetime) -> tuple[Step, ...] | None:
         """The steps of an appointment with that start, each as early as can be; None if it cannot be booked."""
         at = self._seconds[start]
-        courses = self._courses(at, at + 1)
+        courses = self.courses(at, at + 1)
         if not self._for_the_person(courses[0], at, at + _whole(self.service.most_length)):
             return None
         found = []
@@ -102,6 +105,58 @@ class ServiceSearch:
             for later in courses[number + 1 : number + 2]:
                 at = next(max(course.first, soonest) for course in later if course.end > soonest)
         return tuple(found)
+
+    def offered(self, window: Interval) -> Iterator[Interval]:
+        """The starts of a window that are offered and can be booked, in order, each with its earliest end."""
+        starts = self.grid(window)
+        at = 0
+        for course in self.starts(window):
+            at = bisect_left(starts, course.first, at)
+            while at < len(starts) and starts[at] < course.end:
+                over = course.slope * starts[at] + course.over
+                yield Interval(datetime.fromtimestamp(starts[at], UTC), datetime.fromtimestamp(over, UTC))
+                at += 1
+
+    def grid(self, window: Interval) -> list[int]:
+        """The starts of a window that are offered, in order, whatever lies there.
+
+        They count from each moment from which the service is open, and from each midnight of a day on which it is open
+        throughout. One of them lies on the day of a start or on the day before, so nothing earlier matters.
+        """
+        first, end = (self._seconds[moment] for moment in window)
+        around = Interval(window.start - 3 * DAY, window.end + 2 * DAY)
+        opened = list(self._opened(around))
+        origins = {open_from for open_from, _ in opened}
+        day, last = (moment.astimezone(self.zone).date() for moment in around)
+        ends = [open_until for _, open_until in opened]
+        while day < last:
+            midnight, following = (int(moment.timestamp()) for moment in local_day(day, self.zone))
+            index = bisect_left(ends, following)
+            if index < len(opened) and opened[index][0] <= midnight:
+                origins.add(midnight)
+            day += DAY
+        step = _whole(self.service.grid)
+        return [
+            start
+            for origin, following in pairwise([*sorted(origins), end])
+            for start in range(origin + max(-((origin - first) // step), 0) * step, min(following, end), step)
+        ]
+
+    def _opened(self, window: Interval) -> Iterator[Range]:
+        """The starts within a window at which the hours of the calendars alone would let it be booked."""
+        empty = {id_: Calendar(id_, one.settings, ()) for id_, one in self.calendars.items()}
+        search = ServiceSearch(self.service, empty, self.now, only_hours=True)
+        courses = search.courses(*(self._seconds[moment] for moment in window))
+        return joined((course.first, course.end) for course in courses[0])
+
+    def for_person(self, person: Calendar | None) -> ServiceSearch:
+        """The same search for somebody else."""
+        return replace(self, person=person)
+
+    def is_free(self, calendar_id: str, duration: timedelta, first: datetime, last: datetime) -> bool:
+        """Whether a calendar takes a step of that length that starts at one of these moments, or between them."""
+        window = self._seconds[first], self._seconds[last] + 1
+        return bool(self._free_on(self.calendars[calendar_id], duration, *window))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -120,7 +175,7 @@ class ServiceSearch:
 
     # --- when ---
 
-    def _courses(self, first: int, end: int) -> list[list[Course]]:
+    def courses(self, first: int, end: int) -> list[list[Course]]:
         """The courses of each step, where the first one starts within a range; the person's calendar aside."""
         free = []
         for step in self.service.steps:
@@ -157,7 +212,7 @@ class ServiceSearch:
         free = [(first, end)] if first < end else []
         for id_ in step.resource_ids:
             free = both(free, self._free_on(self.calendars[id_], step.duration, first, end))
-        pools = [self._members(step, pool) for pool in step.pools]
+        pools = [self.members(step, pool) for pool in step.pools]
         known = {
             id_: self._free_on(self.calendars[id_], step.duration, first, end) for id_ in dict.fromkeys(chain(*pools))
         }
@@ -177,8 +232,10 @@ class ServiceSearch:
             # What counts for the day is the buffer's beginning, with which the calendar is taken.
             full = ((self._seconds[day] + before, self._seconds[over] + before) for day, over in calendar.full_days)
             holes = sorted([*holes, *full])
-        low, high = self._limits(calendar.bookable(self.now))
-        free = rest(holes, max(first, low), min(end, high))
+        if not self.only_hours:
+            low, high = self._limits(calendar.bookable(self.now))
+            first, end = max(first, low), min(end, high)
+        free = rest(holes, first, end)
         if free and not calendar.allows_length(duration):
             free = both(free, list(_changes_that_allow(calendar, duration, first, end)))
         return free
@@ -223,7 +280,8 @@ class ServiceSearch:
 
     # --- which ---
 
-    def _members(self, step: ServiceStep, pool: Pool) -> list[str]:
+    def members(self, step: ServiceStep, pool: Pool) -> list[str]:
+        """The calendars of a pool that can be chosen at all."""
         own = {self.person.calendar_id} if self.person else set()
         return [id_ for id_ in pool.any_of if id_ not in step.resource_ids and id_ not in own]
 
@@ -234,7 +292,7 @@ class ServiceSearch:
         given = self.given[number].resource_ids[len(step.resource_ids) :] if self.given else ()
         wishes = []
         for index, pool in enumerate(step.pools):
-            members = [(id_, self.calendars[id_]) for id_ in self._members(step, pool)]
+            members = [(id_, self.calendars[id_]) for id_ in self.members(step, pool)]
             free = [id_ for id_, calendar in members if self._free_on(calendar, step.duration, at, at + 1)]
             if pool.fair:
                 free.sort(key=lambda id_: self._turn(id_, start))

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.calendars import assemble, zone_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appointments.storage.store import Storage
+    from conflict_detector.serving import Placement
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
@@ -96,7 +98,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
             agreed = not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading))
             if agreed and (proposal.dry_run or isinstance(decision, Refused)):
-                return _answer(proposal, decision, candidates, reading, storage, now)
+                return _answer(decision, partial(proposal.alternatives, candidates, reading, storage, now))
         except ReadingOutdatedError as exc:
             agreed = False
             reading.replace(exc.newer)
@@ -139,21 +141,13 @@ def _read_again(
     return _read(proposal, candidates, reading, storage)
 
 
-def _answer(
-    proposal: Proposal,
-    decision: Accepted | Refused,
-    candidates: Sequence[Change],
-    reading: Reading,
-    storage: Storage,
-    now: datetime,
-) -> Change:
+def _answer(decision: Accepted | Refused, alternatives: Callable[[], Sequence[Interval]]) -> Change:
     """Return or raise the answer of a decision that is not committed."""
     if isinstance(decision, Accepted):
         return decision.change
     if not decision.conflicts:
         raise InvalidRequestError(decision.faults)
-    alternatives = proposal.alternatives(candidates, reading, storage, now)
-    raise ConflictError(decision.conflicts, alternatives, decision.faults)
+    raise ConflictError(decision.conflicts, alternatives(), decision.faults)
 
 
 def _too_large(actions: int) -> Fault:
@@ -260,6 +254,7 @@ def asking_for_approval(reading: Reading) -> set[str]:
 
 
 def not_held(calendar_id: str) -> Fault:
+    """The fault of a hold on a calendar that asks for approval."""
     message = f"is not possible on calendar {calendar_id}, whose bookings have to be approved; book without it"
     return Fault("hold", message, calendar_id, "approval")
 
@@ -270,17 +265,39 @@ class _Update(OnCalendars):
 
     lookup: str | None
     update: Callable[[Appointment], Appointment]
+    now: datetime
     dry_run: bool = False
     exact: bool = False
+    # Where what was booked as a service is moved, and so may get other calendars.
+    placement: Placement | None = None
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:
             raise AppointmentNotFoundError
         before = reading.appointment
         after = self.update(before)
+        self.placement = None
+        if after.service and after.interval.start != before.interval.start:
+            from conflict_detector.serving import Placement, terms_of  # noqa: PLC0415 - few changes are of services
+
+            self.placement = Placement(terms_of(after), after, before, self.now)
+            return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = with_zone(after, reading)
         return [Change.of(before, after)]
+
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        return self.placement.decide(candidates, reading, now) if self.placement else decide(candidates, reading, now)
+
+    def alternatives(
+        self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+    ) -> list[Interval]:
+        if self.placement:
+            return self.placement.alternatives(reading, storage)
+        return _alternatives(candidates, reading, storage, now)
+
+    def more_days(self) -> Sequence[DayKey]:
+        return self.placement.more_days() if self.placement else ()
 
 
 class Terms(NamedTuple):
@@ -342,7 +359,7 @@ def change(
         return update(before)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated), current, storage, now)
+    done = settle(_Update(appointment_id, updated, now), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 
@@ -365,7 +382,7 @@ def cancel(
         return with_status(before, Status.CANCELLED, now)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated), current, storage, now)
+    done = settle(_Update(appointment_id, updated, now), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 

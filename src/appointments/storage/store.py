@@ -225,7 +225,7 @@ class Storage:
         entries = [(position, there[position.appointment_id]) for position in page if position.appointment_id in there]
         return Page(entries, page[-1] if len(positions) > len(page) else None)
 
-    def recall(self, change: Change) -> Reading | None:
+    def recall(self, change: Change, service: KnownService | None = None) -> Reading | None:
         """A reading from memory, in place of a read: days count as untouched, settings are the remembered ones.
 
         The conditions of `commit` prove it. None if one of them is known to fail, or if the settings of a calendar are
@@ -234,9 +234,9 @@ class Storage:
         settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.new_claims}
         if not all(known.small for known in settings.values()):
             return None
-        reading = Reading(settings=settings, assumed=True)
+        reading = Reading(settings=settings, assumed=True, service=service)
         keys = reading.deciding_days(change.new_claims)
-        if 1 + len(keys) + len(settings) > TRANSACTION_ACTIONS:
+        if 1 + bool(service) + len(keys) + len(settings) > TRANSACTION_ACTIONS:
             return None  # what decides by the settings in force may be less than those that are remembered
         for key in keys:
             deciding = quarter_hours(change.new_claims, key, reading.reach_of)
@@ -347,6 +347,7 @@ class Storage:
                 raise AppointmentChangedError(self.blocks.from_item(item) if item else None) from failure
             if (key_item := action["Key"])["calendarId"]["S"] == SERVICES:
                 service_id = key_item["day"]["S"]
+                self.memory.services.pop(service_id, None)
                 newer.service = self.services.learn(item) if item else KnownService(service_id)
                 continue
             if action["Key"]["day"]["S"] == SETTINGS:
