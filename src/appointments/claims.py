@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from appointments.model import MAX_CAPACITY, Block, DayKey, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from appointments.calendars import CalendarSettings
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Claim(NamedTuple):
     """Time that an appointment takes on one calendar, how many of the calendar's places, and until when.
 
-    A `block` takes all places, whatever lies there.
+    A `block` takes all places, whatever lies there. `served` is what the calendar's rules are about, where the buffers
+    of a service are taken as well.
     """
 
     calendar_id: str
@@ -31,6 +32,12 @@ class Claim(NamedTuple):
     places: int = 1
     until: datetime | None = None
     block: bool = False
+    served: Interval | None = None
+
+    @property
+    def ruled(self) -> Interval:
+        """The interval that the calendar's own rules judge."""
+        return self.served or self.interval
 
     def covers(self, other: Claim) -> bool:
         """Whether `other` takes nothing beyond this claim."""
@@ -51,7 +58,8 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     """Every claim of an appointment, the person's first. There are none if its status does not occupy its calendars.
 
     Without steps, an appointment takes all of its calendars for its whole interval. With steps, each step takes its own
-    calendars for its own interval, and the person's calendar is taken from the first start to the last end.
+    calendars for its own interval and the service's buffers, and the person's calendar is taken from the first start to
+    the last end.
     """
     if appointment is None or not appointment.status.occupies:
         return ()
@@ -62,12 +70,33 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
         return tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
     own = Claim(appointment.user_id, appointment.interval, appointment.places, appointment.expires_at)
     of_steps = (
-        Claim(calendar_id, step.interval, appointment.places, appointment.expires_at)
-        for step in appointment.steps
-        for calendar_id in step.resource_ids
+        Claim(calendar_id, taken, appointment.places, appointment.expires_at, served=served)
+        for calendar_id, taken, served in _taken_by_steps(appointment)
         if calendar_id != appointment.user_id
     )
     return tuple(dict.fromkeys((own, *of_steps)))
+
+
+def _taken_by_steps(appointment: Appointment) -> Iterator[tuple[str, Interval, Interval | None]]:
+    """Each calendar of each step, when it is taken, and when it serves, where that is less.
+
+    Buffers of two steps on one calendar do not lie over one another: they are of one appointment, which takes a place
+    once.
+    """
+    service = appointment.service
+    if service is None or not (service.buffer_before or service.buffer_after):
+        for step in appointment.steps:
+            yield from ((calendar_id, step.interval, None) for calendar_id in step.resource_ids)
+        return
+    taken_until: dict[str, datetime] = {}
+    for number, step in enumerate(appointment.steps):
+        for calendar_id in step.resource_ids:
+            later = (one for one in appointment.steps[number + 1 :] if calendar_id in one.resource_ids)
+            start, end = step.interval.start - service.buffer_before, step.interval.end + service.buffer_after
+            start = max(start, taken_until.get(calendar_id, start))
+            end = min([end, *(one.interval.start for one in later)])
+            taken_until[calendar_id] = end
+            yield calendar_id, Interval(start, end), step.interval
 
 
 def carrying_days(claims: Iterable[Claim]) -> list[DayKey]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from appointments.memory import KnownSettings
+    from appointments.calendars import Violation
+    from appointments.memory import KnownService, KnownSettings
 
 
 class Change(NamedTuple):
@@ -56,6 +57,8 @@ class Reading:
     settings: dict[str, KnownSettings] = field(default_factory=dict)
     appointment: Appointment | None = None
     assumed: bool = False
+    # The service that is booked, if one is.
+    service: KnownService | None = None
 
     def reach_of(self, claim: Claim) -> Interval:
         """The time that decides about a claim, by the settings that were read."""
@@ -90,6 +93,8 @@ class Reading:
         else:
             self.days.update(newer.days)
         self.settings.update(newer.settings)
+        if newer.service:  # it may take other calendars, of which nothing is known
+            self.service, self.assumed = newer.service, False
 
 
 class Accepted(NamedTuple):
@@ -173,8 +178,14 @@ def agree(candidates: Sequence[Change], before: Reading, after: Reading) -> bool
     revision, versions only increase, and an entry that returns increments the counters of its quarter hours.
     """
     own_id = candidates[0].after.appointment_id
-    versions = [reading.appointment.version if reading.appointment else None for reading in (before, after)]
-    return versions[0] == versions[1] and all(
+    own = [
+        (
+            reading.appointment.version if reading.appointment else None,
+            reading.service.token if reading.service else None,
+        )
+        for reading in (before, after)
+    ]
+    return own[0] == own[1] and all(
         before.settings[claim.calendar_id].token == after.settings[claim.calendar_id].token
         and all(_same_near(claim, key, before, after, own_id) for key in before.deciding_days([claim]))
         for claim in dict.fromkeys(claim for change in candidates for claim in change.new_claims)
@@ -238,14 +249,19 @@ def _judge(
 
 def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:
     """A fault for each rule of the calendar that the claim breaks."""
-    for broken in calendar.violations(claim.interval, now, current=before.interval if before else None):
-        message = f"breaks {broken.rule} of calendar {claim.calendar_id}"
-        if broken.rule == "timeZone":
-            message += ", which is not known any more: that calendar has to be configured anew"
-        if broken.nearest:
-            start, end = map(to_utc_text, broken.nearest)
-            message += f"; the nearest time that its rules accept is {start} to {end}"
-        yield Fault(broken.field, message, claim.calendar_id, broken.rule, broken.nearest)
+    for broken in calendar.violations(claim.ruled, now, current=before.ruled if before else None):
+        yield rule_fault(broken)
+
+
+def rule_fault(broken: Violation) -> Fault:
+    """The fault of a rule that is broken."""
+    message = f"breaks {broken.rule} of calendar {broken.calendar_id}"
+    if broken.rule == "timeZone":
+        message += ", which is not known any more: that calendar has to be configured anew"
+    if broken.nearest:
+        start, end = map(to_utc_text, broken.nearest)
+        message += f"; the nearest time that its rules accept is {start} to {end}"
+    return Fault(broken.field, message, broken.calendar_id, broken.rule, broken.nearest)
 
 
 def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Calendar:

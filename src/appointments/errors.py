@@ -90,6 +90,10 @@ class BlockNotFoundError(RefusalError):
     """No block of this calendar has this id, or it was removed."""
 
 
+class ServiceNotFoundError(RefusalError):
+    """No service has this id, or it was deleted."""
+
+
 class AppointmentCancelledError(RefusalError):
     """The appointment was cancelled, and what is cancelled does not change any more."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from appointments.calendars import CalendarSettings
     from appointments.model import CalendarDay, DayKey
+    from appointments.services import Service
 
 # Calendars and days to remember: 14 KB of settings and 8 KB of a day at most. When that is reached everything is
 # forgotten: it happens seldom, costs a call per calendar, and is the whole of the book-keeping.
@@ -40,6 +41,25 @@ class KnownSettings(NamedTuple):
         return self.version, self.revision
 
 
+class KnownService(NamedTuple):
+    """A service as it was read or remembered, with its body as JSON; None where there is no such service.
+
+    `version`, `revision` and `small` are as those of settings.
+    """
+
+    service_id: str
+    service: Service | None = None
+    body: str = ""
+    version: int = 0
+    revision: str | None = None
+    small: bool = True
+
+    @property
+    def token(self) -> tuple[int, str | None]:
+        """Equal for the same service only."""
+        return self.version, self.revision
+
+
 # The two imports below are made when something is decided: whoever sends reminders has the table without.
 
 
@@ -57,6 +77,7 @@ class Memory:
 
     settings: dict[str, KnownSettings] = field(default_factory=dict)
     touched: dict[DayKey, set[int]] = field(default_factory=dict)
+    services: dict[str, KnownService] = field(default_factory=dict)
 
     def recall_settings(self, calendar_id: str) -> KnownSettings:
         """A calendar that nothing is known of is taken for one that nobody configured: most of them are people."""
@@ -68,6 +89,12 @@ class Memory:
             self.settings.clear()
         kept = remembered if remembered.small else remembered._replace(settings=unconfigured().settings)
         self.settings[calendar_id] = kept
+
+    def learn_service(self, known: KnownService) -> None:
+        """Remember a service as it was just read."""
+        if len(self.services) >= MAX_REMEMBERED:
+            self.services.clear()
+        self.services[known.service_id] = known
 
     def learn_day(self, day: CalendarDay) -> None:
         """Remember a day as it was just read.

@@ -227,6 +227,18 @@ class Step(NamedTuple):
     resource_ids: tuple[str, ...]
 
 
+class ServiceTerms(NamedTuple):
+    """The service that an appointment was booked with, as it was then: its id, and its body as JSON.
+
+    Around each step, its calendars are taken for the buffers as well.
+    """
+
+    service_id: str
+    body: str
+    buffer_before: timedelta = timedelta()
+    buffer_after: timedelta = timedelta()
+
+
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """An interval on one or more calendars.
@@ -258,6 +270,8 @@ class Appointment:
     places: int = 1
     # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
     steps: tuple[Step, ...] = ()
+    # What it keeps, however the service changes; None where none was booked.
+    service: ServiceTerms | None = None
     # When it ends by itself, if its status is one that expires.
     expires_at: datetime | None = None
     # Where no zone was sent, the zone of its first calendar that has one: people read its times in it.

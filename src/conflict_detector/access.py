@@ -79,6 +79,11 @@ class Caller:
         """Raises ForbiddenError where the settings of this calendar are not the caller's to change."""
         self.act_for(calendar_id)
 
+    def manage(self) -> None:
+        """Raises ForbiddenError where the caller may not do what is the desk's: services, and lists of everyone."""
+        if self.user_id is not None:
+            raise ForbiddenError
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.calendars import assemble, zone_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appointments.storage.store import Storage
+    from conflict_detector.serving import Placement
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
@@ -51,12 +53,19 @@ class Proposal(Protocol):
     dry_run: bool
     # Whether the answer tells what was read, so that all of it has to have been true at one moment.
     exact: bool
+    # The id of the service to read with the calendar days, if one is booked.
+    service_id: str | None
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
 
-    def faults(self, reading: Reading) -> Sequence[Fault]:
-        """What is wrong with all of the changes."""
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        """Accept one of the changes, or refuse them all."""
+
+    def alternatives(
+        self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+    ) -> list[Interval]:
+        """Free intervals for what was refused."""
 
     def more_days(self) -> Sequence[DayKey]:
         """Calendar days to read in addition to those of the claims. If there are any, all days are read whole."""
@@ -81,7 +90,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             # Also if the appointment was moved concurrently: then other days decide.
             reading = _read(proposal, candidates, reading, storage)
             continue
-        decision = decide(candidates, reading, now, proposal.faults(reading))
+        decision = proposal.decide(candidates, reading, now)
         try:
             if isinstance(decision, Accepted) and not proposal.dry_run and (agreed or not proposal.exact):
                 storage.commit(decision.change, reading)
@@ -89,7 +98,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
             agreed = not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading))
             if agreed and (proposal.dry_run or isinstance(decision, Refused)):
-                return _answer(decision, candidates, reading, storage, now)
+                return _answer(decision, partial(proposal.alternatives, candidates, reading, storage, now))
         except ReadingOutdatedError as exc:
             agreed = False
             reading.replace(exc.newer)
@@ -109,7 +118,9 @@ def _read(proposal: Proposal, candidates: Sequence[Change], before: Reading, sto
     keys = {*carrying_days(claims), *more}
     if not before.assumed and before.settings.keys() >= {claim.calendar_id for claim in claims}:
         keys |= before.deciding_days(claims)
-    return storage.read(keys, appointment_id=proposal.lookup, near=() if more else claims)
+    return storage.read(
+        keys, appointment_id=proposal.lookup, service_id=proposal.service_id, near=() if more else claims
+    )
 
 
 def _read_again(
@@ -130,15 +141,13 @@ def _read_again(
     return _read(proposal, candidates, reading, storage)
 
 
-def _answer(
-    decision: Accepted | Refused, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
-) -> Change:
+def _answer(decision: Accepted | Refused, alternatives: Callable[[], Sequence[Interval]]) -> Change:
     """Return or raise the answer of a decision that is not committed."""
     if isinstance(decision, Accepted):
         return decision.change
     if not decision.conflicts:
         raise InvalidRequestError(decision.faults)
-    raise ConflictError(decision.conflicts, _alternatives(candidates, reading, storage, now), decision.faults)
+    raise ConflictError(decision.conflicts, alternatives(), decision.faults)
 
 
 def _too_large(actions: int) -> Fault:
@@ -149,8 +158,26 @@ def _too_large(actions: int) -> Fault:
     )
 
 
+class OnCalendars:
+    """A proposal of changes that are known before anything is read, except which of them is the one."""
+
+    __slots__ = ()
+    service_id: str | None = None
+
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        return decide(candidates, reading, now)
+
+    def alternatives(
+        self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+    ) -> list[Interval]:
+        return _alternatives(candidates, reading, storage, now)
+
+    def more_days(self) -> Sequence[DayKey]:
+        return ()
+
+
 @dataclass(slots=True, eq=False, repr=False)
-class _Booking:
+class _Booking(OnCalendars):
     """A new appointment on its calendars, and on one of `any_of` if there are any."""
 
     # The change without `any_of` and with the reminders of the request.
@@ -172,13 +199,14 @@ class _Booking:
             ]
         else:
             assigned = [wanted]
-        asked = [_with_zone(_with_approval(one, reading), reading) for one in assigned]
+        asked = [with_zone(_with_approval(one, reading), reading) for one in assigned]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in asked]
 
-    def faults(self, reading: Reading) -> Sequence[Fault]:
-        if self.plain.after.status is not Status.HELD:
-            return self.terms.faults
-        return [*self.terms.faults, *map(_not_held, sorted(_asking_for_approval(reading)))]
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        faults = self.terms.faults
+        if self.plain.after.status is Status.HELD:
+            faults = [*faults, *map(not_held, sorted(asking_for_approval(reading)))]
+        return decide(candidates, reading, now, faults)
 
     def more_days(self) -> Sequence[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
@@ -194,12 +222,16 @@ class _Booking:
         offsets = known.settings.reminders if known else None
         if self.terms.own_reminders or offsets is None:
             return wanted
-        ahead = reminders_ahead(wanted.interval.start, offsets, self.now, wanted.time_zone)
-        reminders = ahead if wanted.status.reminds else ()
-        return replace(wanted, offsets=offsets, reminders=reminders)
+        return with_offsets(wanted, offsets, self.now)
 
 
-def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
+def with_offsets(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -> Appointment:
+    """A new appointment with other reminders."""
+    ahead = reminders_ahead(wanted.interval.start, offsets, now, wanted.time_zone)
+    return replace(wanted, offsets=offsets, reminders=ahead if wanted.status.reminds else ())
+
+
+def with_zone(wanted: Appointment, reading: Reading) -> Appointment:
     """The appointment with the zone of its calendars, in which people read its times if none was sent."""
     if wanted.time_zone:
         return wanted
@@ -210,45 +242,62 @@ def _with_zone(wanted: Appointment, reading: Reading) -> Appointment:
 
 def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:
     """The appointment as a request if one of its calendars asks for approval. A request does not remind yet."""
-    asking = _asking_for_approval(reading)
+    asking = asking_for_approval(reading)
     if not asking or wanted.status is Status.HELD or asking.isdisjoint(wanted.calendar_ids):
         return wanted
     return replace(wanted, status=Status.REQUESTED, reminders=())
 
 
-def _asking_for_approval(reading: Reading) -> set[str]:
+def asking_for_approval(reading: Reading) -> set[str]:
     """The calendars whose bookings have to be approved."""
     return {id_ for id_, known in reading.settings.items() if known.settings.approval}
 
 
-def _not_held(calendar_id: str) -> Fault:
+def not_held(calendar_id: str) -> Fault:
+    """The fault of a hold on a calendar that asks for approval."""
     message = f"is not possible on calendar {calendar_id}, whose bookings have to be approved; book without it"
     return Fault("hold", message, calendar_id, "approval")
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Update:
+class _Update(OnCalendars):
     """The current appointment as `update` changes it."""
 
     lookup: str | None
     update: Callable[[Appointment], Appointment]
+    now: datetime
     dry_run: bool = False
     exact: bool = False
+    # Where what was booked as a service is moved, and so may get other calendars.
+    placement: Placement | None = None
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:
             raise AppointmentNotFoundError
         before = reading.appointment
         after = self.update(before)
+        self.placement = None
+        if after.service and after.interval.start != before.interval.start:
+            from conflict_detector.serving import Placement, terms_of  # noqa: PLC0415 - few changes are of services
+
+            self.placement = Placement(terms_of(after), after, before, self.now)
+            return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
-            after = _with_zone(after, reading)
+            after = with_zone(after, reading)
         return [Change.of(before, after)]
 
-    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
-        return ()
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        return self.placement.decide(candidates, reading, now) if self.placement else decide(candidates, reading, now)
+
+    def alternatives(
+        self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+    ) -> list[Interval]:
+        if self.placement:
+            return self.placement.alternatives(reading, storage)
+        return _alternatives(candidates, reading, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
-        return ()
+        return self.placement.more_days() if self.placement else ()
 
 
 class Terms(NamedTuple):
@@ -310,7 +359,7 @@ def change(
         return update(before)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated), current, storage, now)
+    done = settle(_Update(appointment_id, updated, now), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 
@@ -333,7 +382,7 @@ def cancel(
         return with_status(before, Status.CANCELLED, now)
 
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated), current, storage, now)
+    done = settle(_Update(appointment_id, updated, now), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 

@@ -22,6 +22,7 @@ from appointments.errors import (
     PreconditionFailedError,
     RefusalError,
     RouteNotFoundError,
+    ServiceNotFoundError,
     TooManyAppointmentsError,
 )
 from conflict_detector.responses import interval_body, to_json
@@ -52,6 +53,7 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     ForbiddenError: Problem(403, "forbidden", "Forbidden"),
     AppointmentNotFoundError: Problem(404, "appointment-not-found", "Appointment not found"),
     BlockNotFoundError: Problem(404, "block-not-found", "Block not found"),
+    ServiceNotFoundError: Problem(404, "service-not-found", "Service not found"),
     RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
@@ -71,6 +73,7 @@ DETAILS: Mapping[type[RefusalError], str] = {
     ForbiddenError: "You may act for your own userId, on your own calendar and on resources.",
     AppointmentNotFoundError: "There is no appointment with this id.",
     BlockNotFoundError: "The calendar has no block with this id.",
+    ServiceNotFoundError: "There is no service with this id.",
     RouteNotFoundError: "The API has no such path.",
     AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
     InvalidRequestError: "Correct the fields in `errors` and send the request again.",

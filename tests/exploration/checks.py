@@ -90,13 +90,20 @@ def _until(item: Attributes) -> int | None:
 
 
 def _live(database: Database) -> Iterator[tuple[str, Lying]]:
-    """Every live appointment with each of its calendars."""
+    """Every live appointment with each of its calendars, and with steps each time that one of them takes."""
     for key, item in database.within(APPOINTMENTS):
         if item["status"]["S"] in LIVE:
             start, end, decided_at = (_epoch(item[name]["S"]) for name in ("startTime", "endTime", "updatedAt"))
             lying = Lying(start, end, key.partition, decided_at, _until(item))
-            for calendar in {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}:
-                yield calendar, lying
+            steps = [step["M"] for step in item.get("steps", {"L": []})["L"]]
+            yield item["userId"]["S"], lying
+            for calendar in {text["S"] for text in item["resourceIds"]["L"]} - {item["userId"]["S"]}:
+                if not steps:
+                    yield calendar, lying
+            for step in steps:
+                taken = [_epoch(step[name]["S"]) for name in ("startTime", "endTime")]
+                for text in step["resourceIds"]["L"]:
+                    yield text["S"], Lying(*taken, key.partition, decided_at, _until(item))
 
 
 def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
@@ -240,7 +247,7 @@ def essence(database: Database, *, versions: bool = True) -> str:
         shown = {name: value for name, value in item.items() if name not in ("changeId", "overflow")}
         seen.append((key.partition, {**shown, "reminders": reminders}))
     for key, item in database.within(CALENDARS):
-        if key.sort == "settings":
+        if key.sort == "settings" or key.partition == "services#":
             seen.append((key.partition, item["settings"], item["version"] if versions else None))
         elif key.sort.startswith("block#"):
             seen.append((key.partition, key.sort, item))

@@ -116,7 +116,7 @@ class Examination:
             (request.path.rpartition("/")[2], request.body or {})
             for actor in self.actors
             for request in actor.requests
-            if request.method == "PUT"
+            if request.method == "PUT" and request.path.startswith("/calendars/")
         ]
         self.limits = checks.limits_of(self.database, *sent)
         self._explained: dict[Any, set[Any]] = {}

@@ -411,6 +411,90 @@ BLOCKED = [
     ),
 ]
 
+# --- services ----------------------------------------------------------------------------------------
+
+
+def service(id_: str, *steps: dict[str, Any], **more: Any) -> Request:
+    return Request("http", NOW, "PUT", f"/services/{id_}", {"steps": list(steps), **more})
+
+
+def serve(user: str, service_id: str, start: str, *, key: str = "", name: str = "", **more: Any) -> Request:
+    body = {"userId": user, "serviceId": service_id, "startTime": at(start), "reminders": [], **more}
+    return Request("http", NOW, "POST", "/appointments", body, {"Idempotency-Key": key} if key else {}, name=name)
+
+
+def move(name: str, start: str) -> Request:
+    return Request("http", NOW, "PATCH", f"/appointments/{{{name}}}", {"startTime": at(start)})
+
+
+def pool(*calendars: str) -> dict[str, Any]:
+    return {"anyOf": list(calendars), "assign": "inOrder"}
+
+
+# `one` takes c or d for half an hour, `two` takes c and then d, and `three` has no choice.
+ONE = service("one", {"durationMinutes": 30, "pools": [pool("c", "d")]})
+TWO = service(
+    "two",
+    {"durationMinutes": 15, "resourceIds": ["c"], "gapMinutes": {"max": 30}},
+    {"durationMinutes": 15, "resourceIds": ["d"]},
+)
+THREE = service("three", {"durationMinutes": 30, "resourceIds": ["c"]}, bufferMinutes={"before": 10, "after": 20})
+SERVED: list[Any] = [
+    ONE,
+    TWO,
+    THREE,
+    serve("x", "one", "2T10:00", name="X"),
+    book("y", "1T23:30", "2T00:00", "d", name="Y"),
+]
+ON_SERVICES: dict[str, Request] = {
+    "one": serve("a", "one", "1T23:45"),
+    "one by key": serve("k", "one", "1T23:45", key="one"),
+    "two": serve("b", "two", "1T23:30"),
+    "three": serve("g", "three", "2T00:15"),
+    "hold three": serve("h", "three", "2T00:00", hold={"minutes": 1}),
+    "move X": move("X", "1T23:45"),
+    "cancel X": delete("X"),
+    "book c": book("e", "1T23:40", "2T00:20", "c"),
+    "book d": book("f", "2T00:00", "2T00:30", "d"),
+    "book any": book("n", "1T23:55", "2T00:10", anyOf=["c", "d"]),
+    "move Y to c": patch("Y", resourceIds=["c"]),
+    "change one": service("one", {"durationMinutes": 15, "pools": [pool("d")]}),
+    "change three": service("three", {"durationMinutes": 15, "resourceIds": ["d"]}),
+    "buffer on c": put("c", bufferMinutes={"after": 15}),
+}
+SERVICES = [
+    *(
+        one
+        for one in beside_each_other("services", SERVED, ON_SERVICES)
+        if {"one", "two", "three", "X"} & set(one.name.removeprefix("services: ").split())
+    ),
+    # The processes remember the services, the calendars and the days, and that may hold no more.
+    *beside_each_other(
+        "services, warm",
+        [
+            *SERVED,
+            *(
+                (actor, replace(serve("t", id_, "1T23:00"), query={"dryRun": "true"}))
+                for actor in "AB"
+                for id_ in ("one", "three")
+            ),
+        ],
+        {name: ON_SERVICES[name] for name in ("one", "three", "move X", "change one", "change three", "book c")},
+    ),
+    scenario(
+        "services: change what is remembered before it is booked",
+        [*SERVED, ("B", replace(serve("t", "three", "1T23:00"), query={"dryRun": "true"}))],
+        A=ON_SERVICES["change three"],
+        B=[delete("X"), later(ON_SERVICES["three"])],
+    ),
+    scenario(
+        "services: one | move Y to c, back and over again",
+        SERVED,
+        A=later(ON_SERVICES["one"], 2),
+        B=[ON_SERVICES["move Y to c"], later(patch("Y", resourceIds=["d"])), later(patch("Y", resourceIds=["c"]), 2)],
+    ),
+]
+
 # --- every pair --------------------------------------------------------------------------------------
 
 LARGE: dict[str, Any] = {
@@ -531,4 +615,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *SERVICES, *PAIRS]

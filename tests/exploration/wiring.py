@@ -79,6 +79,7 @@ class Process:
         if remembered:
             self.memory.settings.update(remembered.settings)
             self.memory.touched.update({key: set(quarters) for key, quarters in remembered.touched.items()})
+            self.memory.services.update(remembered.services)
 
 
 def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]:

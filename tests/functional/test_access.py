@@ -61,6 +61,15 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "GET /availability/days": (availability, 200),
 }
 
+SERVICE: dict[str, Any] = {"steps": [{"durationMinutes": 30, "resourceIds": ["room-1"]}]}
+# What is about no person, and what it answers to schedulers: only they may do it.
+DESK: dict[str, tuple[dict[str, Any], int]] = {
+    "PUT /services/check-up": ({"body": SERVICE}, 200),
+    "DELETE /services/check-up": ({}, 200),
+}
+# What everyone who is signed in may read.
+OPEN = ("GET /services", "GET /services/check-up")
+
 
 class Desk:
     """Requests under claims, over a world in which Anna and Ben have an appointment and a block each."""
@@ -76,6 +85,7 @@ class Desk:
             status, _, block = world.request("POST", f"/calendars/{who}/blocks", blocked(13))
             assert status == 201
             self.blocks[who] = block["blockId"]
+        assert world.request("PUT", "/services/check-up", SERVICE)[0] == 200
 
     def ask(
         self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
@@ -119,11 +129,36 @@ def test_the_routes_here_are_all_that_there_are() -> None:
     """A new route fails this until it says who may use it."""
     data = [route for route in EVERY_ROUTE if not route.handler.startswith("docs.")]
     declared = {f"{route.method} {route.path}" for route in data}
+    told = [*ROUTES, *DESK, *OPEN]
     assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
-        re.sub(r"\{\w+\}", "{}", route) for route in ROUTES
+        re.sub(r"\{\w+\}|check-up", "{}", route) for route in told
     }
-    # Whatever answers with data asks who is calling.
-    assert all(".caller" in inspect.getsource(route.load()) for route in data)
+    # Whatever answers with data asks who is calling, unless it is for everyone.
+    for route in data:
+        open_to_all = f"{route.method} {route.path.replace('{serviceId}', 'check-up')}" in OPEN
+        assert (".caller" in inspect.getsource(route.load())) is not open_to_all
+
+
+@pytest.mark.parametrize("route", DESK)
+def test_what_is_the_desks_is_refused_to_a_person(desk: Desk, route: str) -> None:
+    before = everything(desk.world)
+    (more, expected), (method, path) = DESK[route], route.split()
+    status, body = desk.send(method, path, token(ANNA), **more)
+    assert (status, body["type"]) == (403, "/docs#forbidden")
+    assert everything(desk.world) == before
+    assert desk.send(method, path, SCHEDULER, **more)[0] == expected
+
+
+@pytest.mark.parametrize("auth", [Auth.IAM, Auth.NONE])
+@pytest.mark.parametrize("route", DESK)
+def test_without_a_user_pool_the_desks_calls_are_everyones(desk: Desk, route: str, auth: Auth) -> None:
+    assert desk.send(*route.split(), None, auth=auth, **DESK[route][0])[0] == DESK[route][1]
+
+
+@pytest.mark.parametrize("route", OPEN)
+def test_everyone_who_is_signed_in_reads_the_services(desk: Desk, route: str) -> None:
+    for claims, expected in ((token(ANNA), 200), (SCHEDULER, 200), (None, 403), (token(ANNA, aud="other"), 403)):
+        assert desk.send(*route.split(), claims)[0] == expected
 
 
 @pytest.mark.parametrize("route", ROUTES)

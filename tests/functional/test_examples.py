@@ -30,6 +30,7 @@ DRY = {"dryRun": "true"}
 BLOCKS = contract()["paths"]["/calendars/{calendarId}/blocks"]["post"]["requestBody"]["content"]["application/json"][
     "examples"
 ]
+SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
 # Different each time.
 IDS = ("appointmentId", "requestId", "blockId", "meets")
@@ -128,6 +129,20 @@ def of_no_block(world: World, method: str) -> Any:
     return world.request(method, f"{BLOCKS_OF}/0f000000-0000-4000-8000-000000000000")
 
 
+def offered(world: World) -> Any:
+    return world.request("PUT", "/services/check-up", SERVICES["checkUp"]["value"])
+
+
+def of_offered(world: World, method: str, path: str = "/services/check-up", **more: Any) -> Any:
+    offered(world)
+    world.now = datetime(2029, 12, 2, 8, tzinfo=UTC)
+    return world.request(method, path, **more)
+
+
+def faults_of_a_service(world: World) -> Any:
+    return world.request("PUT", "/services/check-up", {"steps": [{}], "bufferMinutes": -5, "holdMinutes": 90})
+
+
 # How each example comes about, by operation and name.
 ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("bookAppointment", "wouldBeBooked"): lambda world: world.request(
@@ -183,6 +198,16 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("removeBlock", "removed"): lambda world: of_blocked(world, "DELETE"),
     ("removeBlock", "unknownParameter"): lambda world: of_blocked(world, "DELETE", queryStringParameters=DRY),
     ("removeBlock", "404"): lambda world: of_no_block(world, "DELETE"),
+    ("listServices", "200"): lambda world: of_offered(world, "GET", "/services"),
+    ("listServices", "unknownParameter"): lambda world: world.request("GET", "/services", queryStringParameters=DRY),
+    ("getService", "checkUp"): lambda world: of_offered(world, "GET"),
+    ("getService", "unknownParameter"): lambda world: of_offered(world, "GET", queryStringParameters=DRY),
+    ("getService", "404"): lambda world: world.request("GET", "/services/check-up"),
+    ("putService", "checkUp"): offered,
+    ("putService", "faults"): faults_of_a_service,
+    ("deleteService", "deleted"): lambda world: of_offered(world, "DELETE"),
+    ("deleteService", "unknownParameter"): lambda world: of_offered(world, "DELETE", queryStringParameters=DRY),
+    ("deleteService", "404"): lambda world: world.request("DELETE", "/services/check-up"),
     # The same in every operation.
     ("", "400"): lambda world: world.request("POST", "/appointments", "{"),
     ("", "404"): lambda world: world.request("GET", "/appointments/0f000000-0000-4000-8000-000000000000"),

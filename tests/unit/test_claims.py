@@ -10,7 +10,7 @@ import pytest
 
 from appointments.calendars import CalendarSettings
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
-from appointments.model import Appointment, DayKey, Interval, Step, Taken
+from appointments.model import Appointment, DayKey, Interval, ServiceTerms, Step, Taken
 from appointments.statuses import Status
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.calendar_days import entry_from_text, entry_to_text
@@ -55,6 +55,18 @@ def test_a_step_takes_nothing_twice() -> None:
         Claim("anna", span(9, 10)),
         Claim("lab", span(9, 9.5)),
         Claim("lab", span(9.5, 10)),
+    )
+
+
+def test_the_buffers_of_a_service_lie_around_its_steps_but_not_over_one_another() -> None:
+    """A place is taken once, and the person's own calendar is taken without buffers."""
+    steps = (Step(span(9, 9.5), ("room", "lab")), Step(span(9.75, 10), ("room",)))
+    terms = ServiceTerms("check", "{}", timedelta(minutes=6), timedelta(minutes=30))
+    assert claims_of(replace(IN_STEPS, steps=steps, places=1, service=terms)) == (
+        Claim("anna", span(9, 10)),
+        Claim("room", span(8.9, 9.75), served=steps[0].interval),
+        Claim("lab", span(8.9, 10), served=steps[0].interval),
+        Claim("room", span(9.75, 10.5), served=steps[1].interval),
     )
 
 
@@ -150,3 +162,13 @@ def test_steps_and_places_survive_the_item() -> None:
         appointment_to_item(replace(IN_STEPS, reminders=(), offsets=()), retention)
     ) == replace(IN_STEPS, reminders=(), offsets=())
     assert not {"steps", "places"} & appointment_to_item(PLAIN, retention).keys()
+
+
+def test_a_service_survives_the_item_and_who_does_not_know_it_leaves_all_that_it_took() -> None:
+    terms = ServiceTerms("check", '{"steps":[]}', timedelta(minutes=5), timedelta(minutes=30))
+    booked = replace(IN_STEPS, reminders=(), offsets=(), service=terms)
+    item = appointment_to_item(booked, timedelta(days=1))
+    assert appointment_from_item(item) == booked
+    unknowing = appointment_from_item({name: value for name, value in item.items() if not name.startswith("service")})
+    taken = [(claim.calendar_id, claim.interval) for claim in claims_of(booked)]
+    assert [(claim.calendar_id, claim.interval) for claim in claims_of(unknowing)] == taken

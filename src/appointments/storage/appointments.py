@@ -14,6 +14,7 @@ from appointments.model import (
     DayKey,
     Interval,
     OverflowKey,
+    ServiceTerms,
     Step,
     WallTimes,
 )
@@ -271,7 +272,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
     if appointment.places != 1:
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
-        item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
+        item |= _steps_to_item(appointment)
     if appointment.overflow:
         item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     return item
@@ -297,7 +298,7 @@ def appointment_from_item(item: Item) -> Appointment:
         assigned_calendar_id=item["assignedCalendarId"]["S"] if "assignedCalendarId" in item else None,
         fingerprint=item["fingerprint"]["S"] if "fingerprint" in item else None,
         places=int(item["places"]["N"]) if "places" in item else 1,
-        steps=tuple(_step_from_item(step["M"]) for step in item["steps"]["L"]) if "steps" in item else (),
+        **(_steps_from_item(item) if "steps" in item else {}),
         expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
         people_zone=item["peopleZone"]["S"] if "peopleZone" in item else None,
         confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
@@ -310,14 +311,39 @@ def _overflow_from_text(text: str) -> OverflowKey:
     return OverflowKey(DayKey(calendar_id, date.fromisoformat(day)), part)
 
 
-def _step_to_item(step: Step) -> dict[str, Any]:
-    start, end = ({"S": to_utc_text(moment)} for moment in step.interval)
-    return {"M": {"startTime": start, "endTime": end, "resourceIds": texts(step.resource_ids)}}
+def _steps_to_item(appointment: Appointment) -> dict[str, Any]:
+    """The steps, each with the time that it takes of its calendars, and the service that they are of.
+
+    Who does not know services, and so no buffers, thus leaves all that was taken.
+    """
+    service = appointment.service
+    item: dict[str, Any] = {}
+    before, after = (service.buffer_before, service.buffer_after) if service else (timedelta(), timedelta())
+    steps = []
+    for (start, end), resource_ids in appointment.steps:
+        taken = {"startTime": {"S": to_utc_text(start - before)}, "endTime": {"S": to_utc_text(end + after)}}
+        steps.append({"M": {**taken, "resourceIds": texts(resource_ids)}})
+    item["steps"] = {"L": steps}
+    if service:
+        item |= {"serviceId": {"S": service.service_id}, "serviceTerms": {"S": service.body}}
+        if before or after:
+            item["serviceBuffers"] = {"S": f"{before.total_seconds():.0f} {after.total_seconds():.0f}"}
+    return item
 
 
-def _step_from_item(item: Item) -> Step:
-    interval = Interval(from_utc_text(item["startTime"]["S"]), from_utc_text(item["endTime"]["S"]))
-    return Step(interval, tuple(text["S"] for text in item["resourceIds"]["L"]))
+def _steps_from_item(item: Item) -> dict[str, Any]:
+    """The inverse of `_steps_to_item`."""
+    buffers = item["serviceBuffers"]["S"].split() if "serviceBuffers" in item else ("0", "0")
+    before, after = (timedelta(seconds=int(seconds)) for seconds in buffers)
+    steps = []
+    for step in (step["M"] for step in item["steps"]["L"]):
+        start, end = (from_utc_text(step[name]["S"]) for name in ("startTime", "endTime"))
+        step_ids = tuple(text["S"] for text in step["resourceIds"]["L"])
+        steps.append(Step(Interval(start + before, end - after), step_ids))
+    if "serviceId" not in item:
+        return {"steps": tuple(steps)}
+    terms = ServiceTerms(item["serviceId"]["S"], item["serviceTerms"]["S"], before, after)
+    return {"steps": tuple(steps), "service": terms}
 
 
 def reminder_shard(appointment_id: str) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.memory import KnownSettings, unconfigured
-from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
-from appointments.times import from_utc_text, to_utc_text
+from appointments.times import from_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,17 +20,11 @@ if TYPE_CHECKING:
 
 # The sort key of a calendar's settings, among its days.
 SETTINGS = "settings"
+# The partition of all services. No calendar's id has a `#`.
+SERVICES = "services#"
 # A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings
 # before it has read the days.
 SMALL_SETTINGS_CHARACTERS = 900
-
-
-class SettingsChangedError(NotWrittenError):
-    """The calendar's settings are no longer the version that was named; `version` is the current one."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(f"the version is {version}")
-        self.version = version
 
 
 class StoredSettings(NamedTuple):
@@ -71,35 +63,9 @@ class SettingsItems:
 
         Raises SettingsChangedError, ContentionError.
         """
-        revision = str(uuid.uuid4())
-        values: dict[str, Any] = {
-            ":settings": {"S": json.dumps(body, ensure_ascii=False, separators=(",", ":"))},
-            ":now": {"S": to_utc_text(now)},
-            ":one": {"N": "1"},
-            ":revision": {"S": revision},
-        }
-        condition: dict[str, Any] = {}
-        if version == 0:
-            condition["ConditionExpression"] = "attribute_not_exists(#version)"
-        elif version is not None:
-            condition["ConditionExpression"] = "#version = :was"
-            values[":was"] = {"N": str(version)}
-        try:
-            answer = self.database.update(
-                TableName=self.table,
-                Key=settings_key(calendar_id),
-                UpdateExpression="SET settings = :settings, updatedAt = :now, revision = :revision ADD #version :one",
-                ExpressionAttributeNames={"#version": "version"},
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-                **condition,
-            )
-            item = answer["Attributes"]
-        except ConditionFailedError as exc:
-            # One with our revision was written by this call, and only its answer got lost.
-            if not exc.item or exc.item.get("revision") != values[":revision"]:
-                raise SettingsChangedError(settings_from_item(exc.item).version if exc.item else 0) from exc
-            item = exc.item
+        from appointments.storage.versioned import put_version  # noqa: PLC0415 - few requests configure
+
+        item = put_version(self.database, self.table, settings_key(calendar_id), body, now, version)
         self.learn(item)
         return settings_from_item(item)
 
@@ -115,33 +81,43 @@ class SettingsItems:
 
     def checking(self, calendar_id: str, known: KnownSettings) -> Entry:
         """Check that the settings of a calendar are those that were read or remembered."""
-        condition: Entry = {
-            "ConditionExpression": "attribute_not_exists(#version)",
-            "ExpressionAttributeNames": {"#version": "version"},
+        return checking_version(self.table, settings_key(calendar_id), known.version, known.revision)
+
+
+def checking_version(table: str, key: Item, version: int, revision: str | None) -> Entry:
+    """The action of a transaction that checks an item to be the one that was read or remembered."""
+    condition: Entry = {
+        "ConditionExpression": "attribute_not_exists(#version)",
+        "ExpressionAttributeNames": {"#version": "version"},
+    }
+    if version:
+        # Both, because release 0.1.0 increments the version and leaves the revision unchanged.
+        condition = {
+            "ConditionExpression": "#version = :version AND attribute_not_exists(#revision)",
+            "ExpressionAttributeNames": {"#version": "version", "#revision": "revision"},
+            "ExpressionAttributeValues": {":version": {"N": str(version)}},
         }
-        if known.version:
-            # Both, because release 0.1.0 increments the version and leaves the revision unchanged.
-            condition = {
-                "ConditionExpression": "#version = :version AND attribute_not_exists(#revision)",
-                "ExpressionAttributeNames": {"#version": "version", "#revision": "revision"},
-                "ExpressionAttributeValues": {":version": {"N": str(known.version)}},
-            }
-            if known.revision:
-                condition["ConditionExpression"] = "#version = :version AND #revision = :revision"
-                condition["ExpressionAttributeValues"][":revision"] = {"S": known.revision}
-        return {
-            "ConditionCheck": {
-                "TableName": self.table,
-                "Key": settings_key(calendar_id),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                **condition,
-            }
+        if revision:
+            condition["ConditionExpression"] = "#version = :version AND #revision = :revision"
+            condition["ExpressionAttributeValues"][":revision"] = {"S": revision}
+    return {
+        "ConditionCheck": {
+            "TableName": table,
+            "Key": key,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **condition,
         }
+    }
 
 
 def settings_key(calendar_id: str) -> dict[str, Any]:
     """The key of a calendar's settings."""
     return {"calendarId": {"S": calendar_id}, "day": {"S": SETTINGS}}
+
+
+def service_key(service_id: str) -> dict[str, Any]:
+    """The key of a service."""
+    return {"calendarId": {"S": SERVICES}, "day": {"S": service_id}}
 
 
 def settings_from_item(item: Item) -> StoredSettings:

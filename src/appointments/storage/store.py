@@ -7,6 +7,7 @@
 | calendars    | calendarId, `overflow` | more entries of a crowded day: `calendar_days`                      |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
+| calendars    | `services#`, serviceId | a service: `services`                                               |
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from appointments.claims import carrying_days, claims_of, quarter_hours
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
-from appointments.memory import Memory, unconfigured
+from appointments.memory import KnownService, Memory, unconfigured
 from appointments.model import Block, CalendarDay
 from appointments.storage.appointments import (
     AppointmentChangedError,
@@ -38,7 +39,7 @@ from appointments.storage.calendar_days import (
     overflow_key,
     with_overflow,
 )
-from appointments.storage.calendar_settings import SETTINGS, SettingsItems, settings_key
+from appointments.storage.calendar_settings import SERVICES, SETTINGS, SettingsItems, service_key, settings_key
 from appointments.storage.dynamodb import (
     TRANSACTION_ACTIONS,
     Database,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from appointments.storage.appointments import CalendarQuery
     from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry
+    from appointments.storage.services import ServiceItems
 
 
 class ReadingOutdatedError(NotWrittenError):
@@ -114,15 +116,23 @@ class Storage:
 
         return Blocks(self.database, self.days.table, self.days.retention)
 
+    @property
+    def services(self) -> ServiceItems:
+        """The services, in the table of the calendar days."""
+        from appointments.storage.services import ServiceItems  # noqa: PLC0415 - few requests are about one
+
+        return ServiceItems(self.database, self.days.table, self.memory)
+
     def read(
         self,
         keys: Iterable[DayKey],
         *,
         settings: bool = True,
         appointment_id: str | None = None,
+        service_id: str | None = None,
         near: Sequence[Claim] = (),
     ) -> Reading:
-        """Read calendar days, their calendars' settings, and an appointment if one is named; strongly consistent.
+        """Read calendar days, their calendars' settings, an appointment and a service if named; strongly consistent.
 
         A day that was never booked is empty. A calendar that was never configured has the default settings. One call
         reads up to 100 keys, and a query or two the overflow items of each crowded day. With claims, only those that
@@ -136,9 +146,14 @@ class Storage:
             pending += [(self.settings.table, settings_key(calendar_id)) for calendar_id in reading.settings]
         if appointment_id is not None:
             pending.insert(0, (self.appointments.table, appointment_key(appointment_id)))
+        if service_id is not None:
+            reading.service = KnownService(service_id)
+            pending.insert(0, (self.settings.table, service_key(service_id)))
         for table, item in self.database.get_many(pending):
             if table == self.appointments.table:
                 reading.appointment = appointment_from_item(item)
+            elif service_id is not None and item["calendarId"]["S"] == SERVICES:
+                reading.service = self.services.learn(item)
             elif item["day"]["S"] == SETTINGS:
                 reading.settings[item["calendarId"]["S"]] = self.settings.learn(item)
             else:
@@ -210,7 +225,7 @@ class Storage:
         entries = [(position, there[position.appointment_id]) for position in page if position.appointment_id in there]
         return Page(entries, page[-1] if len(positions) > len(page) else None)
 
-    def recall(self, change: Change) -> Reading | None:
+    def recall(self, change: Change, service: KnownService | None = None) -> Reading | None:
         """A reading from memory, in place of a read: days count as untouched, settings are the remembered ones.
 
         The conditions of `commit` prove it. None if one of them is known to fail, or if the settings of a calendar are
@@ -219,9 +234,9 @@ class Storage:
         settings = {claim.calendar_id: self.memory.recall_settings(claim.calendar_id) for claim in change.new_claims}
         if not all(known.small for known in settings.values()):
             return None
-        reading = Reading(settings=settings, assumed=True)
+        reading = Reading(settings=settings, assumed=True, service=service)
         keys = reading.deciding_days(change.new_claims)
-        if 1 + len(keys) + len(settings) > TRANSACTION_ACTIONS:
+        if 1 + bool(service) + len(keys) + len(settings) > TRANSACTION_ACTIONS:
             return None  # what decides by the settings in force may be less than those that are remembered
         for key in keys:
             deciding = quarter_hours(change.new_claims, key, reading.reach_of)
@@ -291,6 +306,8 @@ class Storage:
             left = sorted(set(before.overflow).difference(overflow))
             entries += [self.days.leaving_overflow(after.appointment_id, key) for key in left]
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
+        if reading.service:
+            entries.append(self.services.checking(reading.service))
         return entries + [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
 
     def _on_days(self, change: Change, reading: Reading, beside: Collection[DayKey]) -> list[Entry]:
@@ -328,6 +345,11 @@ class Storage:
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from failure
             if self.blocks.is_key(action["Key"]):
                 raise AppointmentChangedError(self.blocks.from_item(item) if item else None) from failure
+            if (key_item := action["Key"])["calendarId"]["S"] == SERVICES:
+                service_id = key_item["day"]["S"]
+                self.memory.services.pop(service_id, None)
+                newer.service = self.services.learn(item) if item else KnownService(service_id)
+                continue
             if action["Key"]["day"]["S"] == SETTINGS:
                 known: KnownSettings = self.settings.learn(item) if item else unconfigured()
                 newer.settings[action["Key"]["calendarId"]["S"]] = known

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.model import Block
 from appointments.times import to_utc_text
-from conflict_detector.responses import json_response, to_json
+from conflict_detector.responses import interval_body, json_response, to_json
 
 if TYPE_CHECKING:
     from appointments.model import Appointment, Reminder
@@ -71,6 +71,11 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
         body["expiresAt"] = to_utc_text(appointment.expires_at)
     if appointment.confirmed_at:
         body["confirmedAt"] = to_utc_text(appointment.confirmed_at)
+    if appointment.service:
+        body["serviceId"] = appointment.service.service_id
+        body["steps"] = [
+            {**interval_body(step.interval), "resourceIds": list(step.resource_ids)} for step in appointment.steps
+        ]
     if appointment.assigned_calendar_id:
         body["assignedCalendarId"] = appointment.assigned_calendar_id
     return body

@@ -90,6 +90,9 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
     if start != before.interval.start and (past := past_fault(start, now)):
         reader.faults.append(past)
     end = start and _moved(before, start, zone).end
+    for name in ("endTime", "resourceIds"):
+        if before.service and name in body:
+            reader.fault(name, f"is decided by the service {before.service.service_id}; startTime alone moves it")
     if "endTime" in body:
         end = reader.time("endTime", zone, exact=False)
     interval = read_interval(reader, start, end, zone)
@@ -112,6 +115,8 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
         after = replace(after, wall=None if has_offset(str(body["startTime"])) else wall_times_of(after.interval, zone))
     elif before.wall and moved:  # without a zone, what the clock on the wall shows cannot be told any more
         after = replace(after, wall=wall_times_of(after.interval, zone))
+    if before.service:  # its service fits into one transaction
+        return after
     fit_one_transaction(reader, len(carrying_days((*claims_of(before), *claims_of(after)))), len(after.calendar_ids))
     return after
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appointments.errors import AppointmentNotFoundError
 from appointments.happened import Happened, happened
@@ -17,6 +17,7 @@ from conflict_detector.appointments.reminding import arm, disarm
 
 if TYPE_CHECKING:
     from appointments.model import Appointment
+    from conflict_detector.appointments.parsing import BookingRequest
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
 def book(call: Call) -> Response:
     """`POST /appointments`: 201, or 200 for a dry run."""
     request = call.request
-    asked = parse_booking(request.json(), call.now, request.query, request.headers)
-    call.caller.act_for(asked.user_id)
-    call.caller.occupy([*asked.resource_ids, *asked.any_of])
-    wanted = asked.appointment(call.now)
-    _log_about(wanted)
-    past = [asked.past] if asked.past else []
-    terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
-    booked = booking.book(wanted, call.storage, call.now, terms)
+    body = request.json()
+    if "serviceId" in body:
+        asked, wanted, booked = _book_service(call, body)
+    else:
+        asked = parse_booking(body, call.now, request.query, request.headers)
+        call.caller.act_for(asked.user_id)
+        call.caller.occupy([*asked.resource_ids, *asked.any_of])
+        wanted = asked.appointment(call.now)
+        _log_about(wanted)
+        past = [asked.past] if asked.past else []
+        terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
+        booked = booking.book(wanted, call.storage, call.now, terms)
     if asked.dry_run:
         return appointment_response(booked)
     if booked is not wanted:
@@ -42,6 +47,21 @@ def book(call: Call) -> Response:
         _log(happened(None, booked))
         arm(call, booked)
     return created_response(booked, request.base)
+
+
+def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, Appointment, Appointment]:
+    """What is asked for, the appointment as it is wanted, and as it is booked.
+
+    Whoever made the service has said which calendars it takes, so that anybody may book these by it.
+    """
+    from conflict_detector.appointments.service_requests import parse_service_booking  # noqa: PLC0415 - few book one
+    from conflict_detector.serving import book_service  # noqa: PLC0415 - as above
+
+    asked, ask = parse_service_booking(body, call.now, call.request.query, call.request.headers)
+    call.caller.act_for(asked.user_id)
+    wanted = asked.appointment(call.now)
+    _log_about(wanted)
+    return asked, wanted, book_service(wanted, ask, call.storage, call.now)
 
 
 def get(call: Call, appointment_id: str) -> Response:

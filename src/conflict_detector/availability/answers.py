@@ -20,7 +20,7 @@ def availability_response(slots: Iterable[Slot], zone: ZoneInfo | None) -> Respo
     available = [
         {
             **interval_body(slot.interval),
-            "calendarIds": list(slot.calendar_ids),
+            **({"calendarIds": list(slot.calendar_ids)} if slot.calendar_ids else {}),
             **(_local(slot.interval, zone) if zone else {}),
         }
         for slot in slots

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def find(call: Call) -> Response:
     """`GET /availability`: 200."""
+    if "serviceId" in call.request.query:
+        from conflict_detector.availability.serving import find_starts  # noqa: PLC0415 - few ask for a service
+
+        return find_starts(call)
     asked = parse_availability(call.request.query)
     call.caller.occupy(asked.calendar_ids)
     return availability_response(available(asked, call.storage, call.now), asked.zone)
@@ -22,6 +26,10 @@ def find(call: Call) -> Response:
 
 def count(call: Call) -> Response:
     """`GET /availability/days`: 200."""
+    if "serviceId" in call.request.query:
+        from conflict_detector.availability.serving import count_starts  # noqa: PLC0415 - as above
+
+        return count_starts(call)
     asked = parse_availability(call.request.query, limited=False)
     call.caller.occupy(asked.calendar_ids)
     return days_response(*available_days(asked, call.storage, call.now))

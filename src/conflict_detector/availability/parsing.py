@@ -11,6 +11,7 @@ from appointments.reader import Reader
 from appointments.times import is_longer
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from appointments.reader import Query
@@ -34,6 +35,14 @@ class AvailabilityRequest(NamedTuple):
     limit: int | None = None
 
 
+def read_span(reader: Reader, zone: ZoneInfo | None) -> tuple[datetime | None, datetime | None]:
+    """The parameters `from` and `to`."""
+    start, end = reader.time("from", zone, exact=False), reader.time("to", zone, exact=False)
+    if start and end and (end <= start or is_longer(start, end, MAX_SPAN, zone)):
+        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
+    return start, end
+
+
 def parse_availability(query: Query, *, limited: bool = True) -> AvailabilityRequest:
     """Check the query of `GET /availability`, or of `GET /availability/days`, which takes no limit.
 
@@ -43,9 +52,7 @@ def parse_availability(query: Query, *, limited: bool = True) -> AvailabilityReq
     reader = Reader.of_query(query, parameters, required=_REQUIRED, lists=("calendarIds",))
     calendar_ids = reader.calendar_ids("calendarIds")
     zone = reader.zone()
-    start, end = reader.time("from", zone, exact=False), reader.time("to", zone, exact=False)
-    if start and end and (end <= start or is_longer(start, end, MAX_SPAN, zone)):
-        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
+    start, end = read_span(reader, zone)
     longest = int(MAX_DURATION / timedelta(minutes=1))
     duration = reader.minutes("durationMinutes", 1, longest)
     step = reader.minutes("stepMinutes", 1, longest) or duration

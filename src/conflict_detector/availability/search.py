@@ -16,7 +16,7 @@ from appointments.model import DAY, Interval
 from appointments.times import Length, first_instant, has_change, load_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from appointments.storage.store import Storage
@@ -70,21 +70,33 @@ def available_days(asked: AvailabilityRequest, storage: Storage, now: datetime) 
     calendars = _read(asked, storage, now)
     own = next((calendar.settings.zone for calendar in calendars if calendar.settings.zone_set), UTC_ZONE)
     zone = asked.zone or own
-    counted = Counter(slot.interval.start.astimezone(zone).date() for slot in slots(calendars, asked, now))
-    first = asked.within.start.astimezone(zone).date()
-    last = (asked.within.end - timedelta(seconds=1)).astimezone(zone).date()
+    return by_day((slot.interval for slot in slots(calendars, asked, now)), asked.within, zone), zone
+
+
+def by_day(intervals: Iterable[Interval], within: Interval, zone: ZoneInfo) -> list[Day]:
+    """How many intervals begin on each local date of a span."""
+    counted = Counter(interval.start.astimezone(zone).date() for interval in intervals)
+    first = within.start.astimezone(zone).date()
+    last = (within.end - timedelta(seconds=1)).astimezone(zone).date()
     days = (first + n * DAY for n in range((last - first).days + 1))
-    return [Day(day, counted[day]) for day in days], zone
+    return [Day(day, counted[day]) for day in days]
 
 
 def _read(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Calendar]:
-    """The calendars on the days that matter: their settings in one call, the days of each in one query."""
-    settings = storage.settings.get_many(asked.calendar_ids)
+    return read_calendars(asked.calendar_ids, asked.within, storage, now)
+
+
+def read_calendars(calendar_ids: Sequence[str], within: Interval, storage: Storage, now: datetime) -> list[Calendar]:
+    """The calendars on the days that matter: their settings in one call, the days of each in one query.
+
+    Raises TooManyAppointmentsError.
+    """
+    settings = storage.settings.get_many(calendar_ids)
     calendars = []
     entries = 0
-    for calendar_id in asked.calendar_ids:
+    for calendar_id in calendar_ids:
         margin = settings[calendar_id].margin
-        first, last = (asked.within.start - margin).date(), (asked.within.end + margin).date()
+        first, last = (within.start - margin).date(), (within.end + margin).date()
         days = []
         for day in storage.days.span(calendar_id, first, last):
             entries += len(day.entries)

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from appointments.claims import carrying_days, claims_of
-from appointments.decision import Change, Reading
+from appointments.decision import Change, Reading, decide
 from appointments.errors import BlockNotFoundError, Fault, IdempotencyKeyReusedError, InvalidRequestError
 from appointments.model import Block
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import settle
+from conflict_detector.booking import OnCalendars, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from appointments.model import CalendarDay, DayKey
+    from appointments.decision import Accepted, Refused
+    from appointments.model import CalendarDay
     from appointments.storage.store import Storage
 
 # Their entries lie in the day's own item, which DynamoDB limits, as they are few.
@@ -29,7 +30,7 @@ MAX_BLOCKS_ON_A_DAY = 500
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Placing:
+class _Placing(OnCalendars):
     """A new block, with the faults of its request. `meets` is what it met when it was proposed last."""
 
     block: Block
@@ -50,15 +51,12 @@ class _Placing:
         self.meets = _met(self.block, reading.days.values(), self.now)
         return [Change.of(None, self.block)]
 
-    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
-        return self.asked
-
-    def more_days(self) -> Sequence[DayKey]:
-        return ()
+    def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
+        return decide(candidates, reading, now, self.asked)
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Removal:
+class _Removal(OnCalendars):
     """The end of a block; one that was removed stays as it is."""
 
     now: datetime
@@ -72,12 +70,6 @@ class _Removal:
             raise BlockNotFoundError
         removed = replace(before, status=Status.CANCELLED, version=before.version + 1, updated_at=self.now)
         return [Change.of(before, removed if before.status.occupies else before)]
-
-    def faults(self, reading: Reading) -> Sequence[Fault]:  # noqa: ARG002 - of the protocol
-        return ()
-
-    def more_days(self) -> Sequence[DayKey]:
-        return ()
 
 
 def place(block: Block, faults: Sequence[Fault], storage: Storage, now: datetime) -> tuple[Block, list[str]]:

@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appointments.calendar_settings import check_settings
-from appointments.errors import PreconditionFailedError
 from appointments.reader import check_calendar_id
-from appointments.storage.calendar_settings import SettingsChangedError
 from appointments.telemetry import logger
 from appointments.times import to_utc_text
 from conflict_detector.responses import json_response
+from conflict_detector.versions import over_allowed_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from appointments.storage.calendar_settings import StoredSettings
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
-# What no version is.
-NO_VERSION = -1
 # What an answer has beside the settings. It may be sent back, and is ignored.
 READ_ONLY = ("calendarId", "version", "updatedAt")
 
@@ -40,22 +35,10 @@ def put(call: Call, calendar_id: str) -> Response:
     call.caller.configure(calendar_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_settings(body)
-    stored = _write(call, calendar_id, body)
+    settings = call.storage.settings
+    stored = over_allowed_version(call.request, lambda over: settings.put(calendar_id, body, call.now, over))
     logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
     return _settings_response(calendar_id, stored)
-
-
-def _write(call: Call, calendar_id: str, body: Mapping[str, Any]) -> StoredSettings:
-    """Write over one of the versions that `If-Match` allows."""
-    allowed = call.request.versions()
-    version = None if allowed is None else min(allowed, default=NO_VERSION)
-    while True:
-        try:
-            return call.storage.settings.put(calendar_id, body, call.now, version)
-        except SettingsChangedError as exc:
-            if allowed is None or exc.version not in allowed or exc.version == version:
-                raise PreconditionFailedError(exc.version) from exc
-            version = exc.version
 
 
 def _settings_response(calendar_id: str, stored: StoredSettings) -> Response:

@@ -1,0 +1,87 @@
+"""Where a service can be booked: the starts that it offers, found by the search that books it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from appointments.errors import Fault, InvalidRequestError
+from appointments.model import Interval
+from appointments.reader import Reader
+from appointments.service_search import ServiceSearch
+from conflict_detector.availability.answers import availability_response, days_response
+from conflict_detector.availability.parsing import MAX_LIMIT, MAX_STEPS, read_span
+from conflict_detector.availability.search import MAX_ANSWER_BYTES, SLOT_BYTES, Slot, by_day, read_calendars
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from conflict_detector.request import Call
+    from conflict_detector.responses import Response
+
+_PARAMETERS = ("serviceId", "userId", "from", "to", "timeZone")
+_OF_CALENDARS = ("calendarIds", "durationMinutes", "stepMinutes", "mode")
+
+
+class ServiceQuery(NamedTuple):
+    """The query about a service. `user_id` is the person whose calendar has to be free too, if one is named."""
+
+    service_id: str
+    user_id: str | None
+    within: Interval
+    zone: ZoneInfo | None
+    limit: int | None = None
+
+
+def find_starts(call: Call) -> Response:
+    """`GET /availability?serviceId=`: 200."""
+    asked = _parse(call.request.query, limited=True)
+    offered = islice(_search(asked, call).offered(asked.within), asked.limit)
+    slots = []
+    for interval in offered:
+        slots.append(Slot(interval, ()))
+        if len(slots) * SLOT_BYTES > MAX_ANSWER_BYTES:
+            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days"
+            raise InvalidRequestError([Fault("to", most)])
+    return availability_response(slots, asked.zone)
+
+
+def count_starts(call: Call) -> Response:
+    """`GET /availability/days?serviceId=`: 200."""
+    asked = _parse(call.request.query, limited=False)
+    search = _search(asked, call)
+    zone = asked.zone or search.zone
+    return days_response(by_day(search.offered(asked.within), asked.within, zone), zone)
+
+
+def _parse(query: Any, *, limited: bool) -> ServiceQuery:
+    parameters = (*_PARAMETERS, "limit") if limited else _PARAMETERS
+    reader = Reader.of_query(query, (*parameters, *_OF_CALENDARS), required=("serviceId", "from", "to"))
+    for name in _OF_CALENDARS:
+        if name in query:
+            reader.fault(name, "must not be sent beside serviceId: the service decides it")
+    service_id = reader.calendar_id("serviceId")
+    user_id = reader.calendar_id("userId")
+    zone = reader.zone()
+    start, end = read_span(reader, zone)
+    limit = reader.whole("limit", 1, MAX_LIMIT) if limited else None
+    if reader.faults or start is None or end is None or service_id is None:
+        raise InvalidRequestError(reader.faults)
+    return ServiceQuery(service_id, user_id, Interval(start, end), zone, limit)
+
+
+def _search(asked: ServiceQuery, call: Call) -> ServiceSearch:
+    """The search on what was read. Raises InvalidRequestError, ForbiddenError."""
+    if asked.user_id:
+        call.caller.act_for(asked.user_id)
+    service = call.storage.services.known(asked.service_id).service
+    if service is None:
+        raise InvalidRequestError([Fault("serviceId", "is no service that can be booked")])
+    start, end = asked.within
+    if (end - start) / service.grid > MAX_STEPS:
+        raise InvalidRequestError([Fault("to", f"makes over {MAX_STEPS} starts to look at; ask for fewer days")])
+    ids = dict.fromkeys([*service.calendar_ids, *([asked.user_id] if asked.user_id else [])])
+    around = Interval(start - service.buffer_before, end + service.buffer_after)
+    calendars = {one.calendar_id: one for one in read_calendars(tuple(ids), around, call.storage, call.now)}
+    person = calendars[asked.user_id] if asked.user_id else None
+    return ServiceSearch(service, calendars, call.now, person)
