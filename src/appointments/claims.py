@@ -51,7 +51,8 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     """Every claim of an appointment, the person's first. There are none if its status does not occupy its calendars.
 
     Without steps, an appointment takes all of its calendars for its whole interval. With steps, each step takes its own
-    calendars for its own interval, and the person's calendar is taken from the first start to the last end.
+    calendars for its own interval, and the person's calendar is taken from the first start to the last end. However
+    many places it takes on the others, it takes one on the person's.
     """
     if appointment is None or not appointment.status.occupies:
         return ()
@@ -59,8 +60,9 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
         return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=True),)
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at
-        return tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
-    own = Claim(appointment.user_id, appointment.interval, appointment.places, appointment.expires_at)
+        claims = tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
+        return claims if places == 1 else (claims[0]._replace(places=1), *claims[1:])
+    own = Claim(appointment.user_id, appointment.interval, until=appointment.expires_at)
     of_steps = (
         Claim(calendar_id, step.interval, appointment.places, appointment.expires_at)
         for step in appointment.steps

@@ -254,7 +254,7 @@ class Appointment:
     assigned_calendar_id: str | None = None
     # Digest of the request that an idempotency key stands for; None where none was sent.
     fingerprint: str | None = None
-    # How many places of capacity it takes on each of its calendars.
+    # How many places of capacity it takes on each of its calendars but the person's.
     places: int = 1
     # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
     steps: tuple[Step, ...] = ()

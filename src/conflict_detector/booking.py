@@ -343,8 +343,9 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     from appointments.alternatives import MAX_ALTERNATIVES, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
 
     wanted = candidates[0].after
-    if wanted.steps or wanted.places != 1:
+    if wanted.steps:
         return []
+    places = {claim.calendar_id: claim.places for change in candidates for claim in change.new_claims}
     calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
     # Several candidates share their calendars, except that each has a different one of `anyOf`.
     assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
@@ -359,6 +360,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
         calendars = assemble(settings, days, now, ignore=wanted.appointment_id)
+        calendars = {id_: replace(calendar, places=places[id_]) for id_, calendar in calendars.items()}
         any_of = [calendars.pop(id_) for id_ in assigned]
         return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
 

@@ -26,6 +26,7 @@ BOOKED: dict[str, Any] = {
     "details": {"title": "Check-up"},
     "reminders": ["2h"],
     "hold": {"minutes": 10},
+    "seats": 2,
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",
@@ -36,6 +37,7 @@ CHANGED: dict[str, Any] = {
     "reminders": ["3h", "30m"],
     "status": "arrived",
     "confirmed": True,
+    "seats": 3,
 }
 
 
@@ -60,6 +62,8 @@ def fields(schema: str) -> set[str]:
 def book(world: World, name: str = "") -> dict[str, Any]:
     """Book with every field; a hold, which does not remind yet, only where that is the one asked about."""
     sent = {field: value for field, value in BOOKED.items() if field != "hold" or name == "hold"}
+    for calendar in ("dr-lee", "dr-kim", "room-1", "room-2"):
+        world.request("PUT", f"/calendars/{calendar}", {"capacity": 3})
     if name == "hold":
         sent |= {"startTime": "2030-01-16T09:00:00Z", "endTime": "2030-01-16T09:30:00Z"}
     status, _, body = world.request("POST", "/appointments", sent)

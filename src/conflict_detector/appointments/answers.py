@@ -71,6 +71,8 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
         body["expiresAt"] = to_utc_text(appointment.expires_at)
     if appointment.confirmed_at:
         body["confirmedAt"] = to_utc_text(appointment.confirmed_at)
+    if appointment.places != 1:
+        body["seats"] = appointment.places
     if appointment.assigned_calendar_id:
         body["assignedCalendarId"] = appointment.assigned_calendar_id
     return body

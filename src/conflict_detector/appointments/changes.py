@@ -21,6 +21,7 @@ from conflict_detector.appointments.fields import (
     past_fault,
     read_details,
     read_interval,
+    read_seats,
     wall_times_of,
 )
 
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 
     from appointments.errors import Fault
 
-CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders", "status", "confirmed")
+CHANGE_FIELDS = (
+    "startTime",
+    "endTime",
+    "timeZone",
+    "resourceIds",
+    "details",
+    "reminders",
+    "status",
+    "confirmed",
+    "seats",
+)
 
 
 def parse_change(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
@@ -104,6 +115,7 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
         assigned_calendar_id=before.assigned_calendar_id if before.assigned_calendar_id in resource_ids else None,
         details=read_details(reader) if "details" in body else before.details,
         offsets=offsets,
+        places=read_seats(reader, {*resource_ids} - {before.user_id}, before.places),
         version=before.version + 1,
         updated_at=now,
     )

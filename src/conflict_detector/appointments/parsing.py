@@ -31,6 +31,7 @@ from conflict_detector.appointments.fields import (
     past_fault,
     read_details,
     read_interval,
+    read_seats,
     wall_times_of,
 )
 
@@ -60,6 +61,7 @@ _BOOKING_FIELDS = (
     "reminders",
     "anyOf",
     "hold",
+    "seats",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 _LIST_PARAMETERS = ("userId", "calendarId", "from", "to", "timeZone", "status", "limit", "cursor")
@@ -86,6 +88,7 @@ class BookingRequest:
     idempotency_key: str | None
     dry_run: bool
     hold: timedelta | None = None
+    seats: int = 1
 
     def appointment(self, now: datetime) -> Appointment:
         """The appointment to book, with those of its reminders that are still ahead.
@@ -114,6 +117,7 @@ class BookingRequest:
             created_at=now,
             updated_at=now,
             fingerprint=self.fingerprint,
+            places=self.seats,
         )
 
 
@@ -137,6 +141,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     resource_ids = reader.calendar_ids("resourceIds")
     any_of = _any_of(reader, {user_id, *resource_ids})
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), _hold(reader)
+    seats = read_seats(reader, {*resource_ids, *any_of} - {user_id})
     past = past_fault(start, now)
     interval = read_interval(reader, start, end, zone)
     if interval and user_id:
@@ -159,6 +164,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         idempotency_key=key,
         dry_run=dry_run == "true",
         hold=hold,
+        seats=seats,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from itertools import islice, pairwise
@@ -91,7 +92,8 @@ def _read(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[C
             if entries > MAX_ENTRIES:
                 raise TooManyAppointmentsError(MAX_ENTRIES)
             days.append(day)
-        calendars.append(assemble({calendar_id: settings[calendar_id]}, days, now)[calendar_id])
+        calendar = assemble({calendar_id: settings[calendar_id]}, days, now)[calendar_id]
+        calendars.append(calendar if asked.seats == 1 else replace(calendar, places=asked.seats))
     return calendars
 
 
