@@ -42,6 +42,25 @@ class Claim(NamedTuple):
         )
 
 
+# Begins the id of a session's own calendar. No caller can name one: an id that is sent has no such character.
+_SESSION = "session#"
+
+
+def session_calendar(session_id: str) -> str:
+    """The calendar on which those who join a session take its seats."""
+    return _SESSION + session_id
+
+
+def is_session_calendar(calendar_id: str) -> bool:
+    """Whether a calendar is one on which seats are taken."""
+    return calendar_id.startswith(_SESSION)
+
+
+def session_of(calendar_id: str) -> str:
+    """The id of the session whose seats are taken on a calendar."""
+    return calendar_id.removeprefix(_SESSION)
+
+
 def own_time(claim: Claim) -> Interval:
     """The interval of a claim, as its reach where nothing beside it counts."""
     return claim.interval
@@ -52,7 +71,7 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
 
     Without steps, an appointment takes all of its calendars for its whole interval. With steps, each step takes its own
     calendars for its own interval, and the person's calendar is taken from the first start to the last end. However
-    many places it takes on the others, it takes one on the person's.
+    many places it takes on the others, it takes one on the person's. Who joins a session takes its seats beside that.
     """
     if appointment is None or not appointment.status.occupies:
         return ()
@@ -61,7 +80,11 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at
         claims = tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
-        return claims if places == 1 else (claims[0]._replace(places=1), *claims[1:])
+        if places != 1:
+            claims = (claims[0]._replace(places=1), *claims[1:])
+        if appointment.session_id:
+            claims = (*claims, Claim(session_calendar(appointment.session_id), interval, places, until))
+        return claims
     own = Claim(appointment.user_id, appointment.interval, until=appointment.expires_at)
     of_steps = (
         Claim(calendar_id, step.interval, appointment.places, appointment.expires_at)

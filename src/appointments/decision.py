@@ -56,6 +56,8 @@ class Reading:
     settings: dict[str, KnownSettings] = field(default_factory=dict)
     appointment: Appointment | None = None
     assumed: bool = False
+    # The session that the appointment joins, if it does.
+    session: Appointment | None = None
 
     def reach_of(self, claim: Claim) -> Interval:
         """The time that decides about a claim, by the settings that were read."""
@@ -90,6 +92,7 @@ class Reading:
         else:
             self.days.update(newer.days)
         self.settings.update(newer.settings)
+        self.session = newer.session or self.session
 
 
 class Accepted(NamedTuple):
@@ -141,6 +144,7 @@ def decide(
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
     by_rules = {fault.calendar_id for fault in all_faults if fault.calendar_id}
     items = _items(_occupied_days(full, reading, own_id), reading) + len(by_rules) + _counts_itself(candidates[0])
+    items += candidates[0].after.session_id is not None  # the session says how many seats there are
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
 

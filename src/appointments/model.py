@@ -266,6 +266,14 @@ class Appointment:
     confirmed_at: datetime | None = None
     # The overflow items that hold its entries, on the days where these are not in the day's own item.
     overflow: tuple[OverflowKey, ...] = ()
+    # How many places it has for others to join, if it is a session.
+    session_seats: int | None = None
+    # The session that it has joined, if it has. It lies where the session lies.
+    session_id: str | None = None
+    # How often others took places in it, whether or not they are still there.
+    joins: int = 0
+    # Whether those who joined have still to be cancelled; None where there is nothing of the kind to do.
+    clearing: bool | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -286,10 +294,15 @@ class Appointment:
 
     @property
     def next_due_at(self) -> datetime | None:
-        """When the sweep has to look at it: its earliest open reminder or its expiry. The sparse index sorts by it."""
+        """When the sweep has to look at it: its earliest open reminder, its expiry, or at once to cancel who joined it.
+
+        The sparse index sorts by it.
+        """
         due = [reminder.due_at for reminder in self.reminders if reminder.is_open]
         if self.status.expires and self.expires_at:
             due.append(self.expires_at + EXPIRY_GRACE)
+        if self.clearing:
+            due.append(self.updated_at)
         return min(due, default=None)
 
     def has_expired(self, now: datetime) -> bool:
@@ -374,7 +387,14 @@ def with_status(before: Appointment, status: Status, now: datetime) -> Appointme
     """The appointment with another status: a version later, its reminders as the status has them."""
     expires_at = expiry_under(status, before)
     after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
+    after = with_clearing(before, after)
     return replace(after, reminders=reminders_after_change(before, after, now))
+
+
+def with_clearing(before: Appointment, after: Appointment) -> Appointment:
+    """A changed appointment that says whether those who joined it have to be cancelled with it."""
+    ends = before.joins and before.status.occupies and not after.status.occupies
+    return replace(after, clearing=True) if ends else after
 
 
 def expiry_under(status: Status, before: Appointment) -> datetime | None:

@@ -138,6 +138,10 @@ def _answer(
         return decision.change
     if not decision.conflicts:
         raise InvalidRequestError(decision.faults)
+    if (joining := candidates[0].after).session_id:
+        from appointments.sessions import refusal  # noqa: PLC0415 - most bookings join no session
+
+        raise refusal(decision.conflicts, joining, reading, now)
     raise ConflictError(decision.conflicts, _alternatives(candidates, reading, storage, now), decision.faults)
 
 
@@ -288,6 +292,11 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
         if exc.existing.fingerprint != wanted.fingerprint:
             raise IdempotencyKeyReusedError from exc
         return exc.existing
+
+
+def booking_of(wanted: Appointment, now: datetime, terms: Terms, lookup: str | None) -> Proposal:
+    """The proposal of a new appointment, with the reminders, the zone and the approval of its calendars."""
+    return _Booking(Change.of(None, wanted), now, terms, lookup, terms.dry_run)
 
 
 def change(

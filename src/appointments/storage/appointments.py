@@ -39,6 +39,8 @@ REMINDER_SHARDS = 8
 
 # What a sender goes by: a change of these and a sender's claim or record exclude each other.
 _FOR_SENDERS = {"offsets", "reminders", "status"}
+# What those who join a session go by.
+_FOR_JOINERS = {"startTime", "endTime", "timeZone", "status", "sessionSeats"}
 
 
 class AppointmentExistsError(NotWrittenError):
@@ -189,6 +191,11 @@ class Appointments:
             condition += " AND #reminders = :reminders_were"
             names["#reminders"] = "reminders"
             values[":reminders_were"] = old["reminders"]
+        if before.session_seats is not None and not _FOR_JOINERS.isdisjoint({*changed, *gone}):
+            # Whoever joined meanwhile must be neither left in a session that is cancelled, nor moved, nor too many.
+            names["#joins"] = "joins"
+            condition += " AND #joins = :joins_were" if before.joins else " AND attribute_not_exists(#joins)"
+            values |= {":joins_were": old["joins"]} if before.joins else {}
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
         if gone:
             update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
@@ -200,6 +207,23 @@ class Appointments:
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def joining(self, session_id: str, version: int) -> Entry:
+        """Count that a session is joined, on condition that it is the version that was read.
+
+        The count lets whoever changes the session know of everybody who joined meanwhile.
+        """
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": appointment_key(session_id),
+                "UpdateExpression": "ADD joins :one",
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":one": {"N": "1"}, ":version": {"N": str(version)}},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
@@ -272,6 +296,14 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item["steps"] = {"L": [_step_to_item(step) for step in appointment.steps]}
+    if appointment.session_seats is not None:
+        item["sessionSeats"] = {"N": str(appointment.session_seats)}
+    if appointment.session_id:
+        item["sessionId"] = {"S": appointment.session_id}
+    if appointment.joins:
+        item["joins"] = {"N": str(appointment.joins)}
+    if appointment.clearing is not None:
+        item["clearing"] = {"BOOL": appointment.clearing}
     if appointment.overflow:
         item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     return item
@@ -301,6 +333,10 @@ def appointment_from_item(item: Item) -> Appointment:
         expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
         people_zone=item["peopleZone"]["S"] if "peopleZone" in item else None,
         confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
+        session_seats=int(item["sessionSeats"]["N"]) if "sessionSeats" in item else None,
+        session_id=item["sessionId"]["S"] if "sessionId" in item else None,
+        joins=int(item["joins"]["N"]) if "joins" in item else 0,
+        clearing=item["clearing"]["BOOL"] if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
     )
 

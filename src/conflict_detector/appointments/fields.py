@@ -81,6 +81,20 @@ def read_seats(reader: Reader, calendar_ids: Collection[str], default: int = 1) 
     return seats
 
 
+def read_session(reader: Reader, default: int | None = None) -> int | None:
+    """How many seats an appointment has for others to join."""
+    if "session" not in reader.body:
+        return default
+    for name in ("seats", "hold"):
+        if name in reader.body:
+            reader.fault(name, "is not for a session; whoever joins it takes seats, and it is booked at once")
+    value = reader.body["session"]
+    if not isinstance(value, dict) or value.keys() != {"seats"}:
+        reader.fault("session", 'must be an object such as {"seats": 12}')
+        return default
+    return reader.whole_value("session.seats", value["seats"], 1, MAX_CAPACITY)
+
+
 def read_details(reader: Reader) -> dict[str, Any]:
     """The caller's own data."""
     details = reader.body.get("details", {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from appointments.claims import session_of
 from appointments.errors import AppointmentNotFoundError
 from appointments.happened import Happened, happened
 from appointments.statuses import Status
@@ -15,6 +16,9 @@ from conflict_detector.appointments.answers import appointment_response, created
 from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list
 from conflict_detector.appointments.reminding import arm, disarm
 
+# So many who joined a session are cancelled while the caller waits.
+MAX_CLEARED = 25
+
 if TYPE_CHECKING:
     from appointments.model import Appointment
     from conflict_detector.request import Call
@@ -24,7 +28,10 @@ if TYPE_CHECKING:
 def book(call: Call) -> Response:
     """`POST /appointments`: 201, or 200 for a dry run."""
     request = call.request
-    asked = parse_booking(request.json(), call.now, request.query, request.headers)
+    body = request.json()
+    if "sessionId" in body:
+        return _join(call, body)
+    asked = parse_booking(body, call.now, request.query, request.headers)
     call.caller.act_for(asked.user_id)
     call.caller.occupy([*asked.resource_ids, *asked.any_of])
     wanted = asked.appointment(call.now)
@@ -32,8 +39,9 @@ def book(call: Call) -> Response:
     past = [asked.past] if asked.past else []
     terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
     booked = booking.book(wanted, call.storage, call.now, terms)
+    seats_left = booked.session_seats  # nobody has joined yet
     if asked.dry_run:
-        return appointment_response(booked)
+        return appointment_response(booked, seats_left)
     if booked is not wanted:
         _log_about(booked)
     # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
@@ -41,7 +49,29 @@ def book(call: Call) -> Response:
         logger.append_keys(appointment_id=booked.appointment_id)
         _log(happened(None, booked))
         arm(call, booked)
-    return created_response(booked, request.base)
+    elif seats_left:
+        seats_left = call.storage.seats_left(booked, call.now)
+    return created_response(booked, request.base, seats_left)
+
+
+def _join(call: Call, body: dict[str, Any]) -> Response:
+    """`POST /appointments` with `sessionId`: as `book`."""
+    from conflict_detector.appointments.joins import parse_join  # noqa: PLC0415 - most requests book
+    from conflict_detector.joining import join  # noqa: PLC0415
+
+    request = call.request
+    wanted, terms, with_key = parse_join(body, call.now, request.query, request.headers)
+    call.caller.act_for(wanted.user_id)
+    logger.append_keys(user_id=wanted.user_id, session_id=wanted.session_id)
+    joined, seats_left = join(wanted, call.storage, call.now, terms)
+    if terms.dry_run:
+        return appointment_response(joined, seats_left)
+    _log_about(joined)
+    if not with_key or joined.created_at is call.now:
+        logger.append_keys(appointment_id=joined.appointment_id)
+        _log(happened(None, joined))
+        arm(call, joined)
+    return created_response(joined, request.base, seats_left)
 
 
 def get(call: Call, appointment_id: str) -> Response:
@@ -51,17 +81,30 @@ def get(call: Call, appointment_id: str) -> Response:
     if appointment is None:
         raise AppointmentNotFoundError
     call.caller.act_for(appointment.user_id)
-    return appointment_response(appointment)
+    return appointment_response(appointment, _seats_left(call, appointment))
 
 
 def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
+    if "sessionId" in call.request.query:
+        return _find_joined(call)
     asked = parse_list(call.request.query)
     if isinstance(asked, CalendarQuery):
         call.caller.act_for(asked.calendar_id)
         return page_response(call.storage.page_of_calendar(asked, call.now))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
+
+
+def _find_joined(call: Call) -> Response:
+    """`GET /appointments?sessionId=`: 200."""
+    from appointments.sessions import refuse_unless_session  # noqa: PLC0415
+    from conflict_detector.appointments.joins import parse_joined  # noqa: PLC0415 - few lists are of a session
+
+    asked = parse_joined(call.request.query)
+    call.caller.act_for(asked.calendar_id)  # which is nobody's: who joined is for those to see who act for everyone
+    session = refuse_unless_session(call.storage.appointments.get(session_of(asked.calendar_id)))
+    return page_response(call.storage.page_of_calendar(asked._replace(within=session.interval), call.now))
 
 
 def change(call: Call, appointment_id: str) -> Response:
@@ -80,6 +123,10 @@ def change(call: Call, appointment_id: str) -> Response:
         caller.turn(before.status, after.status)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
+        if before.joins:
+            from conflict_detector.joining import refuse_if_joined  # noqa: PLC0415 - few are sessions
+
+            refuse_if_joined(before, after, call.storage, call.now)
         return after
 
     before, after = booking.change(
@@ -92,7 +139,8 @@ def change(call: Call, appointment_id: str) -> Response:
     if before.reminders != after.reminders:
         disarm(call, before, after)
         arm(call, after)
-    return appointment_response(after)
+    _clear(call, after)
+    return appointment_response(after, _seats_left(call, after))
 
 
 def cancel(call: Call, appointment_id: str) -> Response:
@@ -112,7 +160,32 @@ def cancel(call: Call, appointment_id: str) -> Response:
         _log_about(after)
         _log(happened(before, after))
         disarm(call, before, after)
+    _clear(call, after)
     return appointment_response(after)
+
+
+def _seats_left(call: Call, appointment: Appointment) -> int | None:
+    """How many seats are left of a session that takes place; read once more, where anybody has joined it."""
+    if appointment.session_seats is None or not appointment.status.occupies:
+        return None
+    return call.storage.seats_left(appointment, call.now)
+
+
+def _clear(call: Call, session: Appointment) -> None:
+    """Cancel who joined a session that was cancelled. What is left, or fails, is the sweep's to do."""
+    if not session.clearing:
+        return
+    from appointments.clearing import clear  # noqa: PLC0415 - few sessions are cancelled
+
+    def cancelled(before: Appointment, after: Appointment) -> None:
+        keys = {"appointment_id": after.appointment_id, "user_id": after.user_id, "session_id": after.session_id}
+        logger.info("Cancelled with its session", event_type=EventType.APPOINTMENT_CANCELLED, extra=keys)
+        disarm(call, before, after)
+
+    try:
+        clear(session, call.storage, cancelled, MAX_CLEARED)
+    except Exception:  # noqa: BLE001 - the session is cancelled, and the due index knows of the others
+        logger.warning("Left to the sweep: cancelling who joined", exc_info=True)
 
 
 # The line of each, and the event that is counted.
