@@ -44,7 +44,7 @@ def clear(
     now: Appointment | None = session
     while now is not None and now.clearing:
         try:
-            storage.appointments.change(now, replace(now, clearing=False))
+            storage.appointments.change(now, replace(now, clearing=None))
             break
         except AppointmentChangedError as exc:
             now = exc.now
@@ -58,7 +58,7 @@ def _cancel(
     before = storage.appointments.get(appointment_id)
     tries = 0
     while before is not None and before.status.occupies:
-        after = with_status(before, Status.CANCELLED, max(before.updated_at, session.updated_at))
+        after = with_status(before, Status.CANCELLED, max(before.updated_at, session.clearing or session.updated_at))
         try:
             storage.commit(Change.of(before, after), Reading())
         except AppointmentChangedError as exc:

@@ -272,8 +272,8 @@ class Appointment:
     session_id: str | None = None
     # How often others took places in it, whether or not they are still there.
     joins: int = 0
-    # Whether those who joined have still to be cancelled; None where there is nothing of the kind to do.
-    clearing: bool | None = None
+    # When it ended, as long as those who joined it have still to be cancelled.
+    clearing: datetime | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -302,7 +302,7 @@ class Appointment:
         if self.status.expires and self.expires_at:
             due.append(self.expires_at + EXPIRY_GRACE)
         if self.clearing:
-            due.append(self.updated_at)
+            due.append(self.clearing)
         return min(due, default=None)
 
     def has_expired(self, now: datetime) -> bool:
@@ -394,7 +394,7 @@ def with_status(before: Appointment, status: Status, now: datetime) -> Appointme
 def with_clearing(before: Appointment, after: Appointment) -> Appointment:
     """A changed appointment that says whether those who joined it have to be cancelled with it."""
     ends = before.joins and before.status.occupies and not after.status.occupies
-    return replace(after, clearing=True) if ends else after
+    return replace(after, clearing=after.updated_at) if ends else after
 
 
 def expiry_under(status: Status, before: Appointment) -> datetime | None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from appointments.calendars import CalendarSettings
 from appointments.claims import is_session_calendar, session_calendar
-from appointments.errors import ConflictError, Fault, InvalidRequestError, SessionClosedError, SessionFullError
+from appointments.errors import (
+    AppointmentCancelledError,
+    ConflictError,
+    Fault,
+    InvalidRequestError,
+    SessionClosedError,
+    SessionFullError,
+)
 from appointments.memory import KnownSettings
 from appointments.model import DayKey
 from appointments.statuses import Status
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.decision import Reading
+    from appointments.errors import RefusalError
     from appointments.model import Appointment, Conflict
 
 
@@ -56,7 +64,15 @@ def seats_left(joining: Appointment, reading: Reading, now: datetime) -> int:
     return max(reading.settings[calendar_id].settings.capacity - taken, 0)
 
 
-def refusal(conflicts: Sequence[Conflict], joining: Appointment, reading: Reading, now: datetime) -> ConflictError:
-    """Why an appointment cannot have its seats: the person is busy, or the session full. Others' times do not help."""
+def refusal(conflicts: Sequence[Conflict], joining: Appointment, reading: Reading, now: datetime) -> RefusalError:
+    """Why an appointment cannot have its seats: the person is busy, or the session full. Others' times do not help.
+
+    In a session that has ended, who joined is about to be cancelled, and is answered as if that were done.
+    """
+    session = reading.session
+    if session is None or not session.status.occupies:
+        return AppointmentCancelledError()
+    if session.status is not Status.SCHEDULED:
+        return SessionClosedError(session.status)
     own = [conflict for conflict in conflicts if not is_session_calendar(conflict.calendar_id)]
     return ConflictError(own) if own else SessionFullError(seats_left(joining, reading, now))

@@ -55,7 +55,7 @@ class _Joining:
         return ()
 
 
-def join(wanted: Appointment, storage: Storage, now: datetime, terms: Terms) -> tuple[Appointment, int]:
+def join(wanted: Appointment, storage: Storage, now: datetime, terms: Terms) -> tuple[Appointment, int | None]:
     """Give `wanted` its seats in its session, and return it with how many are left then.
 
     An appointment of an idempotency key that was booked before is returned as it is now. Raises InvalidRequestError,
@@ -80,22 +80,37 @@ def join(wanted: Appointment, storage: Storage, now: datetime, terms: Terms) -> 
     return joined, proposal.left
 
 
-def _left(storage: Storage, session_id: str, now: datetime) -> int:
+def _left(storage: Storage, session_id: str, now: datetime) -> int | None:
     session = storage.appointments.get(session_id)
-    return storage.seats_left(session, now) if session else 0
+    return with_seats_left(session, storage, now)[1] if session else None
 
 
-def refuse_if_joined(before: Appointment, after: Appointment, storage: Storage, now: datetime) -> None:
-    """Raises SessionJoinedError where a session is moved though others are in it, or gets fewer seats than they take.
+def with_seats_left(session: Appointment, storage: Storage, now: datetime) -> tuple[Appointment, int | None]:
+    """A session with how many of its seats are left, both as they were at one moment; None where it has ended.
 
-    Whoever joins after this was read is met by the condition on how often the session was joined.
+    Its item and those who take seats are read one after the other, until the session has not changed in between.
     """
-    moved = (before.interval, before.time_zone) != (after.interval, after.time_zone)
-    fewer = (after.session_seats or 0) < (before.session_seats or 0)
-    if not (moved or fewer) or not before.joins:
-        return
-    taken = (before.session_seats or 0) - storage.seats_left(before, now)
-    if taken and moved:
+    while session.status.occupies and session.joins:
+        left = storage.seats_left(session, now)
+        again = storage.appointments.get(session.appointment_id)
+        if again is None or again.version == session.version:
+            return session, left
+        session = again
+    return session, session.session_seats if session.status.occupies else None
+
+
+def left_after(before: Appointment, after: Appointment, storage: Storage, now: datetime) -> int | None:
+    """How many seats are left of a session that is changed; None where it ends.
+
+    Raises SessionJoinedError where it is moved though others are in it, or gets fewer seats than they take. Whoever
+    joins after this was read is met by the condition on how often the session was joined.
+    """
+    if not after.status.occupies:
+        return None
+    had, has = before.session_seats or 0, after.session_seats or 0
+    taken = had - storage.seats_left(before, now) if before.joins else 0
+    if taken and (before.interval, before.time_zone) != (after.interval, after.time_zone):
         raise SessionJoinedError("moved", taken)
-    if taken > (after.session_seats or 0):
+    if has < min(taken, had):
         raise SessionJoinedError("given fewer seats", taken)
+    return max(has - taken, 0)

@@ -39,8 +39,6 @@ REMINDER_SHARDS = 8
 
 # What a sender goes by: a change of these and a sender's claim or record exclude each other.
 _FOR_SENDERS = {"offsets", "reminders", "status"}
-# What those who join a session go by.
-_FOR_JOINERS = {"startTime", "endTime", "timeZone", "status", "sessionSeats"}
 
 
 class AppointmentExistsError(NotWrittenError):
@@ -156,7 +154,8 @@ class Appointments:
         update = self.changing(before, after)["Update"]
         # As a transaction has its token: the SDK repeats a write whose answer got lost, and meets its own.
         token = {"S": str(uuid.uuid4())}
-        update["UpdateExpression"] = update["UpdateExpression"].replace("SET ", "SET changeId = :change, ", 1)
+        changed = update["UpdateExpression"].replace("SET ", ", ", 1)
+        update["UpdateExpression"] = f"SET changeId = :change{changed}"
         update["ExpressionAttributeValues"][":change"] = token
         try:
             self.database.update(**update)
@@ -191,12 +190,12 @@ class Appointments:
             condition += " AND #reminders = :reminders_were"
             names["#reminders"] = "reminders"
             values[":reminders_were"] = old["reminders"]
-        if before.session_seats is not None and not _FOR_JOINERS.isdisjoint({*changed, *gone}):
+        if before.session_seats is not None:
             # Whoever joined meanwhile must be neither left in a session that is cancelled, nor moved, nor too many.
             names["#joins"] = "joins"
             condition += " AND #joins = :joins_were" if before.joins else " AND attribute_not_exists(#joins)"
             values |= {":joins_were": old["joins"]} if before.joins else {}
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) if changed else ""
         if gone:
             update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
         return {
@@ -288,6 +287,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "heldUntil": appointment.expires_at and to_utc_text(appointment.expires_at),
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
+        "clearing": appointment.clearing and to_utc_text(appointment.clearing),
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
     if appointment.wall:
@@ -302,8 +302,6 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["sessionId"] = {"S": appointment.session_id}
     if appointment.joins:
         item["joins"] = {"N": str(appointment.joins)}
-    if appointment.clearing is not None:
-        item["clearing"] = {"BOOL": appointment.clearing}
     if appointment.overflow:
         item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     return item
@@ -336,7 +334,7 @@ def appointment_from_item(item: Item) -> Appointment:
         session_seats=int(item["sessionSeats"]["N"]) if "sessionSeats" in item else None,
         session_id=item["sessionId"]["S"] if "sessionId" in item else None,
         joins=int(item["joins"]["N"]) if "joins" in item else 0,
-        clearing=item["clearing"]["BOOL"] if "clearing" in item else None,
+        clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
     )
 

@@ -50,7 +50,9 @@ def book(call: Call) -> Response:
         _log(happened(None, booked))
         arm(call, booked)
     elif seats_left:
-        seats_left = call.storage.seats_left(booked, call.now)
+        from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
+
+        booked, seats_left = with_seats_left(booked, call.storage, call.now)
     return created_response(booked, request.base, seats_left)
 
 
@@ -81,7 +83,11 @@ def get(call: Call, appointment_id: str) -> Response:
     if appointment is None:
         raise AppointmentNotFoundError
     call.caller.act_for(appointment.user_id)
-    return appointment_response(appointment, _seats_left(call, appointment))
+    if appointment.session_seats is None:
+        return appointment_response(appointment)
+    from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
+
+    return appointment_response(*with_seats_left(appointment, call.storage, call.now))
 
 
 def find(call: Call) -> Response:
@@ -115,6 +121,7 @@ def change(call: Call, appointment_id: str) -> Response:
     appointment_id = parse_appointment_id(appointment_id)
     body = request.json()
     faults = request.unknown_parameters()
+    seats_left = None
 
     def updated(before: Appointment) -> Appointment:
         after = parse_change(body, before, call.now, faults)
@@ -123,10 +130,11 @@ def change(call: Call, appointment_id: str) -> Response:
         caller.turn(before.status, after.status)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
-        if before.joins:
-            from conflict_detector.joining import refuse_if_joined  # noqa: PLC0415 - few are sessions
+        if before.session_seats is not None:
+            from conflict_detector.joining import left_after  # noqa: PLC0415 - few are sessions
 
-            refuse_if_joined(before, after, call.storage, call.now)
+            nonlocal seats_left
+            seats_left = left_after(before, after, call.storage, call.now)
         return after
 
     before, after = booking.change(
@@ -140,7 +148,7 @@ def change(call: Call, appointment_id: str) -> Response:
         disarm(call, before, after)
         arm(call, after)
     _clear(call, after)
-    return appointment_response(after, _seats_left(call, after))
+    return appointment_response(after, seats_left)
 
 
 def cancel(call: Call, appointment_id: str) -> Response:
@@ -162,13 +170,6 @@ def cancel(call: Call, appointment_id: str) -> Response:
         disarm(call, before, after)
     _clear(call, after)
     return appointment_response(after)
-
-
-def _seats_left(call: Call, appointment: Appointment) -> int | None:
-    """How many seats are left of a session that takes place; read once more, where anybody has joined it."""
-    if appointment.session_seats is None or not appointment.status.occupies:
-        return None
-    return call.storage.seats_left(appointment, call.now)
 
 
 def _clear(call: Call, session: Appointment) -> None:
