@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.model import MAX_CAPACITY, Block, DayKey, Interval
+from appointments.blocks import Block
+from appointments.model import MAX_CAPACITY, DayKey, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

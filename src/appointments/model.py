@@ -315,24 +315,6 @@ class Appointment:
         return tuple(Status(name) for name in self.status.becomes if begun or name not in ONCE_BEGUN)
 
 
-@dataclass(frozen=True, slots=True)
-class Block(Appointment):
-    """Time that nobody may book on a calendar, which is its `user_id`.
-
-    For the decision and the transaction it is an appointment like any other: it has claims, and an entry in calendar
-    days under its id. To everybody else it is none: it lies in another table, reminds nobody and has no status but
-    `cancelled` once it is removed.
-    """
-
-    offsets: tuple[str, ...] = ()
-    reason: str | None = None
-
-    @property
-    def removed_at(self) -> datetime | None:
-        """When it was removed."""
-        return None if self.status.occupies else self.updated_at
-
-
 def reminders_ahead(
     start: datetime, offsets: Iterable[str], now: datetime, time_zone: str | None = None
 ) -> tuple[Reminder, ...]:

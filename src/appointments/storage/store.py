@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from appointments.blocks import Block
 from appointments.claims import (
     carrying_days,
     claims_of,
@@ -26,7 +27,7 @@ from appointments.claims import (
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import Memory, unconfigured
-from appointments.model import Block, CalendarDay
+from appointments.model import CalendarDay
 from appointments.storage.appointments import (
     AppointmentChangedError,
     AppointmentExistsError,

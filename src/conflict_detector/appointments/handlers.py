@@ -62,14 +62,14 @@ def _join(call: Call, body: dict[str, Any]) -> Response:
     from conflict_detector.joining import join  # noqa: PLC0415
 
     request = call.request
-    wanted, terms, with_key = parse_join(body, call.now, request.query, request.headers)
+    wanted, own_reminders, dry_run = parse_join(body, call.now, request.query, request.headers)
     call.caller.act_for(wanted.user_id)
     logger.append_keys(user_id=wanted.user_id, session_id=wanted.session_id)
-    joined, seats_left = join(wanted, call.storage, call.now, terms)
-    if terms.dry_run:
+    joined, seats_left = join(wanted, call.storage, call.now, booking.Terms((), own_reminders, dry_run))
+    if dry_run:
         return appointment_response(joined, seats_left)
     _log_about(joined)
-    if not with_key or joined.created_at is call.now:
+    if wanted.fingerprint is None or joined.created_at is call.now:
         logger.append_keys(appointment_id=joined.appointment_id)
         _log(happened(None, joined))
         arm(call, joined)

@@ -23,7 +23,6 @@ from conflict_detector.appointments.parsing import (
     read_idempotency_key,
     read_position,
 )
-from conflict_detector.booking import Terms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,8 +38,8 @@ class JoinRequest(NamedTuple):
     """What is asked for: an appointment that has no times yet, and how to book it."""
 
     wanted: Appointment
-    terms: Terms
-    with_key: bool
+    own_reminders: bool
+    dry_run: bool
 
 
 def parse_join(body: dict[str, Any], now: datetime, query: Query, headers: Headers) -> JoinRequest:
@@ -71,7 +70,7 @@ def parse_join(body: dict[str, Any], now: datetime, query: Query, headers: Heade
         places=seats,
         session_id=session_id,
     )
-    return JoinRequest(wanted, Terms(own_reminders=offsets is not None, dry_run=dry_run), key is not None)
+    return JoinRequest(wanted, offsets is not None, dry_run)
 
 
 def parse_joined(query: Query) -> CalendarQuery:
