@@ -25,7 +25,7 @@ EVENTS = (
     Event(EventType.BOOKING_REJECTED, (DETECTOR,), BOOKINGS, "refused: faulty", ORANGE),
     Event(EventType.BOOKING_ERROR, (DETECTOR,), BOOKINGS, "errors", RED, by_version=True),
     Event(EventType.APPOINTMENT_RESCHEDULED, (DETECTOR,), BOOKINGS, "moved", VIOLET),
-    Event(EventType.APPOINTMENT_CANCELLED, (DETECTOR,), BOOKINGS, "cancelled", GREY),
+    Event(EventType.APPOINTMENT_CANCELLED, (DETECTOR, SWEEP), BOOKINGS, "cancelled", GREY),
     Event(EventType.APPOINTMENT_HELD, (DETECTOR,), STATUSES, "held"),
     Event(EventType.APPOINTMENT_REQUESTED, (DETECTOR,), STATUSES, "requested"),
     Event(EventType.APPOINTMENT_APPROVED, (DETECTOR,), STATUSES, "approved"),

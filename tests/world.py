@@ -62,7 +62,7 @@ class World:
         self.api = Api(self.storage, self.timers, Access(Auth.NONE), clock=lambda: self.now)
         self.topic = Topic(self.sns, self.topic_arn)
         self.sender = ReminderSender(self.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep)
-        self.sweeper = Sweep(self.reminders, self.sender, self.timers, lambda: self.now)
+        self.sweeper = Sweep(self.reminders, self.sender, self.timers, lambda: self.now, lambda: self.storage)
         self.bus_holds = 300
         # The events with which the sender was invoked directly, and which it has not got yet.
         self.invoked: list[dict[str, Any]] = []

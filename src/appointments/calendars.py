@@ -142,7 +142,7 @@ class Calendar:
     """A calendar's settings, and what lies on the days of it that were read.
 
     `crowded` are days of it that hold as many appointments as an item can, and `full_days` local days on which no
-    further one may begin; both in order.
+    further one may begin; both in order. What is free has room for `places`.
     """
 
     calendar_id: str
@@ -150,6 +150,7 @@ class Calendar:
     busy: tuple[Taken, ...]
     crowded: tuple[Interval, ...] = ()
     full_days: tuple[Interval, ...] = ()
+    places: int = 1
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
@@ -165,7 +166,7 @@ class Calendar:
             return []
         if places > self.settings.capacity:
             return [Conflict(self.calendar_id, wanted)]
-        blocked = self.blocked if places == 1 and blocks else self._blocked(places, blocks=blocks)
+        blocked = self.blocked if places == self.places and blocks else self._blocked(places, blocks=blocks)
         return [Conflict(self.calendar_id, interval) for interval in overlapping(blocked, wanted)]
 
     def full_day(self, wanted: Interval, current: Interval | None = None) -> list[Conflict]:
@@ -179,7 +180,9 @@ class Calendar:
     @cached_property
     def blocked(self) -> list[Interval]:
         """Where no further appointment can lie, buffers included; in order, and none overlaps another."""
-        return self._blocked(1, blocks=True)
+        if self.places > self.settings.capacity:
+            return [Interval(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))]
+        return self._blocked(self.places, blocks=True)
 
     def _blocked(self, places: int, *, blocks: bool) -> list[Interval]:
         """Where fewer than `places` are left.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.model import MAX_CAPACITY, Block, DayKey, Interval
+from appointments.blocks import Block
+from appointments.model import MAX_CAPACITY, DayKey, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,6 +50,25 @@ class Claim(NamedTuple):
         )
 
 
+# Begins the id of a session's own calendar. No caller can name one: an id that is sent has no such character.
+_SESSION = "session#"
+
+
+def session_calendar(session_id: str) -> str:
+    """The calendar on which those who join a session take its seats."""
+    return _SESSION + session_id
+
+
+def is_session_calendar(calendar_id: str) -> bool:
+    """Whether a calendar is one on which seats are taken."""
+    return calendar_id.startswith(_SESSION)
+
+
+def session_of(calendar_id: str) -> str:
+    """The id of the session whose seats are taken on a calendar."""
+    return calendar_id.removeprefix(_SESSION)
+
+
 def own_time(claim: Claim) -> Interval:
     """The interval of a claim, as its reach where nothing beside it counts."""
     return claim.interval
@@ -59,7 +79,8 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
 
     Without steps, an appointment takes all of its calendars for its whole interval. With steps, each step takes its own
     calendars for its own interval and the service's buffers, and the person's calendar is taken from the first start to
-    the last end.
+    the last end. However many places it takes on the others, it takes one on the person's. Who joins a session takes
+    its seats beside that.
     """
     if appointment is None or not appointment.status.occupies:
         return ()
@@ -67,8 +88,13 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
         return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=True),)
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at
-        return tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
-    own = Claim(appointment.user_id, appointment.interval, appointment.places, appointment.expires_at)
+        claims = tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])
+        if places != 1:
+            claims = (claims[0]._replace(places=1), *claims[1:])
+        if appointment.session_id:
+            claims = (*claims, Claim(session_calendar(appointment.session_id), interval, places, until))
+        return claims
+    own = Claim(appointment.user_id, appointment.interval, until=appointment.expires_at)
     of_steps = (
         Claim(calendar_id, taken, appointment.places, appointment.expires_at, served=served)
         for calendar_id, taken, served in _taken_by_steps(appointment)

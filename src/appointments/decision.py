@@ -59,6 +59,8 @@ class Reading:
     assumed: bool = False
     # The service that is booked, if one is.
     service: KnownService | None = None
+    # The session that the appointment joins, if it does.
+    session: Appointment | None = None
 
     def reach_of(self, claim: Claim) -> Interval:
         """The time that decides about a claim, by the settings that were read."""
@@ -95,6 +97,7 @@ class Reading:
         self.settings.update(newer.settings)
         if newer.service:  # it may take other calendars, of which nothing is known
             self.service, self.assumed = newer.service, False
+        self.session = newer.session or self.session
 
 
 class Accepted(NamedTuple):
@@ -146,6 +149,7 @@ def decide(
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
     by_rules = {fault.calendar_id for fault in all_faults if fault.calendar_id}
     items = _items(_occupied_days(full, reading, own_id), reading) + len(by_rules) + _counts_itself(candidates[0])
+    items += candidates[0].after.session_id is not None  # the session says how many seats there are
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
 

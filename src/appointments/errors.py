@@ -82,6 +82,29 @@ class ConflictError(RefusalError):
         self.faults = tuple(faults)
 
 
+class SessionFullError(ConflictError):
+    """The session has fewer seats left than are asked for; `seats_left` is how many."""
+
+    def __init__(self, seats_left: int) -> None:
+        super().__init__(())
+        self.seats_left = seats_left
+
+
+class SessionClosedError(RefusalError):
+    """The session cannot be joined, now or at all, because of its status."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The session is {status}. Only a scheduled session can be joined.")
+
+
+class SessionJoinedError(RefusalError):
+    """Others are in the session, so this cannot be done to it."""
+
+    def __init__(self, done: str, taken: int) -> None:
+        seats = "1 seat is" if taken == 1 else f"{taken} seats are"
+        super().__init__(f"{seats} taken, so the session cannot be {done}. Cancel it and book another one.")
+
+
 class AppointmentNotFoundError(RefusalError):
     """No appointment has this id."""
 

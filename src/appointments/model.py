@@ -266,7 +266,7 @@ class Appointment:
     assigned_calendar_id: str | None = None
     # Digest of the request that an idempotency key stands for; None where none was sent.
     fingerprint: str | None = None
-    # How many places of capacity it takes on each of its calendars.
+    # How many places of capacity it takes on each of its calendars but the person's.
     places: int = 1
     # Empty where all calendars are taken for the whole interval; then `resource_ids` are those of all steps.
     steps: tuple[Step, ...] = ()
@@ -280,6 +280,14 @@ class Appointment:
     confirmed_at: datetime | None = None
     # The overflow items that hold its entries, on the days where these are not in the day's own item.
     overflow: tuple[OverflowKey, ...] = ()
+    # How many places it has for others to join, if it is a session.
+    session_seats: int | None = None
+    # The session that it has joined, if it has. It lies where the session lies.
+    session_id: str | None = None
+    # How often others took places in it, whether or not they are still there.
+    joins: int = 0
+    # When it ended, as long as those who joined it have still to be cancelled.
+    clearing: datetime | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -300,10 +308,15 @@ class Appointment:
 
     @property
     def next_due_at(self) -> datetime | None:
-        """When the sweep has to look at it: its earliest open reminder or its expiry. The sparse index sorts by it."""
+        """When the sweep has to look at it: its earliest open reminder, its expiry, or at once to cancel who joined it.
+
+        The sparse index sorts by it.
+        """
         due = [reminder.due_at for reminder in self.reminders if reminder.is_open]
         if self.status.expires and self.expires_at:
             due.append(self.expires_at + EXPIRY_GRACE)
+        if self.clearing:
+            due.append(self.clearing)
         return min(due, default=None)
 
     def has_expired(self, now: datetime) -> bool:
@@ -314,24 +327,6 @@ class Appointment:
         """The statuses that it may be given at `now`."""
         begun = self.interval.start <= now
         return tuple(Status(name) for name in self.status.becomes if begun or name not in ONCE_BEGUN)
-
-
-@dataclass(frozen=True, slots=True)
-class Block(Appointment):
-    """Time that nobody may book on a calendar, which is its `user_id`.
-
-    For the decision and the transaction it is an appointment like any other: it has claims, and an entry in calendar
-    days under its id. To everybody else it is none: it lies in another table, reminds nobody and has no status but
-    `cancelled` once it is removed.
-    """
-
-    offsets: tuple[str, ...] = ()
-    reason: str | None = None
-
-    @property
-    def removed_at(self) -> datetime | None:
-        """When it was removed."""
-        return None if self.status.occupies else self.updated_at
 
 
 def reminders_ahead(
@@ -388,7 +383,14 @@ def with_status(before: Appointment, status: Status, now: datetime) -> Appointme
     """The appointment with another status: a version later, its reminders as the status has them."""
     expires_at = expiry_under(status, before)
     after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
+    after = with_clearing(before, after)
     return replace(after, reminders=reminders_after_change(before, after, now))
+
+
+def with_clearing(before: Appointment, after: Appointment) -> Appointment:
+    """A changed appointment that says whether those who joined it have to be cancelled with it."""
+    ends = before.joins and before.status.occupies and not after.status.occupies
+    return replace(after, clearing=after.updated_at) if ends else after
 
 
 def expiry_under(status: Status, before: Appointment) -> datetime | None:

@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.calendars import assemble, zone_of
@@ -98,7 +97,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
             agreed = not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading))
             if agreed and (proposal.dry_run or isinstance(decision, Refused)):
-                return _answer(decision, partial(proposal.alternatives, candidates, reading, storage, now))
+                return _answer(proposal, decision, candidates, reading, storage, now)
         except ReadingOutdatedError as exc:
             agreed = False
             reading.replace(exc.newer)
@@ -141,13 +140,25 @@ def _read_again(
     return _read(proposal, candidates, reading, storage)
 
 
-def _answer(decision: Accepted | Refused, alternatives: Callable[[], Sequence[Interval]]) -> Change:
+def _answer(  # noqa: PLR0913, PLR0917 - all that an answer is made of
+    proposal: Proposal,
+    decision: Accepted | Refused,
+    candidates: Sequence[Change],
+    reading: Reading,
+    storage: Storage,
+    now: datetime,
+) -> Change:
     """Return or raise the answer of a decision that is not committed."""
     if isinstance(decision, Accepted):
         return decision.change
     if not decision.conflicts:
         raise InvalidRequestError(decision.faults)
-    raise ConflictError(decision.conflicts, alternatives(), decision.faults)
+    if (joining := candidates[0].after).session_id:
+        from appointments.sessions import refusal  # noqa: PLC0415 - most bookings join no session
+
+        raise refusal(decision.conflicts, joining, reading, now)
+    alternatives = proposal.alternatives(candidates, reading, storage, now)
+    raise ConflictError(decision.conflicts, alternatives, decision.faults)
 
 
 def _too_large(actions: int) -> Fault:
@@ -339,6 +350,11 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
         return exc.existing
 
 
+def booking_of(wanted: Appointment, now: datetime, terms: Terms, lookup: str | None) -> Proposal:
+    """The proposal of a new appointment, with the reminders, the zone and the approval of its calendars."""
+    return _Booking(Change.of(None, wanted), now, terms, lookup, terms.dry_run)
+
+
 def change(
     appointment_id: str,
     check: Callable[[Appointment], None],
@@ -392,8 +408,9 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
     from appointments.alternatives import MAX_ALTERNATIVES, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
 
     wanted = candidates[0].after
-    if wanted.steps or wanted.places != 1:
+    if wanted.steps:
         return []
+    places = {claim.calendar_id: claim.places for change in candidates for claim in change.new_claims}
     calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
     # Several candidates share their calendars, except that each has a different one of `anyOf`.
     assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
@@ -408,6 +425,7 @@ def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Stora
         settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
         calendars = assemble(settings, days, now, ignore=wanted.appointment_id)
+        calendars = {id_: replace(calendar, places=places[id_]) for id_, calendar in calendars.items()}
         any_of = [calendars.pop(id_) for id_ in assigned]
         return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
 

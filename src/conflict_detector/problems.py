@@ -23,6 +23,9 @@ from appointments.errors import (
     RefusalError,
     RouteNotFoundError,
     ServiceNotFoundError,
+    SessionClosedError,
+    SessionFullError,
+    SessionJoinedError,
     TooManyAppointmentsError,
 )
 from conflict_detector.responses import interval_body, to_json
@@ -57,6 +60,9 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
+    SessionFullError: Problem(409, "session-full", "Session full"),
+    SessionClosedError: Problem(409, "session-closed", "Session closed"),
+    SessionJoinedError: Problem(409, "session-joined", "Session joined by others"),
     AppointmentCancelledError: Problem(409, "appointment-cancelled", "Appointment cancelled"),
     AppointmentEndedError: Problem(409, "appointment-ended", "Appointment ended"),
     InvalidTransitionError: Problem(409, "invalid-transition", "Invalid transition"),
@@ -92,12 +98,7 @@ def problem_response(error: RefusalError, request: Request) -> Response:
         case InvalidRequestError() | IdempotencyKeyReusedError():
             more = _faults(error.faults)
         case ConflictError():
-            calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
-            detail = f"Other appointments occupy the time on {calendars}."
-            more = _conflicts(error.conflicts)
-            more["alternatives"] = [interval_body(free) for free in error.alternatives]
-            if error.faults:
-                more |= _faults(error.faults)
+            detail, more = _conflict(error)
         case PreconditionFailedError():
             detail = f"The current version is {error.version}. Read it again before you change it."
         case InvalidTransitionError():
@@ -109,11 +110,25 @@ def problem_response(error: RefusalError, request: Request) -> Response:
             detail = f"Use one of {headers['Allow']}."
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        case BadRequestError() | AppointmentEndedError():
+        case BadRequestError() | AppointmentEndedError() | SessionClosedError() | SessionJoinedError():
             detail = str(error)
     response = _response(PROBLEMS[type(error)], detail, request, more)
     response["headers"] |= headers
     return response
+
+
+def _conflict(error: ConflictError) -> tuple[str, dict[str, Any]]:
+    """What is in the way, and what is free instead."""
+    if isinstance(error, SessionFullError):
+        left = error.seats_left
+        detail = "No seat is left." if left == 0 else f"Only {left} seat{'s are' if left > 1 else ' is'} left."
+        return detail, {"seatsLeft": left}
+    calendars = ", ".join(dict.fromkeys(conflict.calendar_id for conflict in error.conflicts))
+    more = _conflicts(error.conflicts)
+    more["alternatives"] = [interval_body(free) for free in error.alternatives]
+    if error.faults:
+        more |= _faults(error.faults)
+    return f"Other appointments occupy the time on {calendars}.", more
 
 
 def internal_error_response(request: Request) -> Response:

@@ -201,7 +201,7 @@ class _ServiceBooking:
     ask: ServiceAsk
     now: datetime
     lookup: str | None
-    service_id: str
+    service_id: str | None
     dry_run: bool
     exact: bool = False
     faults: list[Fault] = field(default_factory=list)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from appointments.start import finish
 from appointments.telemetry import EventType, logger
-from appointments.wiring import reminders_of, timers_of
+from appointments.wiring import reminders_of, storage_of, timers_of
 from reminder_sender.channels import channels_from
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.settings import Settings
@@ -42,7 +42,8 @@ def _sweep() -> Sweep:
         return datetime.now(UTC)
 
     sender = ReminderSender(reminders, channels_from(env), lambda: timers.rules().client, clock)
-    return Sweep(reminders, sender, timers, clock)
+    storage = cache(partial(storage_of, settings.appointments_table, settings.calendars_table, settings.retention))
+    return Sweep(reminders, sender, timers, clock, storage)
 
 
 finish()

@@ -1,9 +1,9 @@
 """The use case: every few minutes, do what no timer did.
 
 Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
-overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over, and
-removes rules whose minute has passed. Every step is safe to repeat and to break off: what one sweep leaves, the next
-one finds.
+overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over,
+cancels who joined a session that was cancelled, and removes rules whose minute has passed. Every step is safe to repeat
+and to break off: what one sweep leaves, the next one finds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.storage.reminders import Reminders
+    from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
     from reminder_sender.sender import ReminderSender
 
@@ -78,6 +79,7 @@ class Sweep:
     sender: ReminderSender
     timers: ReminderTimers
     clock: Callable[[], datetime]
+    storage: Callable[[], Storage]
     workers: int = REMINDER_SHARDS
 
     def run(self, seconds_left: Callable[[], float]) -> None:
@@ -123,8 +125,7 @@ class Sweep:
         appointment = self.reminders.appointment(appointment_id)
         if appointment is None:
             return  # gone since the index was written
-        if appointment.has_expired(now - EXPIRY_GRACE):
-            self._expire(appointment, now)
+        self._end(appointment, now)
         errors: list[Exception] = []
         for reminder in appointment.reminders:
             if not reminder.is_open or _is_held(reminder, self.clock()):
@@ -145,6 +146,13 @@ class Sweep:
         if errors:
             raise ExceptionGroup("reminders failed", errors)
 
+    def _end(self, appointment: Appointment, now: datetime) -> None:
+        """Do what is left to do about an appointment that has ended."""
+        if appointment.has_expired(now - EXPIRY_GRACE):
+            self._expire(appointment, now)
+        if appointment.clearing:
+            self._clear(appointment)
+
     def _expire(self, appointment: Appointment, now: datetime) -> None:
         """Say of a hold or a request that it has expired. Its time was free before: nothing rests on this."""
         try:
@@ -152,6 +160,16 @@ class Sweep:
         except AppointmentChangedError:
             return  # it was confirmed or cancelled meanwhile
         logger.info("Appointment expired", event_type=EventType.APPOINTMENT_EXPIRED)
+
+    def _clear(self, session: Appointment) -> None:
+        """Cancel who joined a session that was cancelled, where that was not done at once."""
+        from appointments.clearing import clear  # noqa: PLC0415 - few sweeps find one
+
+        def cancelled(_: Appointment, after: Appointment) -> None:
+            keys = {"appointment_id": after.appointment_id, "user_id": after.user_id, "session_id": after.session_id}
+            logger.info("Cancelled with its session", event_type=EventType.APPOINTMENT_CANCELLED, extra=keys)
+
+        clear(session, self.storage(), cancelled)
 
     def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
         try:

@@ -49,6 +49,11 @@ def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict
         if item["day"]["S"] == "settings"
     ]
     found: dict[str, Limits] = {}
+    sent += [
+        (f"session#{key.partition}", {"capacity": int(item["sessionSeats"]["N"])})
+        for key, item in database.within(APPOINTMENTS)
+        if "sessionSeats" in item
+    ]
     initial = {calendar for calendar, _ in sent}
     for calendar, body in (*sent, *later):
         one = Limits.of(body)
@@ -57,7 +62,7 @@ def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict
 
 
 def broken_invariants(database: Database, limits: Mapping[str, Limits]) -> list[str]:
-    return [*_on_calendars(database, limits), *_reminders(database)]
+    return [*_on_calendars(database, limits), *_reminders(database), *_in_sessions(database)]
 
 
 def _epoch(text: str) -> int:
@@ -78,6 +83,7 @@ class Lying(NamedTuple):
     appointment_id: str
     decided_at: int
     until: int | None = None
+    places: int = 1
 
     def counts_for(self, other: Lying) -> bool:
         """Whether the other had to respect it, by the other's own clock."""
@@ -94,16 +100,19 @@ def _live(database: Database) -> Iterator[tuple[str, Lying]]:
     for key, item in database.within(APPOINTMENTS):
         if item["status"]["S"] in LIVE:
             start, end, decided_at = (_epoch(item[name]["S"]) for name in ("startTime", "endTime", "updatedAt"))
-            lying = Lying(start, end, key.partition, decided_at, _until(item))
+            own = Lying(start, end, key.partition, decided_at, _until(item))
+            lying = own._replace(places=int(item["places"]["N"]) if "places" in item else 1)
             steps = [step["M"] for step in item.get("steps", {"L": []})["L"]]
-            yield item["userId"]["S"], lying
+            yield item["userId"]["S"], own
             for calendar in {text["S"] for text in item["resourceIds"]["L"]} - {item["userId"]["S"]}:
                 if not steps:
                     yield calendar, lying
             for step in steps:
                 taken = [_epoch(step[name]["S"]) for name in ("startTime", "endTime")]
                 for text in step["resourceIds"]["L"]:
-                    yield text["S"], Lying(*taken, key.partition, decided_at, _until(item))
+                    yield text["S"], lying._replace(start=taken[0], end=taken[1])
+            if "sessionId" in item:
+                yield f"session#{item['sessionId']['S']}", lying
 
 
 def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
@@ -114,7 +123,8 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
         for day in range(lying.start // 86400, (lying.end - 1) // 86400 + 1):
             date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
             until = "" if lying.until is None else f";until={lying.until}"
-            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{until}"
+            places = "" if lying.places == 1 else f";places={lying.places}"
+            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{places}{until}"
     for calendar, block in _blocks(database):
         for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
             date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
@@ -195,9 +205,10 @@ def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str
     """Moments at which a calendar holds more than it may; one is full, if ever, as an appointment begins."""
     for at in sorted({one.start for one in lying}):
         near = [one for one in lying if one.start <= at < one.end + 60 * limits.buffer_minutes]
-        there = [one.appointment_id for one in near if all(one.counts_for(other) for other in near)]
-        if len(there) > limits.capacity:
-            yield f"{calendar} holds {len(there)} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(there))}"
+        counting = [one for one in near if all(one.counts_for(other) for other in near)]
+        there, taken = [one.appointment_id for one in counting], sum(one.places for one in counting)
+        if taken > limits.capacity:
+            yield f"{calendar} holds {taken} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(there))}"
 
 
 def _overfull_days(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
@@ -217,6 +228,8 @@ def _reminders(database: Database) -> Iterator[str]:
         due = [one["dueAt"]["S"] for one in reminders.values() if one["state"]["S"] in ("pending", "sending")]
         if (until := _until(item)) is not None:
             due.append(datetime.fromtimestamp(until + GRACE, UTC).isoformat().replace("+00:00", "Z"))
+        if "clearing" in item:
+            due.append(item["clearing"]["S"])
         told = item.get("nextReminderAt", {}).get("S")
         if told != min(due, default=None):
             yield f"{key.partition}: nextReminderAt is {told}, and open reminders are due at {sorted(due)}"
@@ -226,6 +239,18 @@ def _reminders(database: Database) -> Iterator[str]:
             message = database.get(_message(key.partition, offset, one))
             if one["state"]["S"] == "sent" and message is None:
                 yield f"{key.partition}: {offset} counts as sent, and was not"
+
+
+def _in_sessions(database: Database) -> Iterator[str]:
+    """Whoever is left in a session that takes place no more, and that nobody will look at, or lies elsewhere."""
+    items = {key.partition: item for key, item in database.within(APPOINTMENTS)}
+    for id_, item in items.items():
+        if "sessionId" in item and item["status"]["S"] in LIVE:
+            session = items[item["sessionId"]["S"]]
+            if session["status"]["S"] not in LIVE and "clearing" not in session:
+                yield f"{id_} is left in a session that is {session['status']['S']}"
+            if any(item[name] != session[name] for name in ("startTime", "endTime")):
+                yield f"{id_} does not lie where its session lies"
 
 
 def _message(appointment_id: str, offset: str, reminder: Attributes) -> Key:

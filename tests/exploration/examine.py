@@ -118,6 +118,12 @@ class Examination:
             for request in actor.requests
             if request.method == "PUT" and request.path.startswith("/calendars/")
         ]
+        sent += [
+            (f"session#{request.path.rpartition('/')[2]}", {"capacity": request.body["session"]["seats"]})
+            for actor in self.actors
+            for request in actor.requests
+            if request.method == "PATCH" and request.body and "session" in request.body
+        ]
         self.limits = checks.limits_of(self.database, *sent)
         self._explained: dict[Any, set[Any]] = {}
 

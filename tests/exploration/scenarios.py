@@ -495,6 +495,93 @@ SERVICES = [
     ),
 ]
 
+# --- seats and sessions ------------------------------------------------------------------------------
+
+
+def join(user: str, *, name: str = "", key: str = "", **more: Any) -> Request:
+    body = {"userId": user, "sessionId": "{S}", "reminders": [], **more}
+    headers = {"Idempotency-Key": key} if key else {}
+    return Request("http", NOW, "POST", "/appointments", body, headers, name=name)
+
+
+# Over midnight, so that each who joins has two entries on the session's calendar.
+SESSION = book("e", "1T23:30", "2T00:30", "c", name="S", session={"seats": 2}, reminders=["1h"])
+JOINED = [SESSION, join("j", name="J", reminders=["1h"])]
+ON_A_SESSION: dict[str, Request] = {
+    "join": join("a"),
+    "join by key": join("k", key="one"),
+    "join for two": join("b", seats=2),
+    "cancel the session": delete("S"),
+    "move the session": patch("S", "1T22:00", "1T23:00"),
+    "move it for an hour more": patch("S", "1T23:30", "2T01:30"),
+    "two seats less": patch("S", session={"seats": 1}),
+    "one seat more": patch("S", session={"seats": 3}),
+    "to another room": patch("S", resourceIds=["d"]),
+    "change its details": patch("S", details={"note": "n"}),
+    "book the person's time": book("a", "2T00:15", "2T00:45", "d"),
+    "read the session": Request("http", NOW, "GET", "/appointments/{S}"),
+    "J leaves": delete("J"),
+    "J takes two": patch("J", seats=2),
+    "J has a note": patch("J", details={"note": "j"}),
+    "sweep": Request("sweep", NOW),
+}
+WITHOUT_J = {name: one for name, one in ON_A_SESSION.items() if "J" not in name}
+SEATS = [
+    *beside_each_other("a session", JOINED, ON_A_SESSION),
+    *beside_each_other(
+        "a session that nobody joined",
+        [SESSION],
+        {name: one for name, one in WITHOUT_J.items() if name in ("join", "join for two", "move the session")}
+        | {"cancel the session": delete("S"), "two seats less": ON_A_SESSION["two seats less"]},
+    ),
+    scenario(
+        "a session that J has left: join | move the session",
+        [*JOINED, delete("J")],
+        A=join("a"),
+        B=later(patch("S", "1T22:00", "1T23:00")),
+    ),
+    scenario("the last seat: join | join", JOINED, A=join("a"), B=later(join("b"))),
+    scenario("the last seat: join | join | leave", JOINED, A=join("a"), B=later(join("b")), C=later(delete("J"), 2)),
+    scenario(
+        "a session: join | J leaves, one seat less",
+        [SESSION, join("j", name="J"), join("i", name="I")],
+        A=join("a"),
+        B=[later(delete("J")), later(patch("S", session={"seats": 1}))],
+    ),
+    scenario("a session: join | cancel, sweep", JOINED, A=join("a"), B=[later(delete("S")), later(sweep("1T10:00"))]),
+    scenario(
+        "a session: cancel, and then sweep, beside who joins",
+        JOINED,
+        after={"C": "A"},
+        A=delete("S"),
+        B=later(join("a")),
+        C=later(Request("sweep", NOW), 2),
+    ),
+    scenario(
+        "seats: two for three places",
+        [put("c", capacity=3)],
+        A=book("a", "1T23:30", "2T00:30", "c", seats=2),
+        B=later(book("b", "2T00:15", "2T00:45", "c", seats=2)),
+    ),
+    scenario(
+        "seats: take more of them, and book one",
+        [put("c", capacity=3), book("x", "1T23:30", "2T00:30", "c", name="X", seats=2)],
+        A=patch("X", seats=3),
+        B=later(book("b", "2T00:15", "2T00:45", "c")),
+    ),
+]
+# What is left where the process of a cancel dies is the sweep's to do.
+DYING = [
+    scenario("a session: cancel, dying, then sweep", JOINED, after={"B": "A"}, A=delete("S"), B=Request("sweep", NOW)),
+    scenario(
+        "a session of two: cancel, dying, then sweep",
+        [*JOINED, join("a")],
+        after={"B": "A"},
+        A=delete("S"),
+        B=Request("sweep", NOW),
+    ),
+]
+
 # --- every pair --------------------------------------------------------------------------------------
 
 LARGE: dict[str, Any] = {
@@ -615,4 +702,16 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *SERVICES, *PAIRS]
+SCENARIOS = [
+    *MIDNIGHT,
+    *SEVERAL_MOMENTS,
+    *CROWDED,
+    *REMINDERS,
+    *EXPIRING,
+    *DAILY,
+    *BLOCKED,
+    *SERVICES,
+    *SEATS,
+    *DYING,
+    *PAIRS,
+]

@@ -15,13 +15,14 @@ import pytest
 
 from appointments.decision import Reading
 from appointments.model import CalendarDay, DayKey
+from appointments.storage.appointments import Appointments
 from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.store import Storage
 from exploration import dynamo, explore, wiring
 from exploration.conditions import WITHOUT
 from exploration.examine import UNEXPLAINED, Examination, Failure
 from exploration.explore import Fault
-from exploration.scenarios import SCENARIOS
+from exploration.scenarios import DYING, SCENARIOS
 from exploration.wiring import determinism
 
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
@@ -334,3 +335,87 @@ def test_an_entry_that_is_moved_into_overflow_and_stays_is_found(monkeypatch: py
 
 def test_a_condition_of_a_crowded_day_that_is_left_out_is_missed() -> None:
     assert failure_on("crowded, warm: book before midnight | book by key", "Update day: q* =") is not None
+
+
+# --- sessions ----------------------------------------------------------------------------------------
+
+LEFT = "is left in a session that is cancelled"
+
+
+def test_a_session_that_is_joined_whatever_it_has_become_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a session: join | cancel the session"
+    assert failure_on(name) is None
+    original = Appointments.joining
+
+    def careless(self: Appointments, session_id: str, version: int) -> Any:
+        action = original(self, session_id, version)["Update"]
+        condition = {"ConditionExpression": "#version >= :version"}
+        return {"Update": action | condition}
+
+    monkeypatch.setattr(Appointments, "joining", careless)
+    assert any(LEFT in fault for fault in missed_on(name).faults)
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [("cancel the session", LEFT), ("move the session", "does not lie where its session lies")],
+)
+def test_a_session_that_does_not_count_who_joins_is_found(
+    other: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = dynamo.parse_update
+
+    def parse_less(text: str) -> dynamo.Update:
+        return original(text)._replace(adds=()) if "joins" in text else original(text)
+
+    name = f"a session that nobody joined: join | {other}"
+    assert failure_on(name) is None
+    monkeypatch.setattr(dynamo, "parse_update", parse_less)
+    assert any(fault in one for one in missed_on(name).faults)
+
+
+def test_a_session_that_is_moved_away_from_those_in_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a session: move the session | J has a note"
+    assert failure_on(name) is None
+    monkeypatch.setattr(Storage, "seats_left", lambda _, session, __: session.session_seats)
+    assert any("does not lie where its session lies" in fault for fault in missed_on(name).faults)
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in DYING])
+def test_who_is_left_by_a_crash_is_found_where_the_session_does_not_say_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [Fault.DIES_AFTER]
+    assert failure_on(name, faults=faults) is None
+    monkeypatch.setattr(importlib.import_module("appointments.model"), "with_clearing", lambda _, after: after)
+    failure = failure_on(name, faults=faults)
+    assert failure is not None
+    assert any(LEFT in fault for fault in failure.faults)
+
+
+def test_seats_that_are_counted_at_another_moment_than_their_session_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a session: cancel the session | read the session"
+    assert failure_on(name) is None
+
+    def once(session: Any, storage: Any, now: Any) -> Any:
+        return session, storage.seats_left(session, now) if session.status.occupies else None
+
+    monkeypatch.setattr(importlib.import_module("conflict_detector.joining"), "with_seats_left", once)
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
+def test_a_full_session_that_is_read_at_several_moments_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's last seat is refused by a count of seats and of those who take them that were never true together."""
+    name = "a session: join | J leaves, one seat less"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
+def test_the_persons_own_calendar_taken_as_often_as_seats_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "seats: two for three places"
+    assert failure_on(name) is None
+    claims = importlib.import_module("appointments.decision")
+    original = claims.claims_of
+    monkeypatch.setattr(claims, "claims_of", lambda one: tuple(claim._replace(places=1) for claim in original(one)))
+    assert any("c holds 4 at" in fault for fault in missed_on(name).faults)

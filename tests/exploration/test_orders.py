@@ -18,11 +18,13 @@ from exploration.scenarios import (
     BLOCKED,
     CROWDED,
     DAILY,
+    DYING,
     EXPIRING,
     GROUNDS,
     MIDNIGHT,
     OPERATIONS,
     REMINDERS,
+    SEATS,
     SERVICES,
     SEVERAL_MOMENTS,
     Ground,
@@ -161,6 +163,33 @@ def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     assert set(report.statuses) == {((201,), (200,))}
 
 
+# Two that both touch every item of a session, again and again: `make faults`.
+SLOW_IN_A_SESSION = {
+    "join by key | join by key",
+    "cancel the session | J takes two",
+    "J takes two | J takes two",
+    "to another room | to another room",
+}
+
+
+def test_seats_and_sessions_are_explained_in_every_order_and_nobody_is_left_in_one() -> None:
+    reports = examined([one for one in SEATS if one.name.partition(": ")[2] not in SLOW_IN_A_SESSION])
+    told("seats and sessions", reports)
+    assert sum(report.overlapping for report in reports) > 0.5 * len(reports)
+    statuses = {report.scenario: set(report.statuses) for report in reports}
+    assert statuses["the last seat: join | join"] == {((201,), (409,)), ((409,), (201,))}
+    assert statuses["a session: join | cancel the session"] == {((201,), (200,)), ((409,), (200,))}
+
+
+@pytest.mark.parametrize("fault", [Fault.DIES_BEFORE, Fault.DIES_AFTER], ids=lambda fault: fault.name)
+def test_whoever_a_dying_process_leaves_in_a_session_is_cancelled_by_the_sweep(fault: Fault) -> None:
+    reports = examined(DYING, [fault])
+    assert {statuses for report in reports for statuses in report.statuses} == {
+        ((), ("done",)),
+        ((200,), ("done",)),
+    }
+
+
 @pytest.mark.parametrize("scenario", CROWDED, ids=lambda scenario: scenario.name)
 def test_a_crowded_day_is_as_exact_as_another(scenario: Scenario) -> None:
     (report,) = examined([scenario])
@@ -220,6 +249,12 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_so_many_a_day_blocks_and_services_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES], [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_all_of_seats_and_sessions_are_explained() -> None:
+    told("seats and sessions", examined(SEATS))
 
 
 @pytest.mark.long

@@ -108,7 +108,7 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
         if request.kind == "sender":
             sender.send(Firing.from_event(request.body or {}))
         else:
-            sweep.Sweep(reminders, sender, _Timers(), clock).run(lambda: 270.0)  # type: ignore[arg-type]
+            sweep.Sweep(reminders, sender, _Timers(), clock, lambda: storage).run(lambda: 270.0)  # type: ignore[arg-type]
     except Exception as exc:  # noqa: BLE001 - how it failed is its answer; no test expects a failure that it did not cause
         return {"failed": type(exc).__name__}
     return {"done": True}

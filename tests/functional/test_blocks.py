@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.blocks import Block
 from appointments.claims import Claim, claims_of
-from appointments.model import MAX_CAPACITY, Block, Interval, Taken
+from appointments.model import MAX_CAPACITY, Interval, Taken
 from appointments.storage.calendar_days import entry_from_text, entry_to_text
 from calendars import NINE_TO_FIVE, available, clocks, configure
 

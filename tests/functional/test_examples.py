@@ -33,7 +33,7 @@ BLOCKS = contract()["paths"]["/calendars/{calendarId}/blocks"]["post"]["requestB
 SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
 # Different each time.
-IDS = ("appointmentId", "requestId", "blockId", "meets")
+IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId")
 
 
 def book(world: World, **more: Any) -> Any:
@@ -76,6 +76,40 @@ def change_of_an_expired_one(world: World) -> Any:
     path = f"/appointments/{book(world, hold={'minutes': 10})['appointmentId']}"
     world.now += timedelta(minutes=10)
     return world.request("PATCH", path, MOVE)
+
+
+def session(world: World) -> Any:
+    return world.request("POST", "/appointments", BOOKING["session"]["value"])
+
+
+def join(world: World, of: Any, user: str, seats: int) -> Any:
+    body = {"userId": user, "sessionId": of[2]["appointmentId"], "seats": seats}
+    return world.request("POST", "/appointments", body)
+
+
+def full(world: World) -> Any:
+    class_ = session(world)
+    join(world, class_, "anna", 11)
+    return join(world, class_, "ben", 2)
+
+
+def full_for_more(world: World) -> Any:
+    class_ = session(world)
+    join(world, class_, "anna", 11)
+    ben = join(world, class_, "ben", 1)
+    return world.request("PATCH", f"/appointments/{ben[2]['appointmentId']}", {"seats": 2})
+
+
+def closed(world: World) -> Any:
+    class_ = session(world)
+    world.request("DELETE", f"/appointments/{class_[2]['appointmentId']}")
+    return join(world, class_, "anna", 1)
+
+
+def moved_with_others(world: World) -> Any:
+    class_ = session(world)
+    join(world, class_, "anna", 2)
+    return world.request("PATCH", f"/appointments/{class_[2]['appointmentId']}", MOVE)
 
 
 def faults(world: World) -> Any:
@@ -150,6 +184,12 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ),
     ("bookAppointment", "booked"): lambda world: world.request("POST", "/appointments", BOOKING["visit"]["value"]),
     ("bookAppointment", "conflict"): conflict,
+    ("bookAppointment", "session"): session,
+    ("bookAppointment", "joined"): lambda world: join(world, session(world), "anna", 2),
+    ("bookAppointment", "full"): full,
+    ("bookAppointment", "closed"): closed,
+    ("changeAppointment", "full"): full_for_more,
+    ("changeAppointment", "joined"): moved_with_others,
     ("bookAppointment", "keyReused"): key_reused,
     ("listAppointments", "200"): listed,
     ("getAppointment", "booked"): lambda world: of_booked(world, "GET"),

@@ -26,6 +26,9 @@ BOOKED: dict[str, Any] = {
     "details": {"title": "Check-up"},
     "reminders": ["2h"],
     "hold": {"minutes": 10},
+    "seats": 2,
+    "session": {"seats": 12},
+    "sessionId": "",  # of a session that the test books
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",
@@ -36,6 +39,8 @@ CHANGED: dict[str, Any] = {
     "reminders": ["3h", "30m"],
     "status": "arrived",
     "confirmed": True,
+    "seats": 3,
+    "session": {"seats": 13},
 }
 
 
@@ -50,6 +55,8 @@ def answered(name: str, appointment: dict[str, Any]) -> Any:
     if name == "hold":
         held_for = datetime.fromisoformat(appointment["expiresAt"]) - datetime.fromisoformat(appointment["createdAt"])
         return {"minutes": held_for / timedelta(minutes=1)}
+    if name == "sessionId":
+        return BOOKED[name] if re.fullmatch(r"[0-9a-f-]{36}", appointment[name]) else None
     return "confirmedAt" in appointment if name == "confirmed" else appointment[name]
 
 
@@ -58,8 +65,17 @@ def fields(schema: str) -> set[str]:
 
 
 def book(world: World, name: str = "") -> dict[str, Any]:
-    """Book with every field; a hold, which does not remind yet, only where that is the one asked about."""
-    sent = {field: value for field, value in BOOKED.items() if field != "hold" or name == "hold"}
+    """Book with every field, without those that go with none of the others unless it is the one asked about."""
+    alone = {"hold", "session", "sessionId"}
+    sent = {field: value for field, value in BOOKED.items() if field not in alone - {name}}
+    if name == "session":
+        del sent["seats"]
+        sent |= {"startTime": "2030-01-17T09:00:00Z", "endTime": "2030-01-17T09:30:00Z"}
+    if name == "sessionId":
+        session = book(world, "session")
+        sent = {"userId": "ben", "sessionId": session["appointmentId"]}
+    for calendar in ("dr-lee", "dr-kim", "room-1", "room-2"):
+        world.request("PUT", f"/calendars/{calendar}", {"capacity": 3})
     if name == "hold":
         sent |= {"startTime": "2030-01-16T09:00:00Z", "endTime": "2030-01-16T09:30:00Z"}
     status, _, body = world.request("POST", "/appointments", sent)
@@ -89,7 +105,7 @@ def test_a_field_is_booked_stored_and_answered(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_field_is_changed_stored_and_answered(world: World, name: str) -> None:
-    appointment = book(world)
+    appointment = book(world, "session" if name == "session" else "")
     status, _, changed = world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {name: CHANGED[name]})
     assert status == 200, changed
     assert answered(name, changed) == CHANGED[name]
@@ -109,6 +125,7 @@ def test_the_data_model_lists_every_attribute(world: World) -> None:
     appointment = book(world)
     world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {"confirmed": True})
     book(world, "hold")
+    world.request("DELETE", f"/appointments/{book(world, 'sessionId')['sessionId']}")
     text = (ROOT / "docs" / "data-model.md").read_text()
     (row,) = re.findall(r"^\| appointment \|.*$", text, re.MULTILINE)
     for item in world.items("AppointmentsTable"):
@@ -120,7 +137,8 @@ def test_what_reminders_show_of_details_is_a_text_as_the_contract_says(world: Wo
     described = contract()["components"]["schemas"]["Details"]["properties"]
     assert described == {text: {"type": "string"} for text in DETAILS_TEXTS}
     path = f"/appointments/{book(world)['appointmentId']}"
-    for method, target, body in (("POST", "/appointments", BOOKED), ("PATCH", path, {})):
+    plain = {field: BOOKED[field] for field in ("userId", "startTime", "endTime")}
+    for method, target, body in (("POST", "/appointments", plain), ("PATCH", path, {})):
         for value in (7, None, {"phone": "1"}, ["a"]):
             status, _, refusal = world.request(method, target, body | {"details": {name: value, "mine": value}})
             assert (status, refusal["errors"]) == (422, [{"field": f"details.{name}", "message": "must be a string"}])

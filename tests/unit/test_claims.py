@@ -42,7 +42,7 @@ def test_a_plain_appointment_takes_the_same_interval_on_each_of_its_calendars() 
 
 def test_steps_take_their_own_calendars_for_their_own_time_and_the_person_for_all_of_it() -> None:
     assert claims_of(IN_STEPS) == (
-        Claim("anna", span(9, 10), 2),
+        Claim("anna", span(9, 10)),  # one person, however many places
         Claim("lab", span(9, 9 + 1 / 6), 2),
         Claim("doctor", span(9 + 2 / 3, 10), 2),
     )

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from appointments.calendars import CalendarSettings
+from appointments.calendars import UNCONFIGURED, CalendarSettings
 from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
 from appointments.memory import KnownSettings
 from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Step, Taken
@@ -230,14 +230,15 @@ def test_steps_are_decided_each_on_its_own_calendar() -> None:
 @pytest.mark.parametrize(("places", "fits"), [(1, True), (2, True), (3, False), (6, False)])
 def test_places_are_counted_against_the_capacity(places: int, fits: bool) -> None:
     seen = reading(("c", DAY_2, {"x": taken(9, 10, 2), "y": taken(9.5, 11)}), capacity=5)
-    decision = decide([Change.of(None, wanted(9, 11, places=places))], seen, NOW)
+    seen.days[DayKey("p", DAY_2)], seen.settings["p"] = CalendarDay(DayKey("p", DAY_2)), KnownSettings(UNCONFIGURED, 0)
+    decision = decide([Change.of(None, wanted(9, 11, user_id="p", resource_ids=("c",), places=places))], seen, NOW)
     assert isinstance(decision, Accepted) is fits
 
 
 def test_what_an_appointment_has_already_is_not_asked_for() -> None:
     """Nobody's time is taken by a change that only gives time up, even where the calendar is over its capacity."""
-    before = wanted(9, 11)
-    seen = reading(("c", DAY_2, {"w": taken(9, 11), "x": taken(9, 11), "y": taken(9, 11)}))
-    assert isinstance(decide([Change.of(before, wanted(9.5, 10.5))], seen, NOW), Accepted)
-    assert isinstance(decide([Change.of(before, wanted(9.5, 11.5))], seen, NOW), Refused)
+    before = wanted(9, 11, user_id="p", resource_ids=("c",))
+    seen = reading(("p", DAY_2, {}), ("c", DAY_2, {"w": taken(9, 11), "x": taken(9, 11), "y": taken(9, 11)}))
+    assert isinstance(decide([Change.of(before, replace(before, interval=span(9.5, 10.5)))], seen, NOW), Accepted)
+    assert isinstance(decide([Change.of(before, replace(before, interval=span(9.5, 11.5)))], seen, NOW), Refused)
     assert isinstance(decide([Change.of(before, replace(before, places=2))], seen, NOW), Refused)

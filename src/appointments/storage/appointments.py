@@ -155,7 +155,8 @@ class Appointments:
         update = self.changing(before, after)["Update"]
         # As a transaction has its token: the SDK repeats a write whose answer got lost, and meets its own.
         token = {"S": str(uuid.uuid4())}
-        update["UpdateExpression"] = update["UpdateExpression"].replace("SET ", "SET changeId = :change, ", 1)
+        changed = update["UpdateExpression"].replace("SET ", ", ", 1)
+        update["UpdateExpression"] = f"SET changeId = :change{changed}"
         update["ExpressionAttributeValues"][":change"] = token
         try:
             self.database.update(**update)
@@ -190,7 +191,12 @@ class Appointments:
             condition += " AND #reminders = :reminders_were"
             names["#reminders"] = "reminders"
             values[":reminders_were"] = old["reminders"]
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+        if before.session_seats is not None:
+            # Whoever joined meanwhile must be neither left in a session that is cancelled, nor moved, nor too many.
+            names["#joins"] = "joins"
+            condition += " AND #joins = :joins_were" if before.joins else " AND attribute_not_exists(#joins)"
+            values |= {":joins_were": old["joins"]} if before.joins else {}
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) if changed else ""
         if gone:
             update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
         return {
@@ -201,6 +207,23 @@ class Appointments:
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def joining(self, session_id: str, version: int) -> Entry:
+        """Count that a session is joined, on condition that it is the version that was read.
+
+        The count lets whoever changes the session know of everybody who joined meanwhile.
+        """
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": appointment_key(session_id),
+                "UpdateExpression": "ADD joins :one",
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":one": {"N": "1"}, ":version": {"N": str(version)}},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
@@ -265,6 +288,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "heldUntil": appointment.expires_at and to_utc_text(appointment.expires_at),
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
+        "clearing": appointment.clearing and to_utc_text(appointment.clearing),
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
     if appointment.wall:
@@ -273,6 +297,12 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         item["places"] = {"N": str(appointment.places)}
     if appointment.steps:
         item |= _steps_to_item(appointment)
+    if appointment.session_seats is not None:
+        item["sessionSeats"] = {"N": str(appointment.session_seats)}
+    if appointment.session_id:
+        item["sessionId"] = {"S": appointment.session_id}
+    if appointment.joins:
+        item["joins"] = {"N": str(appointment.joins)}
     if appointment.overflow:
         item["overflow"] = texts(f"{key.day.day} {key.part} {key.day.calendar_id}" for key in appointment.overflow)
     return item
@@ -302,6 +332,10 @@ def appointment_from_item(item: Item) -> Appointment:
         expires_at=from_utc_text(item["heldUntil"]["S"]) if "heldUntil" in item else None,
         people_zone=item["peopleZone"]["S"] if "peopleZone" in item else None,
         confirmed_at=from_utc_text(item["confirmedAt"]["S"]) if "confirmedAt" in item else None,
+        session_seats=int(item["sessionSeats"]["N"]) if "sessionSeats" in item else None,
+        session_id=item["sessionId"]["S"] if "sessionId" in item else None,
+        joins=int(item["joins"]["N"]) if "joins" in item else 0,
+        clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
     )
 

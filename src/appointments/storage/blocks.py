@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appointments.model import Block, Interval
+from appointments.blocks import Block
+from appointments.model import Interval
 from appointments.statuses import Status
 from appointments.times import from_utc_text, to_utc_text
 

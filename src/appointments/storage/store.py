@@ -16,11 +16,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from appointments.claims import carrying_days, claims_of, quarter_hours
+from appointments.blocks import Block
+from appointments.claims import (
+    carrying_days,
+    claims_of,
+    is_session_calendar,
+    quarter_hours,
+    session_calendar,
+    session_of,
+)
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import KnownService, Memory, unconfigured
-from appointments.model import Block, CalendarDay
+from appointments.model import CalendarDay
 from appointments.storage.appointments import (
     AppointmentChangedError,
     AppointmentExistsError,
@@ -56,7 +64,7 @@ if TYPE_CHECKING:
     from appointments.claims import Claim
     from appointments.decision import Change
     from appointments.memory import KnownSettings
-    from appointments.model import Appointment, DayKey, OverflowKey
+    from appointments.model import Appointment, DayKey, OverflowKey, Taken
     from appointments.storage.appointments import CalendarQuery
     from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry
@@ -143,7 +151,7 @@ class Storage:
         pending: list[tuple[str, Any]] = [(self.days.table, day_key_item(key)) for key in reading.days]
         if settings:
             reading.settings = {key.calendar_id: unconfigured() for key in reading.days}
-            pending += [(self.settings.table, settings_key(calendar_id)) for calendar_id in reading.settings]
+            pending += [self._rules_at(calendar_id) for calendar_id in reading.settings]
         if appointment_id is not None:
             pending.insert(0, (self.appointments.table, appointment_key(appointment_id)))
         if service_id is not None:
@@ -151,7 +159,11 @@ class Storage:
             pending.insert(0, (self.settings.table, service_key(service_id)))
         for table, item in self.database.get_many(pending):
             if table == self.appointments.table:
-                reading.appointment = appointment_from_item(item)
+                found = appointment_from_item(item)
+                if found.appointment_id == appointment_id:
+                    reading.appointment = found
+                else:
+                    self._learn_session(found, reading)
             elif service_id is not None and item["calendarId"]["S"] == SERVICES:
                 reading.service = self.services.learn(item)
             elif item["day"]["S"] == SETTINGS:
@@ -165,6 +177,32 @@ class Storage:
                 self.memory.learn_day(day)
         self._read_overflow(reading, entries, near)
         return reading
+
+    def _rules_at(self, calendar_id: str) -> tuple[str, dict[str, Any]]:
+        """The table and the key of the item that says what a calendar allows: of a session's, the session itself."""
+        if is_session_calendar(calendar_id):
+            return self.appointments.table, appointment_key(session_of(calendar_id))
+        return self.settings.table, settings_key(calendar_id)
+
+    @staticmethod
+    def _learn_session(session: Appointment, reading: Reading) -> None:
+        from appointments.sessions import settings_of  # noqa: PLC0415 - most appointments are in no session
+
+        reading.session = session
+        reading.settings[session_calendar(session.appointment_id)] = settings_of(session)
+
+    def joined(self, session: Appointment) -> dict[str, Taken]:
+        """Whoever takes seats of a session, by appointment; strongly consistent.
+
+        All of them lie where the session lies, so each has an entry on its first day.
+        """
+        calendar_id, day = session_calendar(session.appointment_id), session.interval.start.date()
+        return {id_: entry[0] for each in self.days.span(calendar_id, day, day) for id_, entry in each.entries.items()}
+
+    def seats_left(self, session: Appointment, now: datetime) -> int:
+        """How many seats of a session are left; strongly consistent."""
+        taken = sum(one.places for one in self.joined(session).values() if not one.has_run_out(now))
+        return max((session.session_seats or 0) - taken, 0)
 
     def _read_overflow(self, reading: Reading, entries: int, near: Sequence[Claim]) -> None:
         """Read the overflow items of crowded days, after `entries` in the days' own items.
@@ -261,7 +299,7 @@ class Storage:
         try:
             self.database.transact(self.actions(change, reading))
         except TransactionFailedError as exc:
-            self._raise_for(exc)
+            self._raise_for(exc, change.after.appointment_id)
         for key in carrying_days(change.new_claims):
             self.memory.touch(key, quarter_hours(change.new_claims, key))
 
@@ -308,7 +346,13 @@ class Storage:
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
         if reading.service:
             entries.append(self.services.checking(reading.service))
-        return entries + [self.settings.checking(id_, reading.settings[id_]) for id_ in calendar_ids]
+        return entries + [self._proving(id_, reading.settings[id_]) for id_ in calendar_ids]
+
+    def _proving(self, calendar_id: str, known: KnownSettings) -> Entry:
+        """Prove that what a calendar allows is what was read; a session also counts that it is joined."""
+        if is_session_calendar(calendar_id):
+            return self.appointments.joining(session_of(calendar_id), known.version)
+        return self.settings.checking(calendar_id, known)
 
     def _on_days(self, change: Change, reading: Reading, beside: Collection[DayKey]) -> list[Entry]:
         """The actions of a change on the own items of calendar days, one per day. On those `beside`, it has overflow.
@@ -334,14 +378,17 @@ class Storage:
                 entries.append(self.days.checking(day, deciding))
         return entries + [self.days.leaving(id_, key) for key in sorted(left)]
 
-    def _raise_for(self, failure: TransactionFailedError) -> NoReturn:
-        """Turn the conditions that failed into one error: the appointment first, then days and settings."""
+    def _raise_for(self, failure: TransactionFailedError, own_id: str) -> NoReturn:
+        """Turn the conditions that failed into one error: the appointment first, then days, settings and session."""
         newer = Reading()
         for entry, item in failure.failed:
             if "Put" in entry and item:
                 raise AppointmentExistsError(appointment_from_item(item)) from failure
             action = entry.get("Update") or entry["ConditionCheck"]
             if action["TableName"] == self.appointments.table:
+                if item and action["Key"]["appointmentId"]["S"] != own_id:
+                    self._learn_session(appointment_from_item(item), newer)
+                    continue
                 raise AppointmentChangedError(appointment_from_item(item) if item else None) from failure
             if self.blocks.is_key(action["Key"]):
                 raise AppointmentChangedError(self.blocks.from_item(item) if item else None) from failure

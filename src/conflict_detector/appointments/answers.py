@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.model import Block
+from appointments.blocks import Block
 from appointments.times import to_utc_text
 from conflict_detector.responses import interval_body, json_response, to_json
 
@@ -19,14 +19,15 @@ MAX_PAGE_BYTES = 900_000
 RETRY_AFTER_SECONDS = 1
 
 
-def appointment_response(appointment: Appointment) -> Response:
-    """200 with an appointment."""
-    return json_response(appointment_body(appointment), appointment.version)
+def appointment_response(appointment: Appointment, seats_left: int | None = None) -> Response:
+    """200 with an appointment, and how many seats are left of the session that it is or that it joins."""
+    body = appointment_body(appointment)
+    return json_response(body if seats_left is None else body | {"seatsLeft": seats_left}, appointment.version)
 
 
-def created_response(appointment: Appointment, base: str) -> Response:
+def created_response(appointment: Appointment, base: str, seats_left: int | None = None) -> Response:
     """201 with a new appointment and where it is to be found."""
-    response = appointment_response(appointment)
+    response = appointment_response(appointment, seats_left)
     response["headers"]["Location"] = f"{base}/appointments/{appointment.appointment_id}"
     return response | {"statusCode": 201}
 
@@ -76,6 +77,12 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
         body["steps"] = [
             {**interval_body(step.interval), "resourceIds": list(step.resource_ids)} for step in appointment.steps
         ]
+    if appointment.session_seats is not None:
+        body["session"] = {"seats": appointment.session_seats}
+    if appointment.session_id:
+        body["sessionId"] = appointment.session_id
+    if appointment.places != 1 or appointment.session_id:
+        body["seats"] = appointment.places
     if appointment.assigned_calendar_id:
         body["assignedCalendarId"] = appointment.assigned_calendar_id
     return body

@@ -12,7 +12,7 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import Appointment, Interval, expiry_under, reminders_after_change
+from appointments.model import Appointment, Interval, expiry_under, reminders_after_change, with_clearing
 from appointments.reader import Reader
 from appointments.statuses import Status
 from appointments.times import Length, find_zone, has_offset, wall_time
@@ -21,6 +21,8 @@ from conflict_detector.appointments.fields import (
     past_fault,
     read_details,
     read_interval,
+    read_seats,
+    read_session,
     wall_times_of,
 )
 
@@ -31,7 +33,20 @@ if TYPE_CHECKING:
 
     from appointments.errors import Fault
 
-CHANGE_FIELDS = ("startTime", "endTime", "timeZone", "resourceIds", "details", "reminders", "status", "confirmed")
+CHANGE_FIELDS = (
+    "startTime",
+    "endTime",
+    "timeZone",
+    "resourceIds",
+    "details",
+    "reminders",
+    "status",
+    "confirmed",
+    "seats",
+    "session",
+)
+# What is the session's, for those who joined it.
+_FIXED = {"startTime", "endTime", "timeZone", "resourceIds", "session"}
 
 
 def parse_change(body: dict[str, Any], before: Appointment, now: datetime, beside: Sequence[Fault] = ()) -> Appointment:
@@ -62,6 +77,7 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     if body.keys() <= {"status", "confirmed"} and (status, confirmed_at) == (before.status, before.confirmed_at):
         return before
     after = replace(after, status=status, expires_at=expiry_under(status, before), confirmed_at=confirmed_at)
+    after = with_clearing(before, after) if before.joins else after
     rest_on = [(it.interval.start, it.offsets, it.time_zone, it.status.reminds) for it in (before, after)]
     return after if rest_on[0] == rest_on[1] else replace(after, reminders=reminders_after_change(before, after, now))
 
@@ -69,6 +85,23 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
 def _status(reader: Reader, before: Appointment) -> Status:
     text = reader.choice("status", tuple(Status))
     return Status(text) if text else before.status
+
+
+def _seats(reader: Reader, before: Appointment, resource_ids: Sequence[str]) -> int:
+    if before.session_seats and "seats" in reader.body:
+        reader.fault("seats", "is not for a session; session.seats says how many may join it")
+    taken = [before.session_id] if before.session_id else {*resource_ids} - {before.user_id}
+    return read_seats(reader, taken, before.places)
+
+
+def _session_seats(reader: Reader, before: Appointment) -> int | None:
+    """How many may join. Who joined keeps the times of the session, and no appointment turns into one."""
+    if before.session_id:
+        for name in _FIXED & reader.body.keys():
+            reader.fault(name, "is that of the session; to join another one, cancel this and join that")
+    elif "session" in reader.body and before.session_seats is None:
+        reader.fault("session", "cannot be added to an appointment; book a session")
+    return before.session_seats if before.session_seats is None else read_session(reader, before.session_seats)
 
 
 def _refuse_ended(body: dict[str, Any], before: Appointment, now: datetime) -> None:
@@ -107,6 +140,8 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
         assigned_calendar_id=before.assigned_calendar_id if before.assigned_calendar_id in resource_ids else None,
         details=read_details(reader) if "details" in body else before.details,
         offsets=offsets,
+        places=_seats(reader, before, resource_ids),
+        session_seats=_session_seats(reader, before),
         version=before.version + 1,
         updated_at=now,
     )

@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import Fault
-from appointments.model import MAX_DURATION, Interval, WallTimes
+from appointments.model import MAX_CAPACITY, MAX_DURATION, Interval, WallTimes
 from appointments.reader import LAST_YEAR
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import is_longer, to_utc_text, to_wall_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -68,6 +69,30 @@ def fit_one_transaction(reader: Reader, days: int, calendars: int) -> None:
             f"its buffers; at most {TRANSACTION_ACTIONS - 1} fit into one transaction, so take fewer calendars or "
             f"days",
         )
+
+
+def read_seats(reader: Reader, calendar_ids: Collection[str], default: int = 1) -> int:
+    """How many places to take on the calendars beside the person's; without such calendars, there is one."""
+    if "seats" not in reader.body:
+        return default
+    seats = reader.whole("seats", 1, MAX_CAPACITY) or 1
+    if seats > 1 and not calendar_ids:
+        reader.fault("seats", "are places of the calendars in resourceIds or anyOf, and there are none")
+    return seats
+
+
+def read_session(reader: Reader, default: int | None = None) -> int | None:
+    """How many seats an appointment has for others to join."""
+    if "session" not in reader.body:
+        return default
+    for name in ("seats", "hold"):
+        if name in reader.body:
+            reader.fault(name, "is not for a session; whoever joins it takes seats, and it is booked at once")
+    value = reader.body["session"]
+    if not isinstance(value, dict) or value.keys() != {"seats"}:
+        reader.fault("session", 'must be an object such as {"seats": 12}')
+        return default
+    return reader.whole_value("session.seats", value["seats"], 1, MAX_CAPACITY)
 
 
 def read_details(reader: Reader) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appointments.claims import session_of
 from appointments.errors import AppointmentNotFoundError
 from appointments.happened import Happened, happened
 from appointments.statuses import Status
@@ -14,6 +15,9 @@ from conflict_detector import booking
 from conflict_detector.appointments.answers import appointment_response, created_response, page_response
 from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list
 from conflict_detector.appointments.reminding import arm, disarm
+
+# So many who joined a session are cancelled while the caller waits.
+MAX_CLEARED = 25
 
 if TYPE_CHECKING:
     from appointments.model import Appointment
@@ -26,6 +30,8 @@ def book(call: Call) -> Response:
     """`POST /appointments`: 201, or 200 for a dry run."""
     request = call.request
     body = request.json()
+    if "sessionId" in body:
+        return _join(call, body)
     if "serviceId" in body:
         asked, wanted, booked = _book_service(call, body)
     else:
@@ -37,8 +43,9 @@ def book(call: Call) -> Response:
         past = [asked.past] if asked.past else []
         terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
         booked = booking.book(wanted, call.storage, call.now, terms)
+    seats_left = booked.session_seats  # nobody has joined yet
     if asked.dry_run:
-        return appointment_response(booked)
+        return appointment_response(booked, seats_left)
     if booked is not wanted:
         _log_about(booked)
     # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
@@ -46,7 +53,31 @@ def book(call: Call) -> Response:
         logger.append_keys(appointment_id=booked.appointment_id)
         _log(happened(None, booked))
         arm(call, booked)
-    return created_response(booked, request.base)
+    elif seats_left:
+        from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
+
+        booked, seats_left = with_seats_left(booked, call.storage, call.now)
+    return created_response(booked, request.base, seats_left)
+
+
+def _join(call: Call, body: dict[str, Any]) -> Response:
+    """`POST /appointments` with `sessionId`: as `book`."""
+    from conflict_detector.appointments.joins import parse_join  # noqa: PLC0415 - most requests book
+    from conflict_detector.joining import join  # noqa: PLC0415
+
+    request = call.request
+    wanted, own_reminders, dry_run = parse_join(body, call.now, request.query, request.headers)
+    call.caller.act_for(wanted.user_id)
+    logger.append_keys(user_id=wanted.user_id, session_id=wanted.session_id)
+    joined, seats_left = join(wanted, call.storage, call.now, booking.Terms((), own_reminders, dry_run))
+    if dry_run:
+        return appointment_response(joined, seats_left)
+    _log_about(joined)
+    if wanted.fingerprint is None or joined.created_at is call.now:
+        logger.append_keys(appointment_id=joined.appointment_id)
+        _log(happened(None, joined))
+        arm(call, joined)
+    return created_response(joined, request.base, seats_left)
 
 
 def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, Appointment, Appointment]:
@@ -71,17 +102,34 @@ def get(call: Call, appointment_id: str) -> Response:
     if appointment is None:
         raise AppointmentNotFoundError
     call.caller.act_for(appointment.user_id)
-    return appointment_response(appointment)
+    if appointment.session_seats is None:
+        return appointment_response(appointment)
+    from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
+
+    return appointment_response(*with_seats_left(appointment, call.storage, call.now))
 
 
 def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
+    if "sessionId" in call.request.query:
+        return _find_joined(call)
     asked = parse_list(call.request.query)
     if isinstance(asked, CalendarQuery):
         call.caller.act_for(asked.calendar_id)
         return page_response(call.storage.page_of_calendar(asked, call.now))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
+
+
+def _find_joined(call: Call) -> Response:
+    """`GET /appointments?sessionId=`: 200."""
+    from appointments.sessions import refuse_unless_session  # noqa: PLC0415
+    from conflict_detector.appointments.joins import parse_joined  # noqa: PLC0415 - few lists are of a session
+
+    asked = parse_joined(call.request.query)
+    call.caller.act_for(asked.calendar_id)  # which is nobody's: who joined is for those to see who act for everyone
+    session = refuse_unless_session(call.storage.appointments.get(session_of(asked.calendar_id)))
+    return page_response(call.storage.page_of_calendar(asked._replace(within=session.interval), call.now))
 
 
 def change(call: Call, appointment_id: str) -> Response:
@@ -92,6 +140,7 @@ def change(call: Call, appointment_id: str) -> Response:
     appointment_id = parse_appointment_id(appointment_id)
     body = request.json()
     faults = request.unknown_parameters()
+    seats_left = None
 
     def updated(before: Appointment) -> Appointment:
         after = parse_change(body, before, call.now, faults)
@@ -100,6 +149,11 @@ def change(call: Call, appointment_id: str) -> Response:
         caller.turn(before.status, after.status)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
+        if before.session_seats is not None:
+            from conflict_detector.joining import left_after  # noqa: PLC0415 - few are sessions
+
+            nonlocal seats_left
+            seats_left = left_after(before, after, call.storage, call.now)
         return after
 
     before, after = booking.change(
@@ -112,7 +166,8 @@ def change(call: Call, appointment_id: str) -> Response:
     if before.reminders != after.reminders:
         disarm(call, before, after)
         arm(call, after)
-    return appointment_response(after)
+    _clear(call, after)
+    return appointment_response(after, seats_left)
 
 
 def cancel(call: Call, appointment_id: str) -> Response:
@@ -132,7 +187,25 @@ def cancel(call: Call, appointment_id: str) -> Response:
         _log_about(after)
         _log(happened(before, after))
         disarm(call, before, after)
+    _clear(call, after)
     return appointment_response(after)
+
+
+def _clear(call: Call, session: Appointment) -> None:
+    """Cancel who joined a session that was cancelled. What is left, or fails, is the sweep's to do."""
+    if not session.clearing:
+        return
+    from appointments.clearing import clear  # noqa: PLC0415 - few sessions are cancelled
+
+    def cancelled(before: Appointment, after: Appointment) -> None:
+        keys = {"appointment_id": after.appointment_id, "user_id": after.user_id, "session_id": after.session_id}
+        logger.info("Cancelled with its session", event_type=EventType.APPOINTMENT_CANCELLED, extra=keys)
+        disarm(call, before, after)
+
+    try:
+        clear(session, call.storage, cancelled, MAX_CLEARED)
+    except Exception:  # noqa: BLE001 - the session is cancelled, and the due index knows of the others
+        logger.warning("Left to the sweep: cancelling who joined", exc_info=True)
 
 
 # The line of each, and the event that is counted.

@@ -31,6 +31,8 @@ from conflict_detector.appointments.fields import (
     past_fault,
     read_details,
     read_interval,
+    read_seats,
+    read_session,
     wall_times_of,
 )
 
@@ -50,7 +52,7 @@ MAX_PAGE = 100
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
-_BOOKING_FIELDS = (
+BOOKING_FIELDS = (
     "userId",
     "startTime",
     "endTime",
@@ -60,9 +62,12 @@ _BOOKING_FIELDS = (
     "reminders",
     "anyOf",
     "hold",
+    "seats",
+    "session",
+    "sessionId",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
-_LIST_PARAMETERS = ("userId", "calendarId", "from", "to", "timeZone", "status", "limit", "cursor")
+_LIST_PARAMETERS = ("userId", "calendarId", "sessionId", "from", "to", "timeZone", "status", "limit", "cursor")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -86,6 +91,8 @@ class BookingRequest:
     idempotency_key: str | None
     dry_run: bool
     hold: timedelta | None = None
+    seats: int = 1
+    session_seats: int | None = None
 
     def appointment(self, now: datetime) -> Appointment:
         """The appointment to book, with those of its reminders that are still ahead.
@@ -114,6 +121,8 @@ class BookingRequest:
             created_at=now,
             updated_at=now,
             fingerprint=self.fingerprint,
+            places=self.seats,
+            session_seats=self.session_seats,
         )
 
 
@@ -130,13 +139,15 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     parameters = Reader.of_query(query, ("dryRun",))
     dry_run = parameters.choice("dryRun", ("true", "false"))
     key = read_idempotency_key(headers, parameters)
-    reader = Reader(body, _BOOKING_FIELDS, _REQUIRED_FIELDS)
+    reader = Reader(body, BOOKING_FIELDS, _REQUIRED_FIELDS)
     user_id = reader.calendar_id("userId")
     zone = reader.zone()
     start, end = reader.time("startTime", zone), reader.time("endTime", zone, exact=False)
     resource_ids = reader.calendar_ids("resourceIds")
     any_of = _any_of(reader, {user_id, *resource_ids})
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), _hold(reader)
+    seats = read_seats(reader, {*resource_ids, *any_of} - {user_id})
+    session_seats = read_session(reader)
     past = past_fault(start, now)
     interval = read_interval(reader, start, end, zone)
     if interval and user_id:
@@ -159,7 +170,14 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         idempotency_key=key,
         dry_run=dry_run == "true",
         hold=hold,
+        seats=seats,
+        session_seats=session_seats,
     )
+
+
+def is_appointment_id(text: str) -> bool:
+    """Whether a text is an id as this API makes them."""
+    return _APPOINTMENT_ID.fullmatch(text) is not None
 
 
 def _hold(reader: Reader) -> timedelta | None:
@@ -202,7 +220,9 @@ def parse_list(query: Query) -> ListQuery | CalendarQuery:
     reader = Reader.of_query(query, _LIST_PARAMETERS, required=required)
     owner = reader.calendar_id("calendarId" if of_calendar else "userId")
     if of_calendar == ("userId" in query):
-        reader.fault("userId", "is required, or else calendarId" if not of_calendar else "is sent beside calendarId")
+        reader.fault(
+            "userId", "is required, or else calendarId or sessionId" if not of_calendar else "is sent beside calendarId"
+        )
     zone = reader.zone()
     start, end = (reader.time(name, zone, exact=False) for name in ("from", "to"))
     if start and end and end <= start:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import InvalidRequestError
-from appointments.model import MAX_DURATION, MAX_SPAN, Interval
+from appointments.model import MAX_CAPACITY, MAX_DURATION, MAX_SPAN, Interval
 from appointments.reader import Reader
 from appointments.times import is_longer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 10_000
 MAX_LIMIT = 1000
 
-_PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone")
+_PARAMETERS = ("calendarIds", "from", "to", "durationMinutes", "stepMinutes", "mode", "timeZone", "seats")
 _REQUIRED = ("calendarIds", "from", "to", "durationMinutes")
 
 
@@ -33,6 +33,7 @@ class AvailabilityRequest(NamedTuple):
     any_of: bool
     zone: ZoneInfo | None
     limit: int | None = None
+    seats: int = 1
 
 
 def read_span(reader: Reader, zone: ZoneInfo | None) -> tuple[datetime | None, datetime | None]:
@@ -60,6 +61,7 @@ def parse_availability(query: Query, *, limited: bool = True) -> AvailabilityReq
         reader.fault("stepMinutes", f"makes over {MAX_STEPS} slots; ask for larger steps or fewer days")
     mode = reader.choice("mode", ("all", "any"))
     limit = reader.whole("limit", 1, MAX_LIMIT) if limited else None
+    seats = reader.whole("seats", 1, MAX_CAPACITY) or 1
     if reader.faults or start is None or end is None or duration is None or step is None:
         raise InvalidRequestError(reader.faults)
-    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone, limit)
+    return AvailabilityRequest(calendar_ids, Interval(start, end), duration, step, mode == "any", zone, limit, seats)

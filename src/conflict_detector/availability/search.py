@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from itertools import islice, pairwise
@@ -83,7 +84,8 @@ def by_day(intervals: Iterable[Interval], within: Interval, zone: ZoneInfo) -> l
 
 
 def _read(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[Calendar]:
-    return read_calendars(asked.calendar_ids, asked.within, storage, now)
+    calendars = read_calendars(asked.calendar_ids, asked.within, storage, now)
+    return calendars if asked.seats == 1 else [replace(calendar, places=asked.seats) for calendar in calendars]
 
 
 def read_calendars(calendar_ids: Sequence[str], within: Interval, storage: Storage, now: datetime) -> list[Calendar]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.model import Block
+from appointments.blocks import Block
 from appointments.times import to_utc_text
 from conflict_detector.responses import interval_body, json_response
 

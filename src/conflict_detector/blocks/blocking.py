@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from appointments.blocks import Block
 from appointments.claims import carrying_days, claims_of
 from appointments.decision import Change, Reading, decide
 from appointments.errors import BlockNotFoundError, Fault, IdempotencyKeyReusedError, InvalidRequestError
-from appointments.model import Block
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
 from conflict_detector.booking import OnCalendars, settle

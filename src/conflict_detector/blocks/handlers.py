@@ -14,7 +14,7 @@ from conflict_detector.blocks.parsing import parse_block, parse_block_id, parse_
 from conflict_detector.responses import json_response
 
 if TYPE_CHECKING:
-    from appointments.model import Block
+    from appointments.blocks import Block
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 

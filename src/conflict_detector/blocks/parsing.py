@@ -7,8 +7,9 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from appointments.blocks import Block
 from appointments.errors import AppointmentNotFoundError, BlockNotFoundError, Fault, InvalidRequestError
-from appointments.model import MAX_SPAN, Block, Interval
+from appointments.model import MAX_SPAN, Interval
 from appointments.reader import Reader
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from appointments.times import is_longer, to_utc_text

@@ -1,0 +1,109 @@
+"""The use cases of sessions: join one, and what a session may become while others are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from appointments.decision import Change, Reading
+from appointments.errors import IdempotencyKeyReusedError, RefusalError, SessionJoinedError
+from appointments.model import reminders_ahead
+from appointments.sessions import refuse_unless_open, seats_left
+from appointments.storage.appointments import AppointmentExistsError
+from conflict_detector.booking import OnCalendars, Terms, booking_of, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from appointments.model import Appointment
+    from appointments.storage.store import Storage
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class _Joining(OnCalendars):
+    """A seat of a session for `wanted`, which has the times of the session as it was read last."""
+
+    wanted: Appointment
+    now: datetime
+    terms: Terms
+    lookup: str | None
+    dry_run: bool
+    exact: bool = False
+    # As it was read last.
+    left: int = 0
+
+    def candidates(self, reading: Reading) -> Sequence[Change]:
+        if reading.appointment is not None:
+            raise AppointmentExistsError(reading.appointment)
+        session = refuse_unless_open(reading.session, self.now)
+        joiner = replace(self.wanted, interval=session.interval, time_zone=session.time_zone)
+        ahead = reminders_ahead(joiner.interval.start, joiner.offsets, self.now, joiner.time_zone)
+        joiner = replace(joiner, reminders=ahead)
+        (change,) = booking_of(joiner, self.now, self.terms, self.lookup).candidates(reading)
+        if change.after.people_zone is None and session.people_zone:
+            change = Change.of(None, replace(change.after, people_zone=session.people_zone))
+        if change.new_claims[-1].calendar_id in reading.settings:
+            self.left = seats_left(joiner, reading, self.now) - joiner.places
+        return [change]
+
+
+def join(wanted: Appointment, storage: Storage, now: datetime, terms: Terms) -> tuple[Appointment, int | None]:
+    """Give `wanted` its seats in its session, and return it with how many are left then.
+
+    An appointment of an idempotency key that was booked before is returned as it is now. Raises InvalidRequestError,
+    SessionClosedError, SessionFullError, ConflictError, IdempotencyKeyReusedError, CalendarBusyError.
+    """
+    lookup = wanted.appointment_id if wanted.fingerprint else None
+    proposal = _Joining(wanted, now, terms, lookup, terms.dry_run)
+    reading = Reading(session=storage.appointments.get(wanted.session_id or ""))
+    try:
+        try:
+            joined = settle(proposal, reading, storage, now).after
+        except RefusalError:
+            # What was refused as a new one may be the repetition of one that was not.
+            existing = storage.appointments.get(lookup) if lookup else None
+            if existing is None:
+                raise
+            raise AppointmentExistsError(existing) from None
+    except AppointmentExistsError as exc:
+        if exc.existing.fingerprint != wanted.fingerprint:
+            raise IdempotencyKeyReusedError from exc
+        return exc.existing, _left(storage, exc.existing.session_id or "", now)
+    return joined, proposal.left
+
+
+def _left(storage: Storage, session_id: str, now: datetime) -> int | None:
+    session = storage.appointments.get(session_id)
+    return with_seats_left(session, storage, now)[1] if session else None
+
+
+def with_seats_left(session: Appointment, storage: Storage, now: datetime) -> tuple[Appointment, int | None]:
+    """A session with how many of its seats are left, both as they were at one moment; None where it has ended.
+
+    Its item and those who take seats are read one after the other, until the session has not changed in between.
+    """
+    while session.status.occupies and session.joins:
+        left = storage.seats_left(session, now)
+        again = storage.appointments.get(session.appointment_id)
+        if again is None or again.version == session.version:
+            return session, left
+        session = again
+    return session, session.session_seats if session.status.occupies else None
+
+
+def left_after(before: Appointment, after: Appointment, storage: Storage, now: datetime) -> int | None:
+    """How many seats are left of a session that is changed; None where it ends.
+
+    Raises SessionJoinedError where it is moved though others are in it, or gets fewer seats than they take. Whoever
+    joins after this was read is met by the condition on how often the session was joined.
+    """
+    if not after.status.occupies:
+        return None
+    had, has = before.session_seats or 0, after.session_seats or 0
+    taken = had - storage.seats_left(before, now) if before.joins else 0
+    if taken and (before.interval, before.time_zone) != (after.interval, after.time_zone):
+        raise SessionJoinedError("moved", taken)
+    if has < min(taken, had):
+        raise SessionJoinedError("given fewer seats", taken)
+    return max(has - taken, 0)
