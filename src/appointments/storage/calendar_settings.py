@@ -63,9 +63,9 @@ class SettingsItems:
 
         Raises SettingsChangedError, ContentionError.
         """
-        from appointments.storage.versioned import put_version  # noqa: PLC0415 - few requests configure
+        from appointments.storage.versioned import Versioned  # noqa: PLC0415 - few requests configure
 
-        item = put_version(self.database, self.table, settings_key(calendar_id), body, now, version)
+        item = Versioned(self.database, self.table, settings_key(calendar_id)).put(body, now, version)
         self.learn(item)
         return settings_from_item(item)
 
