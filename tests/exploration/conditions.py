@@ -32,6 +32,8 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
 # Those whose loss shows nowhere, and why.
 IMPLIED = {
     "Update block: calendarId exists": "a block that was read is there until DynamoDB deletes what ended long ago",
+    "ConditionCheck service: revision =": "as of settings",
+    "ConditionCheck service: version =": "as of settings; `test_mutants.py` leaves out both",
     "ConditionCheck settings: revision =": (
         "the version changes with it, except where a restored table counts anew: `test_moved_meanwhile.py` plays that"
     ),

@@ -419,6 +419,7 @@ def _passes(kind: str, key: Key, old: Item | None, parameters: Mapping[str, Any]
     if text is None:
         return True
     about = {"": "appointment", "settings": "settings", "block": "block"}.get(key.sort.partition("#")[0], "day")
+    about = "service" if key.partition == "services#" else about
     return _meets(parse_condition(text), old.attributes if old else {}, parameters, f"{kind} {about}", weakened)
 
 

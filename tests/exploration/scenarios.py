@@ -454,7 +454,7 @@ ON_SERVICES: dict[str, Request] = {
     "hold three": serve("h", "three", "2T00:00", hold={"minutes": 1}),
     "move X": move("X", "1T23:45"),
     "cancel X": delete("X"),
-    "book c": book("e", "1T23:50", "2T00:20", "c"),
+    "book c": book("e", "1T23:40", "2T00:20", "c"),
     "book d": book("f", "2T00:00", "2T00:30", "d"),
     "book any": book("n", "1T23:55", "2T00:10", anyOf=["c", "d"]),
     "move Y to c": patch("Y", resourceIds=["c"]),
@@ -482,10 +482,16 @@ SERVICES = [
         {name: ON_SERVICES[name] for name in ("one", "three", "move X", "change one", "change three", "book c")},
     ),
     scenario(
-        "services: change what is remembered, and cancel what is in the way",
+        "services: change what is remembered before it is booked",
         [*SERVED, ("B", replace(serve("t", "three", "1T23:00"), query={"dryRun": "true"}))],
-        A=[ON_SERVICES["change three"], later(ON_SERVICES["book d"])],
-        B=later(ON_SERVICES["three"], 2),
+        A=ON_SERVICES["change three"],
+        B=[delete("X"), later(ON_SERVICES["three"])],
+    ),
+    scenario(
+        "services: one | move Y to c, back and over again",
+        SERVED,
+        A=later(ON_SERVICES["one"], 2),
+        B=[ON_SERVICES["move Y to c"], later(patch("Y", resourceIds=["d"])), later(patch("Y", resourceIds=["c"]), 2)],
     ),
 ]
 

@@ -121,6 +121,52 @@ def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.Monk
     assert failure.faults == [UNEXPLAINED]
 
 
+# --- services ----------------------------------------------------------------------------------------
+
+
+def test_a_service_that_is_booked_as_it_is_remembered_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "services: change what is remembered before it is booked"
+    assert failure_on(name) is None
+    original = Storage._actions
+
+    def trusting(self: Storage, *more: Any) -> list[Any]:
+        return [entry for entry in original(self, *more) if "services#" not in str(entry.get("ConditionCheck"))]
+
+    monkeypatch.setattr(Storage, "_actions", trusting)
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
+@pytest.mark.parametrize(("calendar", "name"), [("c", "two | book c"), ("d", "two | book d"), ("c", "one | three")])
+def test_a_step_that_is_taken_without_a_condition_is_found(
+    calendar: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = CalendarDays.taking
+
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any) -> Any:
+        blind = appointment.steps and day.key.calendar_id == calendar
+        return original(self, appointment, claims, day, [50] if blind else deciding)
+
+    assert failure_on(f"services: {name}") is None
+    monkeypatch.setattr(CalendarDays, "taking", careless)
+    assert f"{calendar} holds 2" in missed_on(f"services: {name}").faults[0]
+
+
+def test_a_pool_that_was_full_at_several_moments_alone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Y goes from one calendar of the pool to the other, so that one of them is free at all times."""
+    name = "services: one | move Y to c"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
+def test_two_readings_that_agree_on_the_chosen_calendars_alone_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal rests on all that could have been chosen."""
+    name = "services: one | move Y to c, back and over again"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "agree", lambda *_: True)
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
 @pytest.mark.parametrize("clause", ["adds", "removes"])
 def test_an_update_that_loses_a_clause_is_missed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters that are not counted up, and entries that are not taken out."""

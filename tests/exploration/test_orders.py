@@ -23,6 +23,7 @@ from exploration.scenarios import (
     MIDNIGHT,
     OPERATIONS,
     REMINDERS,
+    SERVICES,
     SEVERAL_MOMENTS,
     Ground,
     pairs,
@@ -147,6 +148,16 @@ def test_blocks_are_explained_in_every_order_and_name_whom_they_meet() -> None:
         assert statuses[f"a block: block | {taking}"] == {((201,), (taken,)), ((201,), (409,))}
 
 
+def test_services_are_explained_in_every_order() -> None:
+    reports = examined(SERVICES)
+    told("services", reports)
+    assert_covers(reports)
+    statuses = {report.scenario: set(report.statuses) for report in reports}
+    one_of_them = {((201,), (409,)), ((409,), (201,))}
+    for both in ("services: one | one", "services: one | three", "services: two | book d", "services: two | two"):
+        assert statuses[both] == one_of_them
+
+
 def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
     (report,) = examined([scenario])
@@ -210,8 +221,8 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
-def test_so_many_a_day_and_blocks_with_a_fault_are_explained(fault: Fault) -> None:
-    told(f"so many a day, blocks, {fault}", examined([*DAILY, *BLOCKED], [fault]))
+def test_so_many_a_day_blocks_and_services_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES], [fault]))
 
 
 @pytest.mark.long
