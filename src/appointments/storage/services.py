@@ -52,7 +52,7 @@ class ServiceItems:
         item = self.database.get(self.table, service_key(service_id))
         return self.learn(item) if item else KnownService(service_id)
 
-    def page(self, limit: int, after: str | None) -> tuple[list[StoredService], str | None]:
+    def page(self, limit: int, after: str | None = None) -> tuple[list[StoredService], str | None]:
         """Services by id, strongly consistent, without those that were deleted, and the id to go on from."""
         request: dict[str, Any] = {
             "TableName": self.table,
