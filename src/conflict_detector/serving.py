@@ -291,7 +291,8 @@ def book_service(wanted: Appointment, ask: ServiceAsk, storage: Storage, now: da
 
 def _first_reading(proposal: _ServiceBooking, storage: Storage) -> Reading:
     """The service, and the rest from memory if that may do. The conditions of the commit prove it."""
-    service_id, ask = proposal.service_id, proposal.ask
+    ask = proposal.ask
+    service_id = ask.service_id
     known = storage.memory.services.get(service_id)
     if known is None or known.service is None:  # by now there may be one
         known = storage.services.known(service_id)
