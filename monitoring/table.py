@@ -342,10 +342,12 @@ ALARMS: tuple[Alarm, ...] = (
         Math(
             "throttles",
             "Throttled reads and writes",
-            "FILL(reads, 0) + FILL(writes, 0)",
+            "FILL(reads, 0) + FILL(writes, 0) + FILL(listReads, 0) + FILL(listWrites, 0)",
             {
                 "reads": of_table("ReadThrottleEvents", "CalendarsTable"),
                 "writes": of_table("WriteThrottleEvents", "CalendarsTable"),
+                "listReads": of_table("ReadThrottleEvents", "CalendarsTable", "ConfiguredCalendarsIndex"),
+                "listWrites": of_table("WriteThrottleEvents", "CalendarsTable", "ConfiguredCalendarsIndex"),
             },
         ),
         "Sum",

@@ -64,6 +64,7 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
 SERVICE: dict[str, Any] = {"steps": [{"durationMinutes": 30, "resourceIds": ["room-1"]}]}
 # What is about no person, and what it answers to schedulers: only they may do it.
 DESK: dict[str, tuple[dict[str, Any], int]] = {
+    "GET /calendars": ({}, 200),
     "PUT /services/check-up": ({"body": SERVICE}, 200),
     "DELETE /services/check-up": ({}, 200),
 }

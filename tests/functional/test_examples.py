@@ -103,6 +103,11 @@ def read_settings(world: World) -> Any:
     return world.request("GET", "/calendars/dr-kim")
 
 
+def listed_calendars(world: World) -> Any:
+    world.request("PUT", "/calendars/hall", SETTINGS["hall"]["value"])
+    return world.request("GET", "/calendars")
+
+
 def outdated(world: World) -> Any:
     path = f"/appointments/{book(world)['appointmentId']}"
     world.request("PATCH", path, MOVE)
@@ -160,6 +165,8 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("changeAppointment", "transition"): lambda world: completed(world, "PATCH", {"status": "cancelled"}),
     ("cancelAppointment", "transition"): lambda world: completed(world, "DELETE"),
     ("cancelAppointment", "cancelled"): lambda world: of_booked(world, "DELETE"),
+    ("listCalendars", "200"): listed_calendars,
+    ("listCalendars", "unknownParameter"): lambda world: world.request("GET", "/calendars", queryStringParameters=DRY),
     ("getCalendar", "doctor"): read_settings,
     ("putCalendar", "doctor"): configured,
     ("findAvailability", "morning"): lambda world: world.request(

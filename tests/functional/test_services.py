@@ -243,3 +243,15 @@ def test_the_memory_of_services_is_bounded(world: World) -> None:
     for number in range(MAX_REMEMBERED + 1):
         memory.learn_service(KnownService(str(number)))
     assert [*memory.services] == [str(MAX_REMEMBERED)]
+
+
+def test_a_deleted_or_unknown_service_is_not_booked(world: World) -> None:
+    put(world)
+    body = {"userId": "anna", "serviceId": "S", "startTime": "2030-01-15T09:00:00Z"}
+    assert world.request("POST", "/appointments", body)[0] == 201
+    delete(world)
+    for service_id in ("S", "other"):
+        later = body | {"serviceId": service_id, "startTime": "2030-01-15T10:00:00Z"}
+        status, _, answer = world.request("POST", "/appointments", later)
+        assert (status, [fault["field"] for fault in answer["errors"]]) == (422, ["serviceId"])
+    assert len(world.items("AppointmentsTable")) == 1

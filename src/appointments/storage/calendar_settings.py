@@ -11,7 +11,7 @@ from appointments.memory import KnownSettings, unconfigured
 from appointments.times import from_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from appointments.calendars import CalendarSettings
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SETTINGS = "settings"
 # The partition of all services. No calendar's id has a `#`.
 SERVICES = "services#"
+# Sparse: of the items with a `day`, only settings and services have an `updatedAt`. So it holds settings that were
+# written before there was an index, too.
+CONFIGURED_INDEX = "ConfiguredCalendarsIndex"
 # A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings
 # before it has read the days.
 SMALL_SETTINGS_CHARACTERS = 900
@@ -63,11 +66,39 @@ class SettingsItems:
 
         Raises SettingsChangedError, ContentionError.
         """
-        from appointments.storage.versioned import put_version  # noqa: PLC0415 - few requests configure
+        from appointments.storage.versioned import Versioned  # noqa: PLC0415 - few requests configure
 
-        item = put_version(self.database, self.table, settings_key(calendar_id), body, now, version)
+        item = Versioned(self.database, self.table, settings_key(calendar_id)).put(body, now, version)
         self.learn(item)
         return settings_from_item(item)
+
+    def page(self, limit: int, after: Sequence[str] = ()) -> tuple[dict[str, StoredSettings], tuple[str, str] | None]:
+        """Settings by calendar, the longest unchanged first, and what to go on after: a time and a calendar.
+
+        Which calendars these are is read from an index, which follows the table within moments; the settings
+        themselves are strongly consistent. A calendar that is changed while a list is read comes last, too.
+        """
+        request: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": CONFIGURED_INDEX,
+            "KeyConditionExpression": "#day = :settings",
+            # A service may be named like the sort key of settings.
+            "FilterExpression": "calendarId <> :services",
+            "ExpressionAttributeNames": {"#day": "day"},
+            "ExpressionAttributeValues": {":settings": {"S": SETTINGS}, ":services": {"S": SERVICES}},
+            # One for the service, and one more tells whether there is a next page.
+            "Limit": limit + 2,
+        }
+        if after:
+            updated_at, calendar_id = after
+            request["ExclusiveStartKey"] = {"updatedAt": {"S": updated_at}, **settings_key(calendar_id)}
+        found = self.database.client.query(**request)["Items"]
+        page = {item["calendarId"]["S"]: item["updatedAt"]["S"] for item in found[:limit]}
+        stored = dict.fromkeys(page, StoredSettings({}, unconfigured().settings, 0, None))
+        for _, item in self.database.get_many([(self.table, settings_key(id_)) for id_ in page]):
+            stored[item["calendarId"]["S"]] = settings_from_item(item)
+        last = next(((updated_at, id_) for id_, updated_at in reversed(page.items())), None)
+        return stored, last if len(found) > limit else None
 
     def learn(self, item: Item) -> KnownSettings:
         """The settings in an item that was just read or written."""

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from appointments.memory import KnownService
 from appointments.services import parse_service
 from appointments.storage.calendar_settings import SERVICES, checking_version, service_key
-from appointments.storage.versioned import (
-    SettingsChangedError,
-    delete_version,
-    put_version,
-    version_of,
-)
+from appointments.storage.versioned import SettingsChangedError, Versioned, version_of
 from appointments.times import from_utc_text
 
 if TYPE_CHECKING:
@@ -57,7 +52,7 @@ class ServiceItems:
         item = self.database.get(self.table, service_key(service_id))
         return self.learn(item) if item else KnownService(service_id)
 
-    def page(self, limit: int, after: str | None) -> tuple[list[StoredService], str | None]:
+    def page(self, limit: int, after: str | None = None) -> tuple[list[StoredService], str | None]:
         """Services by id, strongly consistent, without those that were deleted, and the id to go on from."""
         request: dict[str, Any] = {
             "TableName": self.table,
@@ -81,7 +76,7 @@ class ServiceItems:
 
     def put(self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None) -> StoredService:
         """Replace a service, only over `version` where one is given. Raises SettingsChangedError, ContentionError."""
-        item = put_version(self.database, self.table, service_key(service_id), body, now, version)
+        item = self._item(service_id).put(body, now, version)
         self.learn(item)
         return _stored_from_item(item)
 
@@ -92,7 +87,7 @@ class ServiceItems:
         """
         while True:
             try:
-                item = delete_version(self.database, self.table, service_key(service_id), now, version)
+                item = self._item(service_id).delete(now, version)
                 break
             except SettingsChangedError:
                 stored = self.get(service_id)
@@ -121,6 +116,9 @@ class ServiceItems:
     def checking(self, known: KnownService) -> Entry:
         """Check that a service is still the one that was read or remembered."""
         return checking_version(self.table, service_key(known.service_id), known.version, known.revision)
+
+    def _item(self, service_id: str) -> Versioned:
+        return Versioned(self.database, self.table, service_key(service_id))
 
 
 def _stored_from_item(item: Item) -> StoredService:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
 from appointments.times import to_utc_text
@@ -24,33 +24,55 @@ class SettingsChangedError(NotWrittenError):
         self.version = version
 
 
-def put_version(
-    database: Database, table: str, key: Item, body: Mapping[str, Any], now: datetime, version: int | None
-) -> Item:
-    """Replace what is configured, only over `version` where one is given (0: never configured). Returns the new item.
+class Versioned(NamedTuple):
+    """An item whose writes count its version, and exclude each other where they name the version they are over.
 
-    Raises SettingsChangedError, ContentionError.
+    Both writes return the new item, and raise SettingsChangedError and ContentionError.
     """
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    condition = ""
-    if version == 0:
-        condition = "attribute_not_exists(#version)"
-    elif version is not None:
-        condition = "#version = :was"
-    update = "SET settings = :settings, updatedAt = :now, revision = :revision REMOVE deletedAt ADD #version :one"
-    return _write(database, table, key, (update, condition), {":settings": {"S": text}}, now, version)
 
+    database: Database
+    table: str
+    key: Item
 
-def delete_version(database: Database, table: str, key: Item, now: datetime, version: int | None) -> Item:
-    """Mark what is configured as deleted, only over `version` where one is given. Returns the new item.
+    def put(self, body: Mapping[str, Any], now: datetime, version: int | None) -> Item:
+        """Replace what is configured, only over `version` where one is given (0: never configured)."""
+        condition = {None: "", 0: "attribute_not_exists(#version)"}.get(version, "#version = :was")
+        update = "SET settings = :settings, updatedAt = :now, revision = :revision REMOVE deletedAt ADD #version :one"
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}, **_was(version)}
+        return self._write(update, condition, values)
 
-    The item stays, so that no later one has its version. Raises SettingsChangedError, ContentionError.
-    """
-    condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt)"
-    if version is not None:
-        condition += " AND #version = :was"
-    update = "SET deletedAt = :now, updatedAt = :now, revision = :revision ADD #version :one"
-    return _write(database, table, key, (update, condition), {}, now, version)
+    def delete(self, now: datetime, version: int | None) -> Item:
+        """Mark what is configured as deleted, only over `version` where one is given.
+
+        The item stays, so that no later one has its version.
+        """
+        condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt)"
+        if version is not None:
+            condition += " AND #version = :was" if version else " AND attribute_not_exists(#version)"
+        update = "SET deletedAt = :now, updatedAt = :now, revision = :revision ADD #version :one"
+        return self._write(update, condition, {":now": {"S": to_utc_text(now)}, **_was(version)})
+
+    def _write(self, update: str, condition: str, values: Item) -> Item:
+        revision = {"S": str(uuid.uuid4())}
+        conditional = {"ConditionExpression": condition} if condition else {}
+        try:
+            answer = self.database.update(
+                TableName=self.table,
+                Key=self.key,
+                UpdateExpression=update,
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues={**values, ":one": {"N": "1"}, ":revision": revision},
+                ReturnValues="ALL_NEW",
+                **conditional,
+            )
+        except ConditionFailedError as exc:
+            # One with our revision was written by this call, and only its answer got lost.
+            if exc.item and exc.item.get("revision") == revision:
+                return exc.item
+            raise SettingsChangedError(version_of(exc.item)) from exc
+        written: Item = answer["Attributes"]
+        return written
 
 
 def version_of(item: Item | None) -> int:
@@ -58,35 +80,5 @@ def version_of(item: Item | None) -> int:
     return int(item["version"]["N"]) if item else 0
 
 
-def _write(
-    database: Database,
-    table: str,
-    key: Item,
-    update_and_condition: tuple[str, str],
-    values: Item,
-    now: datetime,
-    version: int | None,
-) -> Item:
-    update, condition = update_and_condition
-    revision = {"S": str(uuid.uuid4())}
-    values = {**values, ":now": {"S": to_utc_text(now)}, ":one": {"N": "1"}, ":revision": revision}
-    if version:
-        values[":was"] = {"N": str(version)}
-    conditional = {"ConditionExpression": condition} if condition else {}
-    try:
-        answer = database.update(
-            TableName=table,
-            Key=key,
-            UpdateExpression=update,
-            ExpressionAttributeNames={"#version": "version"},
-            ExpressionAttributeValues=values,
-            ReturnValues="ALL_NEW",
-            **conditional,
-        )
-    except ConditionFailedError as exc:
-        # One with our revision was written by this call, and only its answer got lost.
-        if exc.item and exc.item.get("revision") == revision:
-            return exc.item
-        raise SettingsChangedError(version_of(exc.item)) from exc
-    written: Item = answer["Attributes"]
-    return written
+def _was(version: int | None) -> dict[str, Any]:
+    return {":was": {"N": str(version)}} if version else {}

@@ -8,6 +8,8 @@ from appointments.calendar_settings import check_settings
 from appointments.reader import check_calendar_id
 from appointments.telemetry import logger
 from appointments.times import to_utc_text
+from conflict_detector.appointments.cursors import encode_texts
+from conflict_detector.pages import parse_page
 from conflict_detector.responses import json_response
 from conflict_detector.versions import over_allowed_version
 
@@ -28,6 +30,15 @@ def get(call: Call, calendar_id: str) -> Response:
     return _settings_response(calendar_id, call.storage.settings.get(calendar_id))
 
 
+def find(call: Call) -> Response:
+    """`GET /calendars`: 200. Calendars that nobody configured are not listed."""
+    call.caller.manage()
+    limit, after = parse_page(call.request.query, with_time=True)
+    page, go_on_after = call.storage.settings.page(limit, after)
+    more = {"nextCursor": encode_texts(*go_on_after)} if go_on_after else {}
+    return json_response({"calendars": [_body(id_, stored) for id_, stored in page.items()], **more})
+
+
 def put(call: Call, calendar_id: str) -> Response:
     """`PUT /calendars/{id}`: 200. Existing appointments stay as they are."""
     call.request.refuse_parameters()
@@ -42,7 +53,12 @@ def put(call: Call, calendar_id: str) -> Response:
 
 
 def _settings_response(calendar_id: str, stored: StoredSettings) -> Response:
-    """200 with a calendar's settings, defaults filled in, and their version as `ETag`."""
+    """200 with a calendar's settings and their version as `ETag`."""
+    return json_response(_body(calendar_id, stored), stored.version)
+
+
+def _body(calendar_id: str, stored: StoredSettings) -> dict[str, Any]:
+    """A calendar's settings as the API shows them, defaults filled in."""
     body: dict[str, Any] = {
         "calendarId": calendar_id,
         "timeZone": "UTC",
@@ -55,4 +71,4 @@ def _settings_response(calendar_id: str, stored: StoredSettings) -> Response:
     }
     if stored.updated_at:
         body["updatedAt"] = to_utc_text(stored.updated_at)
-    return json_response(body, stored.version)
+    return body

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from appointments.errors import ServiceNotFoundError
 from appointments.services import check_service
 from appointments.telemetry import logger
+from conflict_detector.pages import parse_page
 from conflict_detector.responses import json_response
 from conflict_detector.services.answers import list_response, service_body
-from conflict_detector.services.parsing import READ_ONLY, check_service_id, parse_services
+from conflict_detector.services.parsing import READ_ONLY, check_service_id
 from conflict_detector.versions import over_allowed_version
 
 if TYPE_CHECKING:
@@ -55,5 +56,5 @@ def remove(call: Call, service_id: str) -> Response:
 
 def find(call: Call) -> Response:
     """`GET /services`: 200."""
-    limit, after = parse_services(call.request.query)
-    return list_response(*call.storage.services.page(limit, after))
+    limit, after = parse_page(call.request.query)
+    return list_response(*call.storage.services.page(limit, *after))
