@@ -60,6 +60,7 @@ _BOOKING_FIELDS = (
     "reminders",
     "anyOf",
     "hold",
+    "serviceId",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 _LIST_PARAMETERS = ("userId", "calendarId", "from", "to", "timeZone", "status", "limit", "cursor")
