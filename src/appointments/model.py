@@ -306,6 +306,10 @@ class Appointment:
             due.append(self.expires_at + EXPIRY_GRACE)
         return min(due, default=None)
 
+    def is_of(self, service_id: str | None) -> bool:
+        """Whether it was booked as this service; of None, all were."""
+        return service_id is None or (self.service is not None and self.service.service_id == service_id)
+
     def has_expired(self, now: datetime) -> bool:
         """Whether its time to be confirmed is over. From then on it can only be booked anew."""
         return self.status.expires and self.expires_at is not None and now >= self.expires_at

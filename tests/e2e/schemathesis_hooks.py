@@ -60,7 +60,7 @@ EXPLAINED = re.compile(
     r"must not name calendars that the appointment takes anyway|and the days make \d+ calendar days|"
     r"makes over \d+ slots|must be at most \d+ bytes of JSON|must be nested at most|must not overlap one another|"
     r"must not be less than minDurationMinutes|is not a nextCursor of this list|is sent more than once|was used before|"
-    r"is required, or else calendarId|is sent beside calendarId"
+    r"is required, or else calendarId, serviceId or status=requested|is sent beside calendarId"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from appointments.errors import AppointmentNotFoundError
 from appointments.happened import Happened, happened
 from appointments.statuses import Status
-from appointments.storage.appointments import CalendarQuery
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import booking
 from conflict_detector.appointments.answers import appointment_response, created_response, page_response
-from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list
+from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking
 from conflict_detector.appointments.reminding import arm, disarm
 
 if TYPE_CHECKING:
@@ -76,10 +75,17 @@ def get(call: Call, appointment_id: str) -> Response:
 
 def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
+    from appointments.storage import desk  # noqa: PLC0415 - most requests book
+    from appointments.storage.appointments import CalendarQuery  # noqa: PLC0415
+    from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
+
     asked = parse_list(call.request.query)
     if isinstance(asked, CalendarQuery):
         call.caller.act_for(asked.calendar_id)
         return page_response(call.storage.page_of_calendar(asked, call.now))
+    if isinstance(asked, desk.DeskQuery):
+        call.caller.manage()
+        return page_response(desk.page(call.storage.appointments, asked))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
 
