@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.statuses import ONCE_BEGUN, Status
-from appointments.times import find_zone, floor_to_minute, parse_offset
+from appointments.times import find_zone, parse_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -398,13 +398,3 @@ def with_status(before: Appointment, status: Status, now: datetime) -> Appointme
 def expiry_under(status: Status, before: Appointment) -> datetime | None:
     """When the appointment expires under a status. Of one that has expired, the moment stays on record."""
     return before.expires_at if status.expires or status is Status.EXPIRED else None
-
-
-def firing_minute(reminder: Reminder) -> datetime:
-    """The minute at which the timer of a reminder should fire: the first that begins when it is due, or after.
-
-    Timers know whole minutes only. A reminder that is due between two of them comes up to a minute late rather than
-    early.
-    """
-    minute = floor_to_minute(reminder.due_at)
-    return minute if minute == reminder.due_at else minute + timedelta(minutes=1)

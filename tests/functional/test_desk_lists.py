@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.storage import desk
+from appointments.storage.appointments import REQUEST_SHARD
 from calendars import configure
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def test_what_waits_for_approval_is_listed_until_it_is_answered(world: World) ->
     # What was approved is due again where reminders are.
     (item,) = [one for one in world.items("AppointmentsTable") if one["appointmentId"]["S"] == asked[1]]
     assert item["nextReminderAt"]["S"] == "2030-01-14T10:00:00Z"
-    assert int(item["reminderShard"]["N"]) < desk.REQUEST_SHARD
+    assert int(item["reminderShard"]["N"]) < REQUEST_SHARD
 
 
 def test_other_lists_take_the_service_as_a_filter(world: World) -> None:
@@ -126,7 +127,7 @@ def test_a_plain_booking_is_in_no_index_of_a_desk(world: World) -> None:
     assert world.book("9:00", "9:30", user="anna", resourceIds=["room-1"])[0] == 201
     (item,) = world.items("AppointmentsTable")
     assert "serviceId" not in item
-    assert int(item["reminderShard"]["N"]) < desk.REQUEST_SHARD
+    assert int(item["reminderShard"]["N"]) < REQUEST_SHARD
     assert all("updatedAt" not in day for day in world.items("CalendarsTable"))
 
 

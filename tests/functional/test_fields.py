@@ -10,6 +10,7 @@ import pytest
 
 from conflict_detector.appointments.fields import DETAILS_TEXTS
 from contract import contract
+from services import put_service, step
 from support import ROOT
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ BOOKED: dict[str, Any] = {
     "details": {"title": "Check-up"},
     "reminders": ["2h"],
     "hold": {"minutes": 10},
+    "serviceId": "check-up",
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",
@@ -58,8 +60,11 @@ def fields(schema: str) -> set[str]:
 
 
 def book(world: World, name: str = "") -> dict[str, Any]:
-    """Book with every field; a hold, which does not remind yet, only where that is the one asked about."""
-    sent = {field: value for field, value in BOOKED.items() if field != "hold" or name == "hold"}
+    """Book with every field; a hold, which does not remind yet, and a service only where that is asked about."""
+    sent = {field: value for field, value in BOOKED.items() if field not in ("hold", "serviceId") or field == name}
+    if name == "serviceId":
+        put_service(world, "check-up", step(30, "dr-lee"), bufferMinutes=5)
+        sent = {field: sent[field] for field in sent if field not in ("endTime", "resourceIds", "anyOf")}
     if name == "hold":
         sent |= {"startTime": "2030-01-16T09:00:00Z", "endTime": "2030-01-16T09:30:00Z"}
     status, _, body = world.request("POST", "/appointments", sent)
@@ -109,6 +114,8 @@ def test_the_data_model_lists_every_attribute(world: World) -> None:
     appointment = book(world)
     world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {"confirmed": True})
     book(world, "hold")
+    world.request("DELETE", f"/appointments/{appointment['appointmentId']}")
+    book(world, "serviceId")
     text = (ROOT / "docs" / "data-model.md").read_text()
     (row,) = re.findall(r"^\| appointment \|.*$", text, re.MULTILINE)
     for item in world.items("AppointmentsTable"):
@@ -120,7 +127,8 @@ def test_what_reminders_show_of_details_is_a_text_as_the_contract_says(world: Wo
     described = contract()["components"]["schemas"]["Details"]["properties"]
     assert described == {text: {"type": "string"} for text in DETAILS_TEXTS}
     path = f"/appointments/{book(world)['appointmentId']}"
-    for method, target, body in (("POST", "/appointments", BOOKED), ("PATCH", path, {})):
+    plain = {field: value for field, value in BOOKED.items() if field != "serviceId"}
+    for method, target, body in (("POST", "/appointments", plain), ("PATCH", path, {})):
         for value in (7, None, {"phone": "1"}, ["a"]):
             status, _, refusal = world.request(method, target, body | {"details": {name: value, "mine": value}})
             assert (status, refusal["errors"]) == (422, [{"field": f"details.{name}", "message": "must be a string"}])

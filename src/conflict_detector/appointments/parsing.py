@@ -54,6 +54,7 @@ _BOOKING_FIELDS = (
     "reminders",
     "anyOf",
     "hold",
+    "serviceId",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 
