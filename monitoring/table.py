@@ -320,7 +320,7 @@ ALARMS: tuple[Alarm, ...] = (
             "throttles",
             "Throttled reads and writes",
             "FILL(reads, 0) + FILL(writes, 0) + FILL(userReads, 0) + FILL(userWrites, 0)"
-            " + FILL(dueReads, 0) + FILL(dueWrites, 0)",
+            " + FILL(dueReads, 0) + FILL(dueWrites, 0) + FILL(serviceReads, 0) + FILL(serviceWrites, 0)",
             {
                 "reads": of_table("ReadThrottleEvents", "AppointmentsTable"),
                 "writes": of_table("WriteThrottleEvents", "AppointmentsTable"),
@@ -328,6 +328,8 @@ ALARMS: tuple[Alarm, ...] = (
                 "userWrites": of_table("WriteThrottleEvents", "AppointmentsTable", "UserAppointmentsIndex"),
                 "dueReads": of_table("ReadThrottleEvents", "AppointmentsTable", "DueRemindersIndex"),
                 "dueWrites": of_table("WriteThrottleEvents", "AppointmentsTable", "DueRemindersIndex"),
+                "serviceReads": of_table("ReadThrottleEvents", "AppointmentsTable", "ServiceAppointmentsIndex"),
+                "serviceWrites": of_table("WriteThrottleEvents", "AppointmentsTable", "ServiceAppointmentsIndex"),
             },
         ),
         "Sum",

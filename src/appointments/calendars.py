@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -357,6 +357,15 @@ def zone_of(appointment: Appointment, settings: Mapping[str, KnownSettings]) -> 
     own = find_zone(appointment.time_zone)
     known = (settings[calendar_id].settings for calendar_id in appointment.calendar_ids if calendar_id in settings)
     return own or next((rules.zone for rules in known if rules.zone_set), None)
+
+
+def with_zone(wanted: Appointment, settings: Mapping[str, KnownSettings]) -> Appointment:
+    """The appointment with the zone of its calendars, in which people read its times if none was sent."""
+    if wanted.time_zone:
+        return wanted
+    zone = zone_of(wanted, settings)
+    people_zone = zone.key if zone else None
+    return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
 
 
 def busy_on(days: Sequence[CalendarDay], now: datetime, ignore: str | None) -> tuple[Taken, ...]:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from appointments.times import from_utc_text, to_utc_text
+from appointments.times import floor_to_minute, from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from appointments.model import Reminder
 
 TIMER_PREFIX = "appointment-reminder"
 # EventBridge needs a moment before a new timer is live. Whatever is due sooner is given to the sender at once.
@@ -81,3 +83,13 @@ class Firing(NamedTuple):
     @property
     def timer_name(self) -> str:
         return timer_name(self.appointment_id, self.offset)
+
+
+def firing_minute(reminder: Reminder) -> datetime:
+    """The minute at which the timer of a reminder should fire: the first that begins when it is due, or after.
+
+    Timers know whole minutes only. A reminder that is due between two of them comes up to a minute late rather than
+    early.
+    """
+    minute = floor_to_minute(reminder.due_at)
+    return minute if minute == reminder.due_at else minute + timedelta(minutes=1)

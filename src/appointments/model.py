@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.statuses import ONCE_BEGUN, Status
-from appointments.times import find_zone, floor_to_minute, parse_offset
+from appointments.times import find_zone, parse_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -319,6 +319,10 @@ class Appointment:
             due.append(self.clearing)
         return min(due, default=None)
 
+    def is_of(self, service_id: str | None) -> bool:
+        """Whether it was booked as this service; of None, all were."""
+        return service_id is None or (self.service is not None and self.service.service_id == service_id)
+
     def has_expired(self, now: datetime) -> bool:
         """Whether its time to be confirmed is over. From then on it can only be booked anew."""
         return self.status.expires and self.expires_at is not None and now >= self.expires_at
@@ -396,13 +400,3 @@ def with_clearing(before: Appointment, after: Appointment) -> Appointment:
 def expiry_under(status: Status, before: Appointment) -> datetime | None:
     """When the appointment expires under a status. Of one that has expired, the moment stays on record."""
     return before.expires_at if status.expires or status is Status.EXPIRED else None
-
-
-def firing_minute(reminder: Reminder) -> datetime:
-    """The minute at which the timer of a reminder should fire: the first that begins when it is due, or after.
-
-    Timers know whole minutes only. A reminder that is due between two of them comes up to a minute late rather than
-    early.
-    """
-    minute = floor_to_minute(reminder.due_at)
-    return minute if minute == reminder.due_at else minute + timedelta(minutes=1)

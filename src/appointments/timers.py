@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from appointments.firing import DIRECT, LEAD, Backend, Firing, Timer, Way, timer_name
-from appointments.model import Appointment, Reminder, ReminderState, firing_minute
+from appointments.firing import DIRECT, LEAD, Backend, Firing, Timer, Way, firing_minute, timer_name
+from appointments.model import Appointment, Reminder, ReminderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

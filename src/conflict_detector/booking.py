@@ -7,12 +7,10 @@ request was faster. `appointments.decision` decides; `appointments.storage` comm
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from appointments.calendars import assemble, zone_of
+from appointments.calendars import with_zone
 from appointments.claims import carrying_days
 from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
 from appointments.errors import (
@@ -23,24 +21,22 @@ from appointments.errors import (
     IdempotencyKeyReusedError,
     InvalidRequestError,
     InvalidTransitionError,
-    TooManyAppointmentsError,
 )
 from appointments.model import DAY, Appointment, DayKey, Interval, reminders_ahead, with_status
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError
-from appointments.storage.dynamodb import BATCH_GET_KEYS, TRANSACTION_ACTIONS, ContentionError, pause
+from appointments.storage.dynamodb import TRANSACTION_ACTIONS, ContentionError, pause
 from appointments.storage.store import ChangeTooLargeError, ReadingOutdatedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from appointments.storage.store import Storage
-    from conflict_detector.serving import Placement
+    from conflict_detector.placement import Placement
 
 # A person is waiting: after this many seconds the answer is "try again", with nothing written.
 DECIDE_WITHIN = 5.0
-# How far before and after a refused interval to look for alternatives.
-ALTERNATIVES_REACH = timedelta(days=7)
 
 
 class Proposal(Protocol):
@@ -181,7 +177,9 @@ class OnCalendars:
     def alternatives(
         self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
     ) -> list[Interval]:
-        return _alternatives(candidates, reading, storage, now)
+        from conflict_detector.alternatives import alternatives  # noqa: PLC0415 - most bookings are not refused
+
+        return alternatives(candidates, reading, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
         return ()
@@ -210,7 +208,7 @@ class _Booking(OnCalendars):
             ]
         else:
             assigned = [wanted]
-        asked = [with_zone(_with_approval(one, reading), reading) for one in assigned]
+        asked = [with_zone(_with_approval(one, reading), reading.settings) for one in assigned]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in asked]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
@@ -240,15 +238,6 @@ def with_offsets(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -
     """A new appointment with other reminders."""
     ahead = reminders_ahead(wanted.interval.start, offsets, now, wanted.time_zone)
     return replace(wanted, offsets=offsets, reminders=ahead if wanted.status.reminds else ())
-
-
-def with_zone(wanted: Appointment, reading: Reading) -> Appointment:
-    """The appointment with the zone of its calendars, in which people read its times if none was sent."""
-    if wanted.time_zone:
-        return wanted
-    zone = zone_of(wanted, reading.settings)
-    people_zone = zone.key if zone else None
-    return wanted if people_zone == wanted.people_zone else replace(wanted, people_zone=people_zone)
 
 
 def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:
@@ -289,12 +278,12 @@ class _Update(OnCalendars):
         after = self.update(before)
         self.placement = None
         if after.service and after.interval.start != before.interval.start:
-            from conflict_detector.serving import Placement, terms_of  # noqa: PLC0415 - few changes are of services
+            from conflict_detector.placement import Placement, terms_of  # noqa: PLC0415 - few changes are of services
 
             self.placement = Placement(terms_of(after), after, before, self.now)
             return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
-            after = with_zone(after, reading)
+            after = with_zone(after, reading.settings)
         return [Change.of(before, after)]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
@@ -305,7 +294,7 @@ class _Update(OnCalendars):
     ) -> list[Interval]:
         if self.placement:
             return self.placement.alternatives(reading, storage)
-        return _alternatives(candidates, reading, storage, now)
+        return OnCalendars.alternatives(self, candidates, reading, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
         return self.placement.more_days() if self.placement else ()
@@ -401,50 +390,3 @@ def cancel(
     done = settle(_Update(appointment_id, updated, now), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
-
-
-def _alternatives(candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime) -> list[Interval]:
-    """Free intervals for what was refused: from the days already read, else with one further read."""
-    from appointments.alternatives import MAX_ALTERNATIVES, Wanted, find_alternatives  # noqa: PLC0415 - most bookings are not refused
-
-    wanted = candidates[0].after
-    if wanted.steps:
-        return []
-    places = {claim.calendar_id: claim.places for change in candidates for claim in change.new_claims}
-    calendar_ids = {calendar_id for change in candidates for calendar_id in change.after.calendar_ids}
-    # Several candidates share their calendars, except that each has a different one of `anyOf`.
-    assigned = [id_ for change in candidates if len(candidates) > 1 and (id_ := change.after.assigned_calendar_id)]
-    # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
-    gap = max(reading.settings[calendar_id].settings.margin for calendar_id in calendar_ids)
-
-    zone = zone_of(wanted, reading.settings)
-
-    def find(first: date, last: date) -> list[Interval]:
-        start, end = _midnight_to_midnight(first, last)
-        window = Interval(start + gap, end - gap)
-        settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
-        days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
-        calendars = assemble(settings, days, now, ignore=wanted.appointment_id)
-        calendars = {id_: replace(calendar, places=places[id_]) for id_, calendar in calendars.items()}
-        any_of = [calendars.pop(id_) for id_ in assigned]
-        return find_alternatives(Wanted(wanted.interval, zone), calendars.values(), window, now, any_of)
-
-    partial = [key for key, day in reading.days.items() if day.seen is not None]
-    try:
-        reading.days.update(storage.read(partial, settings=False).days if partial else {})
-    except TooManyAppointmentsError:
-        return []
-    days = list(wanted.interval.days())
-    found = find(days[0], days[-1])
-    around = min(ALTERNATIVES_REACH // DAY, BATCH_GET_KEYS // len(calendar_ids) // 2)
-    if len(found) < MAX_ALTERNATIVES and around:
-        days = [days[0] + n * DAY for n in range(-around, len(days) + around)]
-        keys = {DayKey(calendar_id, day) for calendar_id in calendar_ids for day in days}
-        with suppress(TooManyAppointmentsError):
-            reading.days.update(storage.read(keys - reading.days.keys(), settings=False).days)
-            found = find(days[0], days[-1])
-    return found
-
-
-def _midnight_to_midnight(first: date, last: date) -> Interval:
-    return Interval(*(datetime.combine(day, datetime.min.time(), UTC) for day in (first, last + DAY)))

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import ProductError
-from appointments.firing import Backend, Firing, timer_name
-from appointments.model import EXPIRY_GRACE, Appointment, Reminder, ReminderState, firing_minute, with_status
+from appointments.firing import Backend, Firing, firing_minute, timer_name
+from appointments.model import EXPIRY_GRACE, Appointment, Reminder, ReminderState, with_status
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError

@@ -233,6 +233,14 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
 
 
+def test_lists_across_people_are_the_desks(desk: Desk) -> None:
+    for query in ({"serviceId": "check-up"}, {"status": "requested"}, {"status": "requested", "serviceId": "check-up"}):
+        assert desk.send("GET", "/appointments", token(ANNA), queryStringParameters=query)[0] == 403
+        assert desk.send("GET", "/appointments", SCHEDULER, queryStringParameters=query)[0] == 200
+        own = query | {"userId": ANNA}
+        assert desk.send("GET", "/appointments", token(ANNA), queryStringParameters=own)[0] == 200
+
+
 def test_a_person_reads_the_settings_of_resources_and_does_not_write_them(desk: Desk) -> None:
     assert desk.send("GET", "/calendars/room-1", token(ANNA))[0] == 200
     assert desk.send("PUT", "/calendars/room-1", token(ANNA), body={"capacity": 9})[0] == 403

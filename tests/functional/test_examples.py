@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.services import parse_service
 from contract import contract, operations, resolved
 from local.run import example as first_booking
 from support import ROOT, sample_event
@@ -321,6 +322,8 @@ def bookings_to_try() -> list[tuple[str, dict[str, str], Any]]:
     ]
     event = sample_event("booking")
     found.append(("events/booking.json", event["headers"], json.loads(event["body"])))
+    event = sample_event("book-service")
+    found.append(("events/book-service.json", event["headers"], json.loads(event["body"])))
     readme = (ROOT / "README.md").read_text()
     (key,) = re.findall(r"-H 'Idempotency-Key: ([\w-]+)'", readme)
     (body,) = re.findall(r"/appointments\"? -H .* -d '(\{.*?\})'", readme, re.DOTALL)
@@ -337,6 +340,8 @@ def test_examples_do_not_collide(world: World, seed: int, settings: str) -> None
     random.Random(seed).shuffle(tries)
     path = contract()["components"]["parameters"]["CalendarId"]["example"]
     assert world.request("PUT", f"/calendars/{path}", SETTINGS[settings]["value"])[0] == 200
+    service = SERVICES["checkUp"]["value"] if seed else json.loads(sample_event("service")["body"])
+    assert world.request("PUT", "/services/check-up", service)[0] == 200
     for where, headers, body in tries:
         assert world.request("POST", "/appointments", body, headers=headers)[0] == 201, where
     for where, headers, body in tries:
@@ -352,4 +357,6 @@ def test_the_page_has_people_and_rooms_of_its_own_for_each_visit() -> None:
         [body["value"]["userId"], *body["value"].get("resourceIds", []), *body["value"].get("anyOf", [])]
         for body in BOOKING.values()
     )
-    assert set(named.split("|")) == {*calendars, contract()["components"]["parameters"]["CalendarId"]["example"]}
+    service = parse_service(SERVICES["checkUp"]["value"])
+    parameters = [contract()["components"]["parameters"][name]["example"] for name in ("CalendarId", "ServiceId")]
+    assert set(named.split("|")) == {*calendars, *service.calendar_ids, *parameters}

@@ -10,6 +10,7 @@ import pytest
 
 from conflict_detector.appointments.fields import DETAILS_TEXTS
 from contract import contract
+from services import put_service, step
 from support import ROOT
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ BOOKED: dict[str, Any] = {
     "seats": 2,
     "session": {"seats": 12},
     "sessionId": "",  # of a session that the test books
+    "serviceId": "check-up",
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",
@@ -66,11 +68,14 @@ def fields(schema: str) -> set[str]:
 
 def book(world: World, name: str = "") -> dict[str, Any]:
     """Book with every field, without those that go with none of the others unless it is the one asked about."""
-    alone = {"hold", "session", "sessionId"}
+    alone = {"hold", "session", "sessionId", "serviceId"}
     sent = {field: value for field, value in BOOKED.items() if field not in alone - {name}}
     if name == "session":
         del sent["seats"]
         sent |= {"startTime": "2030-01-17T09:00:00Z", "endTime": "2030-01-17T09:30:00Z"}
+    if name == "serviceId":
+        put_service(world, "check-up", step(30, "dr-lee"), bufferMinutes=5)
+        sent = {field: sent[field] for field in sent if field not in ("endTime", "resourceIds", "anyOf", "seats")}
     if name == "sessionId":
         session = book(world, "session")
         sent = {"userId": "ben", "sessionId": session["appointmentId"]}
@@ -125,6 +130,8 @@ def test_the_data_model_lists_every_attribute(world: World) -> None:
     appointment = book(world)
     world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {"confirmed": True})
     book(world, "hold")
+    world.request("DELETE", f"/appointments/{appointment['appointmentId']}")
+    book(world, "serviceId")
     world.request("DELETE", f"/appointments/{book(world, 'sessionId')['sessionId']}")
     text = (ROOT / "docs" / "data-model.md").read_text()
     (row,) = re.findall(r"^\| appointment \|.*$", text, re.MULTILINE)

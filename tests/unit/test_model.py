@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.calendars import CalendarSettings, assemble
-from appointments.firing import timer_name
+from appointments.firing import firing_minute, timer_name
 from appointments.model import (
     Appointment,
     CalendarDay,
@@ -19,7 +19,6 @@ from appointments.model import (
     Reminder,
     ReminderState,
     Taken,
-    firing_minute,
     reminders_ahead,
 )
 from appointments.rules import cron_expression

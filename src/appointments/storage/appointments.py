@@ -36,6 +36,8 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 # The due index has one partition per shard, so that a million bookings a day do not share one.
 REMINDER_SHARDS = 8
+# Requests have a partition of their own there, sorted by their start: nothing of them is due, and a desk lists them.
+REQUEST_SHARD = REMINDER_SHARDS
 
 
 # What a sender goes by: a change of these and a sender's claim or record exclude each other.
@@ -74,6 +76,7 @@ class ListQuery(NamedTuple):
     status: Status | None = None
     limit: int = 50
     after: Position | None = None
+    service_id: str | None = None
 
 
 class CalendarQuery(NamedTuple):
@@ -85,6 +88,7 @@ class CalendarQuery(NamedTuple):
     limit: int = 50
     after: Position | None = None
     only_blocks: bool = False
+    service_id: str | None = None
 
 
 class Page(NamedTuple):
@@ -242,9 +246,12 @@ def _list_request(wanted: ListQuery) -> dict[str, Any]:
         # One more than asked for tells whether there is a next page.
         "Limit": wanted.limit + 1,
     }
-    if wanted.status:
-        values[":status"] = {"S": wanted.status}
-        request |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
+    filters = {"status": wanted.status, "serviceId": wanted.service_id}
+    asked = {name: value for name, value in filters.items() if value}
+    if asked:
+        values |= {f":{name}": {"S": value} for name, value in asked.items()}
+        request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in asked)
+        request["ExpressionAttributeNames"] = {f"#{name}": name for name in asked}
         request["Limit"] = max(wanted.limit + 1, 200)  # the filter comes after the limit
     if wanted.after:
         request["ExclusiveStartKey"] = {
@@ -263,6 +270,7 @@ def appointment_key(appointment_id: str) -> dict[str, Any]:
 def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[str, Any]:
     """`details` is kept as JSON text: it comes back exactly as it was sent, floats and all."""
     end = appointment.interval.end
+    waits = appointment.status is Status.REQUESTED
     item: dict[str, Any] = {
         "appointmentId": {"S": appointment.appointment_id},
         "userId": {"S": appointment.user_id},
@@ -276,10 +284,10 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "version": {"N": str(appointment.version)},
         "createdAt": {"S": to_utc_text(appointment.created_at)},
         "updatedAt": {"S": to_utc_text(appointment.updated_at)},
-        "reminderShard": {"N": str(reminder_shard(appointment.appointment_id))},
+        "reminderShard": {"N": str(REQUEST_SHARD if waits else reminder_shard(appointment.appointment_id))},
         "expiresAt": {"N": str(int((end + retention).timestamp()))},
     }
-    due = appointment.next_due_at
+    due = appointment.interval.start if waits else appointment.next_due_at
     texts_if_set = {
         "assignedCalendarId": appointment.assigned_calendar_id,
         "fingerprint": appointment.fingerprint,

@@ -408,8 +408,13 @@ class Storage:
 
 
 def _occupies(appointment: Appointment, wanted: CalendarQuery) -> bool:
-    """Whether it lies on the calendar within the interval, and is a block or of the status asked for."""
-    return (isinstance(appointment, Block) or wanted.status in (None, appointment.status)) and any(
+    """Whether it lies on the calendar within the interval, and is a block or of the status and service asked for."""
+    if isinstance(appointment, Block):
+        if wanted.service_id:
+            return False
+    elif wanted.status not in (None, appointment.status) or not appointment.is_of(wanted.service_id):
+        return False
+    return any(
         claim.calendar_id == wanted.calendar_id and claim.interval.overlaps(wanted.within)
         for claim in claims_of(appointment)
     )

@@ -8,12 +8,11 @@ from appointments.claims import session_of
 from appointments.errors import AppointmentNotFoundError
 from appointments.happened import Happened, happened
 from appointments.statuses import Status
-from appointments.storage.appointments import CalendarQuery
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector import booking
 from conflict_detector.appointments.answers import appointment_response, created_response, page_response
-from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking, parse_list
+from conflict_detector.appointments.parsing import parse_appointment_id, parse_booking
 from conflict_detector.appointments.reminding import arm, disarm
 
 # So many who joined a session are cancelled while the caller waits.
@@ -113,10 +112,17 @@ def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     if "sessionId" in call.request.query:
         return _find_joined(call)
+    from appointments.storage import desk  # noqa: PLC0415 - most requests book
+    from appointments.storage.appointments import CalendarQuery  # noqa: PLC0415
+    from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
+
     asked = parse_list(call.request.query)
     if isinstance(asked, CalendarQuery):
         call.caller.act_for(asked.calendar_id)
         return page_response(call.storage.page_of_calendar(asked, call.now))
+    if isinstance(asked, desk.DeskQuery):
+        call.caller.manage()
+        return page_response(desk.page(call.storage.appointments, asked))
     call.caller.act_for(asked.user_id)
     return page_response(call.storage.appointments.page(asked))
 

@@ -14,14 +14,12 @@ from appointments.reader import Reader
 from appointments.statuses import Status
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from conflict_detector.appointments.fields import read_details, read_seats
+from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (
     BOOKING_FIELDS,
-    DEFAULT_PAGE,
     KEY_NAMESPACE,
-    MAX_PAGE,
     is_appointment_id,
     read_idempotency_key,
-    read_position,
 )
 
 if TYPE_CHECKING:

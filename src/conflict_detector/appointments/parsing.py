@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestError
 from appointments.model import (
     DEFAULT_REMINDERS,
-    MAX_SPAN,
     Appointment,
     Interval,
     WallTimes,
@@ -21,10 +20,8 @@ from appointments.model import (
 )
 from appointments.reader import Reader
 from appointments.statuses import Status
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery, ListQuery
 from appointments.times import (
     has_offset,
-    is_longer,
 )
 from conflict_detector.appointments.fields import (
     fit_one_transaction,
@@ -41,12 +38,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.reader import Query
-    from appointments.storage.appointments import Position
     from conflict_detector.request import Headers
 
 MAX_HOLD_MINUTES = 60
-DEFAULT_PAGE = 50
-MAX_PAGE = 100
 
 # Every id is one that this API made.
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -65,9 +59,9 @@ BOOKING_FIELDS = (
     "seats",
     "session",
     "sessionId",
+    "serviceId",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
-_LIST_PARAMETERS = ("userId", "calendarId", "sessionId", "from", "to", "timeZone", "status", "limit", "cursor")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -134,6 +128,11 @@ def parse_appointment_id(text: str) -> str:
     return appointment_id
 
 
+def is_appointment_id(text: str) -> bool:
+    """Whether a text can be the id of an appointment."""
+    return _APPOINTMENT_ID.fullmatch(text) is not None
+
+
 def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: Headers) -> BookingRequest:
     """Check a request of `POST /appointments`. Raises InvalidRequestError with every fault that it has."""
     parameters = Reader.of_query(query, ("dryRun",))
@@ -175,11 +174,6 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     )
 
 
-def is_appointment_id(text: str) -> bool:
-    """Whether a text is an id as this API makes them."""
-    return _APPOINTMENT_ID.fullmatch(text) is not None
-
-
 def _hold(reader: Reader) -> timedelta | None:
     """For how long to hold the time instead of booking it."""
     if "hold" not in reader.body:
@@ -211,52 +205,3 @@ def _any_of(reader: Reader, taken: set[str | None]) -> tuple[str, ...]:
         if taken & set(any_of):
             reader.fault("anyOf", "must not name calendars that the appointment takes anyway")
     return any_of
-
-
-def parse_list(query: Query) -> ListQuery | CalendarQuery:
-    """Check the query of `GET /appointments`. Raises InvalidRequestError with every fault that it has."""
-    of_calendar = "calendarId" in query
-    required = ("calendarId", "from", "to") if of_calendar else ()
-    reader = Reader.of_query(query, _LIST_PARAMETERS, required=required)
-    owner = reader.calendar_id("calendarId" if of_calendar else "userId")
-    if of_calendar == ("userId" in query):
-        reader.fault(
-            "userId", "is required, or else calendarId or sessionId" if not of_calendar else "is sent beside calendarId"
-        )
-    zone = reader.zone()
-    start, end = (reader.time(name, zone, exact=False) for name in ("from", "to"))
-    if start and end and end <= start:
-        reader.fault("to", "must be after from")
-    elif of_calendar and start and end and is_longer(start, end, MAX_SPAN, zone):
-        reader.fault("to", f"must be after from, by at most {MAX_SPAN.days} days")
-    status = reader.choice("status", tuple(Status))
-    status_asked = Status(status) if status else None
-    limit = reader.whole("limit", 1, MAX_PAGE) or DEFAULT_PAGE
-    # On a calendar a list begins with what started before and lasts until then.
-    after = read_position(reader, BEGIN_OF_TIME if of_calendar or not start else start, end or END_OF_TIME)
-    if reader.faults or owner is None:
-        raise InvalidRequestError(reader.faults)
-    if of_calendar and start and end:
-        return CalendarQuery(owner, Interval(start, end), status_asked, limit, after)
-    return ListQuery(owner, start or BEGIN_OF_TIME, end or END_OF_TIME, status_asked, limit, after)
-
-
-def read_position(reader: Reader, starts_from: datetime, starts_before: datetime) -> Position | None:
-    """Where a cursor points, if that lies in the range asked for."""
-    from conflict_detector.appointments.cursors import decode_cursor  # noqa: PLC0415 - only lists have cursors
-
-    text = reader.text("cursor")
-    if text is None:
-        return None
-    try:
-        position = decode_cursor(text)
-    except ValueError:
-        position = None
-    if (
-        position
-        and starts_from <= position.start < starts_before
-        and _APPOINTMENT_ID.fullmatch(position.appointment_id)
-    ):
-        return position
-    reader.fault("cursor", "is not a nextCursor of this list")
-    return None

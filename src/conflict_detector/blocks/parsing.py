@@ -13,13 +13,11 @@ from appointments.model import MAX_SPAN, Interval
 from appointments.reader import Reader
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from appointments.times import is_longer, to_utc_text
+from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (
-    DEFAULT_PAGE,
     KEY_NAMESPACE,
-    MAX_PAGE,
     parse_appointment_id,
     read_idempotency_key,
-    read_position,
 )
 
 if TYPE_CHECKING:

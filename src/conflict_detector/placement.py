@@ -1,0 +1,181 @@
+"""An appointment of a service, new or moved: its steps by what was read, or why there are none.
+
+A service is searched on what was read, and what is found is decided and committed like any other change. The conditions
+of the commit prove the calendars that were chosen, and so nothing has to be read at one moment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from appointments.calendars import assemble, with_zone
+from appointments.claims import Claim, claims_of
+from appointments.decision import Accepted, Change, Reading, Refused, decide, rule_fault
+from appointments.errors import Fault, TooManyAppointmentsError
+from appointments.model import DAY, Appointment, DayKey, Interval, Step
+from appointments.service_refusal import obstacles, reaches
+from appointments.service_search import ServiceSearch
+from appointments.services import parse_service
+from appointments.storage.dynamodb import BATCH_GET_KEYS
+from appointments.times import find_zone, to_utc_text
+from conflict_detector.appointments.fields import wall_times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appointments.calendars import Calendar
+    from appointments.services import Service
+    from appointments.storage.store import Storage
+
+MAX_ALTERNATIVES = 3
+# How far before and after a start that was refused to look for others.
+ALTERNATIVES_REACH = 7
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Placement:
+    """An appointment of a service, to be placed at its start: new, or moved from where it was `before`."""
+
+    service: Service
+    wanted: Appointment
+    before: Appointment | None
+    now: datetime
+    search: ServiceSearch | None = None
+
+    def candidates(self, reading: Reading) -> list[Change]:
+        """The change that fits by what was read; one that takes everything, where there is none or nothing was read."""
+        everything = self._everything()
+        self.search = None
+        if reading.lacks([everything]):
+            return [everything]
+        self.search = self._search(reading)
+        found = self._found(self.search)
+        if found is None:
+            return [everything]
+        return [Change.of(self.before, with_zone(placed(self.wanted, found), reading.settings))]
+
+    def decide(
+        self, candidates: Sequence[Change], reading: Reading, now: datetime, faults: Sequence[Fault] = ()
+    ) -> Accepted | Refused:
+        """As the function of this name. A refusal names what is in the way of each step."""
+        if candidates[0].after is not self.wanted:
+            return decide(candidates, reading, now, faults)
+        assert self.search is not None  # noqa: S101 - there is something to decide only when all was read
+        found = obstacles(self.search, self.wanted.interval.start)
+        own = [*faults, *self._broken_rules(self.search)]
+        conflicts = found.conflicts if not own else ()
+        by_calendars = [] if own else map(rule_fault, found.violations)
+        # It rests on many items: two readings have to agree.
+        return Refused((*own, *by_calendars), tuple(conflicts), len(candidates[0].new_claims) + 1)
+
+    def alternatives(self, reading: Reading, storage: Storage) -> list[Interval]:
+        """The nearest starts that are offered and can be booked, from what was read and one further read."""
+        start = self.wanted.interval.start
+        ids = self._calendar_ids()
+        partial = [key for key, day in reading.days.items() if day.seen is not None]
+        around = max(min(ALTERNATIVES_REACH, BATCH_GET_KEYS // len(ids) // 2), 1)
+        first = start.date() - around * DAY
+        days = [first + n * DAY for n in range(2 * around + 1 + -(-self.service.most_length // DAY))]
+        keys = {DayKey(id_, day) for id_ in ids for day in days}
+        try:
+            reading.days.update(storage.read({*partial, *(keys - reading.days.keys())}, settings=False).days)
+        except TooManyAppointmentsError:
+            return []
+        # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
+        buffers = max(self.service.buffer_before, self.service.buffer_after)
+        gap = buffers + max(known.settings.margin for known in reading.settings.values())
+        begin, end = _midnight(days[0]) + gap, _midnight(days[-1] + DAY) - gap
+        search = self._search(reading)
+        offered = [one for one in search.offered(Interval(begin, end)) if one.start != start] if begin < end else []
+        offered.sort(key=lambda one: (abs(one.start - start), one.start))
+        return offered[:MAX_ALTERNATIVES]
+
+    def more_days(self) -> list[DayKey]:
+        """For the order of fair pools: in every zone, the local day of a step lies within these UTC days."""
+        fair = [pool for step in self.service.steps for pool in step.pools if pool.fair and len(pool.any_of) > 1]
+        start = self.wanted.interval.start
+        count = ((start + self.service.most_length).date() - start.date()).days
+        days = [start.date() + n * DAY for n in range(-1, count + 2)]
+        return [DayKey(id_, day) for id_ in dict.fromkeys(chain(*(pool.any_of for pool in fair))) for day in days]
+
+    def _found(self, search: ServiceSearch) -> tuple[Step, ...] | None:
+        """The steps: those of the calendars that it had, where these fit at some time, else others of the pools."""
+        start = self.wanted.interval.start
+        if self.service.strict and search.grid(Interval(start, start + timedelta(seconds=1))) != [_seconds(start)]:
+            return None
+        found = None
+        if self.before and self.before.steps and self.service.has_choice:
+            found = replace(search, service=self.service.with_calendars(self.before.steps)).find(start)
+        return found or search.find(start)
+
+    def _search(self, reading: Reading) -> ServiceSearch:
+        calendars = _calendars(reading, self.now, self.wanted.appointment_id)
+        given = self.before.steps if self.before else ()
+        person = calendars.get(self.wanted.user_id)
+        return ServiceSearch(self.service, calendars, self.now, person, self.wanted.appointment_id, given)
+
+    def _broken_rules(self, search: ServiceSearch) -> list[Fault]:
+        """The service's own rules that the start breaks. A start in the past is at fault already."""
+        start = self.wanted.interval.start
+        soonest, latest = search.bookable()
+        broken = []
+        if self.now.replace(microsecond=0) <= start < soonest:
+            broken.append(f"breaks minNoticeMinutes of the service; the earliest start is {to_utc_text(soonest)}")
+        if latest and start > latest:
+            broken.append(f"breaks horizonDays of the service; the latest start is {to_utc_text(latest)}")
+        if self.service.strict:
+            around = search.grid(Interval(start - 2 * DAY, start + 2 * DAY))
+            if _seconds(start) not in around:
+                near = sorted(around, key=lambda one: (abs(one - _seconds(start)), one))[:2]
+                texts = " and ".join(to_utc_text(datetime.fromtimestamp(one, UTC)) for one in sorted(near))
+                broken.append("is no start of the service" + (f"; the nearest are {texts}" if texts else ""))
+        return [Fault("startTime", message) for message in broken]
+
+    def _everything(self) -> Change:
+        """A change that takes all that the appointment may take, at every time that it may have."""
+        begin = self.wanted.interval.start
+        claims = [Claim(self.wanted.user_id, Interval(begin, begin + self.service.most_length))]
+        for step, (start, end) in zip(self.service.steps, reaches(self.service, begin), strict=True):
+            taken = Interval(start - self.service.buffer_before, end + self.service.buffer_after)
+            claims += [Claim(id_, taken) for id_ in dict.fromkeys(step.named)]
+        return Change(
+            self.before, self.wanted, claims_of(self.before), tuple(dict.fromkeys(claims)), touches_calendars=True
+        )
+
+    def _calendar_ids(self) -> list[str]:
+        return list(dict.fromkeys((self.wanted.user_id, *self.service.calendar_ids)))
+
+
+def placed(wanted: Appointment, steps: Sequence[Step]) -> Appointment:
+    """The appointment with these steps, and all that follows from them."""
+    interval = Interval(steps[0].interval.start, steps[-1].interval.end)
+    return replace(
+        wanted,
+        interval=interval,
+        steps=tuple(steps),
+        resource_ids=tuple(dict.fromkeys(chain.from_iterable(step.resource_ids for step in steps))),
+        wall=wanted.wall and wall_times_of(interval, find_zone(wanted.time_zone)),
+    )
+
+
+def _calendars(reading: Reading, now: datetime, own_id: str) -> dict[str, Calendar]:
+    settings = {id_: known.settings for id_, known in reading.settings.items()}
+    return assemble(settings, reading.days.values(), now, ignore=own_id)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def terms_of(appointment: Appointment) -> Service:
+    """The service that an appointment was booked with."""
+    assert appointment.service is not None  # noqa: S101 - asked only of those that have one
+    return parse_service(json.loads(appointment.service.body))
