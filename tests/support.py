@@ -130,12 +130,11 @@ def inconsistencies(
     for item in _scan(client, appointments_table):
         if item["status"]["S"] in ("cancelled", "declined", "expired"):
             continue
-        start, end = (int(datetime.fromisoformat(item[name]["S"]).timestamp()) for name in ("startTime", "endTime"))
         id_ = item["appointmentId"]["S"]
         until = (
             f";until={datetime.fromisoformat(item['heldUntil']['S']).timestamp():.0f}" if "heldUntil" in item else ""
         )
-        for calendar in {item["userId"]["S"], *(text["S"] for text in item["resourceIds"]["L"])}:
+        for calendar, start, end in _taken(item):
             if not calendar.startswith(beginning):
                 continue
             if not until:  # whether a hold was respected depends on clocks
@@ -163,6 +162,17 @@ def inconsistencies(
     moved = [f"entry of another time: {key}" for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
     twice = [f"entry in two items: {key}" for key, times in Counter(key for key, _ in lying).items() if times > 1]
     return overlaps + ghosts + missing + moved + twice
+
+
+def _taken(item: dict[str, Any]) -> set[tuple[str, int, int]]:
+    """The calendars of an appointment, with the time that it takes there: all of it, or that of a step."""
+
+    def times(of: dict[str, Any]) -> list[int]:
+        return [int(datetime.fromisoformat(of[name]["S"]).timestamp()) for name in ("startTime", "endTime")]
+
+    parts = [step["M"] for step in item["steps"]["L"]] if "steps" in item else [item]
+    resources = {(text["S"], *times(part)) for part in parts for text in part["resourceIds"]["L"]}
+    return {(item["userId"]["S"], *times(item)), *(one for one in resources if one[0] != item["userId"]["S"])}
 
 
 def _scan(client: DynamoDBClient, table: str) -> list[dict[str, Any]]:
