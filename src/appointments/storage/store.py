@@ -7,6 +7,8 @@
 | calendars    | calendarId, `overflow` | more entries of a crowded day: `calendar_days`                      |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
+
+A session's own calendar has days and no settings: the session's item in the first table says what it allows.
 """
 
 from __future__ import annotations
