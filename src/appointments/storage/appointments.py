@@ -135,8 +135,8 @@ class Appointments:
     def given_in_local_time(self, time_zones: Collection[str], now: datetime) -> Iterator[Appointment]:
         """Every appointment to come that was given in the local time of one of these zones.
 
-        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change. A session that
-        was joined is left out, because nobody is moved with one.
+        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change. A session
+        that was joined is left out, because nobody is moved with one.
         """
         zones = {f":zone{number}": {"S": name} for number, name in enumerate(time_zones)}
         statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
