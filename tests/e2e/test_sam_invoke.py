@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from local.system import System
 
 # In this order they tell a story: the reminders are those of the booking, the conflict is with it.
-STATUS = {"booking": 201, "conflict": 409, "bad-request": 422}
+STATUS = {"booking": 201, "conflict": 409, "bad-request": 422, "session": 201, "join": 201}
 SAMPLE = sample_event("reminder-1h")["appointmentId"]
 REMINDERS = ("reminder-24h", "reminder-1h")
 

@@ -224,6 +224,25 @@ def test_a_person_books_resources_and_not_people(desk: Desk) -> None:
     assert desk.send("GET", "/availability", token(ANNA), **availability(f"room-1,{ANNA}"))[0] == 200
 
 
+def test_a_person_joins_a_session_for_themselves_and_does_not_see_who_else_did(desk: Desk) -> None:
+    status, session = desk.send("POST", "/appointments", SCHEDULER, body=booking("coach", 15, session={"seats": 3}))
+    assert status == 201
+    joins = {who: {"userId": who, "sessionId": session["appointmentId"]} for who in (ANNA, BEN)}
+    assert desk.send("POST", "/appointments", token(ANNA), body=joins[BEN])[0] == 403
+    status, mine = desk.send("POST", "/appointments", token(ANNA), body=joins[ANNA])
+    assert (status, mine["seatsLeft"]) == (201, 2)
+    assert desk.send("POST", "/appointments", SCHEDULER, body=joins[BEN])[0] == 201
+    query: Any = {"queryStringParameters": {"sessionId": session["appointmentId"]}}
+    assert desk.send("GET", "/appointments", token(ANNA), **query)[0] == 403
+    status, listed = desk.send("GET", "/appointments", SCHEDULER, **query)
+    assert (status, {one["userId"] for one in listed["appointments"]}) == (200, {ANNA, BEN})
+    path = f"/appointments/{mine['appointmentId']}"
+    assert desk.send("PATCH", path, token(ANNA), body={"status": "arrived"})[0] == 403
+    assert desk.send("DELETE", path, token(BEN))[0] == 403
+    assert desk.send("DELETE", f"/appointments/{session['appointmentId']}", token(ANNA))[0] == 403
+    assert desk.send("DELETE", path, token(ANNA))[0] == 200
+
+
 def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
     def lists(calendar_id: str, claims: dict[str, str]) -> int:
         query = {"calendarId": calendar_id, "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"}

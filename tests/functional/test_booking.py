@@ -205,9 +205,9 @@ def raise_transaction_conflict(client: Any, actions: int) -> None:
 def test_sample_events_answer_as_their_names_say(world: World) -> None:
     statuses = [
         world.api.handle(sample_event(name))["statusCode"]
-        for name in ("booking", "conflict", "bad-request", "block", "block")
+        for name in ("booking", "conflict", "bad-request", "block", "block", "session", "join", "join")
     ]
-    assert statuses == [201, 409, 422, 201, 201]
+    assert statuses == [201, 409, 422, 201, 201, 201, 201, 201]
 
 
 # --- reminders of a booking --------------------------------------------------------------------------

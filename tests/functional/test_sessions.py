@@ -285,6 +285,39 @@ def test_over_midnight_and_in_the_zone_of_the_session(world: World) -> None:
     assert entries(world) == {}
 
 
+def test_a_session_that_was_joined_stays_where_it_is_when_a_zone_changes(world: World) -> None:
+    sessions = [
+        session(world, 2, f"2030-01-{day}T09:00:00", f"2030-01-{day}T10:00:00", timeZone="America/New_York")
+        for day in (15, 16)
+    ]
+    join(world, sessions[0], "anna")
+    found = world.storage.appointments.given_in_local_time(["America/New_York"], world.now)
+    assert [one.appointment_id for one in found] == [sessions[1]["appointmentId"]]
+
+
+def test_who_joined_is_listed_page_by_page(world: World) -> None:
+    class_ = session(world, 5)
+    for user in ("anna", "ben", "cleo"):
+        join(world, class_, user)
+    request(world, "PATCH", join(world, class_, "dora")[1], {"status": "arrived"})
+
+    def listed(**query: str) -> tuple[int, Any]:
+        query = {"sessionId": class_["appointmentId"], **query}
+        status, _, body = world.request("GET", "/appointments", queryStringParameters=query)
+        return status, body
+
+    _, first = listed(limit="3")
+    _, second = listed(limit="3", cursor=first["nextCursor"])
+    assert "nextCursor" not in second
+    found = [one["userId"] for page in (first, second) for one in page["appointments"]]
+    assert sorted(found) == ["anna", "ben", "cleo", "dora"]
+    assert [one["userId"] for one in listed(status="arrived")[1]["appointments"]] == ["dora"]
+    for bad in ({"sessionId": "x"}, {"userId": "anna"}, {"from": "2030-01-15T00:00:00Z"}, {"limit": "0"}):
+        assert listed(**bad)[0] == 422
+    plain = world.book("7:00", "8:00", "dr-kim")[1]
+    assert listed(sessionId=plain["appointmentId"])[0] == 422
+
+
 def test_nobody_names_the_calendar_of_a_session(world: World) -> None:
     name = f"session#{session(world)['appointmentId']}"
     assert world.book("9:00", "10:00", name)[0] == 422

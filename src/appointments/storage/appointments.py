@@ -140,14 +140,15 @@ class Appointments:
     def given_in_local_time(self, time_zones: Collection[str], now: datetime) -> Iterator[Appointment]:
         """Every appointment to come that was given in the local time of one of these zones.
 
-        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change.
+        Reads the whole table, page by page: for an operator and once in years, when a zone's rules change. A session
+        that was joined is left out, because nobody is moved with one.
         """
         zones = {f":zone{number}": {"S": name} for number, name in enumerate(time_zones)}
         statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
         pages = self.database.client.get_paginator("scan").paginate(
             TableName=self.table,
             FilterExpression=f"#timeZone IN ({', '.join(zones)}) AND attribute_exists(wallStart) "
-            f"AND #status IN ({', '.join(statuses)}) AND startTime > :now",
+            f"AND #status IN ({', '.join(statuses)}) AND startTime > :now AND attribute_not_exists(joins)",
             ExpressionAttributeNames={"#timeZone": "timeZone", "#status": "status"},
             ExpressionAttributeValues={**zones, ":now": {"S": to_utc_text(now)}, **statuses},
             ConsistentRead=True,

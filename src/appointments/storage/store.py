@@ -8,6 +8,8 @@
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
 | calendars    | `services#`, serviceId | a service: `services`                                               |
+
+A session's own calendar has days and no settings: the session's item in the first table says what it allows.
 """
 
 from __future__ import annotations
