@@ -64,6 +64,12 @@ def later(request: Request, seconds: int = 1) -> Request:
     return replace(request, now=request.now + timedelta(seconds=seconds))
 
 
+def there_and_back(*over: str) -> tuple[Request, ...]:
+    """X is moved away, over these times as well, and back."""
+    starts = ("1T23:15", *over, "2T10:00")
+    return tuple(patch("X", start, f"{start[:-2]}{int(start[-2:]) + 30}") for start in starts)
+
+
 def fire(name: str, offset: str, due: str, now: str = "") -> Request:
     """The timer of a reminder fires, at its due time unless said otherwise."""
     event = {"appointmentId": f"{{{name}}}", "reminder": offset, "dueAt": at(due)}
@@ -235,6 +241,38 @@ REMINDERS = [
             ("cancel", delete("X")),
         )
     ),
+]
+
+# Whoever moves it away and back while it is sent has a clock that shows a time before it is due: the request began
+# before, or the clock is slow. The last sender comes when no claim can be held any more.
+IN_TURN = {"C": "B"}
+MOVED_AWAY = [
+    scenario(
+        f"moved away and back: {name}",
+        [book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"])],
+        after,
+        A=moves,
+        B=first,
+        C=second,
+    )
+    for name, moves, first, second, after in (
+        ("sweep | sweep", there_and_back(), sweep("2T09:03"), sweep("2T09:03"), {}),
+        (
+            "send | send later",
+            there_and_back(),
+            fire("X", "1h", "2T09:00"),
+            fire("X", "1h", "2T09:00", LATE),
+            IN_TURN,
+        ),
+        ("send | sweep later", there_and_back(), fire("X", "1h", "2T09:00"), sweep(LATE), IN_TURN),
+        (
+            "over another time, send | send later",
+            there_and_back("1T20:00"),
+            fire("X", "1h", "2T09:00"),
+            fire("X", "1h", "2T09:00", LATE),
+            IN_TURN,
+        ),
+    )
 ]
 
 # --- holds and requests ------------------------------------------------------------------------------
@@ -531,4 +569,4 @@ def triple(ground: Ground, a: str, b: str, c: str) -> Scenario:
 
 
 PAIRS = [one for ground in GROUNDS for one in pairs(ground)]
-SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]
+SCENARIOS = [*MIDNIGHT, *SEVERAL_MOMENTS, *CROWDED, *REMINDERS, *MOVED_AWAY, *EXPIRING, *DAILY, *BLOCKED, *PAIRS]

@@ -121,6 +121,24 @@ def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.Monk
     assert failure.faults == [UNEXPLAINED]
 
 
+@pytest.mark.parametrize(
+    ("where", "name", "forgetful"),
+    [
+        ("appointments.model", "_earlier", lambda *_: ()),
+        ("appointments.model.Reminder", "keeps", lambda *_: False),
+    ],
+    ids=["not kept", "not recorded"],
+)
+def test_a_reminder_that_is_moved_away_from_and_forgotten_is_found(
+    where: str, name: str, forgetful: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is sent, and before that is recorded."""
+    monkeypatch.setattr(f"{where}.{name}", forgetful)
+    failure = failure_on("moved away and back: send | send later")
+    assert failure is not None
+    assert "published 2 times" in failure.faults[0]
+
+
 @pytest.mark.parametrize("clause", ["adds", "removes"])
 def test_an_update_that_loses_a_clause_is_missed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters that are not counted up, and entries that are not taken out."""

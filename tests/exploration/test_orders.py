@@ -21,6 +21,7 @@ from exploration.scenarios import (
     EXPIRING,
     GROUNDS,
     MIDNIGHT,
+    MOVED_AWAY,
     OPERATIONS,
     REMINDERS,
     SEVERAL_MOMENTS,
@@ -171,6 +172,12 @@ def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     told("a dead sender, with and without a fault", reports)
 
 
+@pytest.mark.parametrize("scenario", MOVED_AWAY[1:], ids=lambda scenario: scenario.name)
+def test_no_reminder_is_sent_twice_though_it_is_moved_away_and_back(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert report.overlapping
+
+
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("name", WITH_FAULTS)
 def test_every_order_with_a_fault_is_explained(name: str, fault: Fault) -> None:
@@ -212,6 +219,13 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_so_many_a_day_and_blocks_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"so many a day, blocks, {fault}", examined([*DAILY, *BLOCKED], [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("faults", [[], *([fault] for fault in Fault)], ids=lambda faults: "".join(faults) or "none")
+def test_what_is_moved_away_and_back_while_it_is_sent_is_explained(faults: Sequence[Fault]) -> None:
+    told(f"moved away and back, {faults}", examined(MOVED_AWAY[1:] if faults else MOVED_AWAY, faults))
 
 
 @pytest.mark.long
