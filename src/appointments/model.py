@@ -112,7 +112,8 @@ class CalendarDay:
     a day mean that it did not change between them. `expiring` are the entries of the day's own item that end by
     themselves, as they are stored. `overflow` names those of the entries that were read from overflow
     items; None where the day has no such items. `long` tells that some of these hold long entries. All entries that
-    touch the quarter hours `seen` are there; None where all entries of the day are.
+    touch the quarter hours `seen` are there; None where all entries of the day are. `settings` marks those of the
+    calendar that were in force when time was last taken on the day; None for the default ones.
     """
 
     key: DayKey
@@ -122,6 +123,7 @@ class CalendarDay:
     overflow: AbstractSet[str] | None = None
     long: bool = False
     seen: range | None = None
+    settings: str | None = None
 
     def run_out(self, now: datetime) -> list[str]:
         """The ids of the entries that nobody has to respect any more at `now`."""

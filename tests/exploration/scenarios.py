@@ -104,6 +104,12 @@ MIDNIGHT = [
     ),
 ]
 
+
+def cleared(*more: Request) -> list[Any]:
+    """Every quarter hour of `c` around midnight was booked before, and is free."""
+    return [*more, book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T")]
+
+
 # B's batch read shows each item at another moment, and all of them together show what never was.
 SEVERAL_MOMENTS = [
     scenario(
@@ -141,6 +147,31 @@ SEVERAL_MOMENTS = [
         [book("k", "1T23:15", "1T23:45", name="Y")],
         A=[book("k", "2T10:15", "2T10:45", key="one"), delete("Y")],
         B=replace(later(book("k", "1T23:15", "1T23:45", key="one")), query={"dryRun": "true"}),
+    ),
+    scenario(
+        "book, take the buffer away and book beside it",
+        [*cleared(put("c", bufferMinutes={"after": 30})), ("B", try_out("c", "d"))],
+        A=[put("c"), book("s", "2T00:30", "2T01:00", "c")],
+        B=later(book("n", "2T00:00", "2T00:30", "c")),
+    ),
+    scenario(
+        "book, make room and lower the capacity",
+        [
+            *cleared(put("c", capacity=2)),
+            book("x", "2T00:00", "2T00:30", "c", name="X"),
+            ("B", try_out("c", "d")),
+        ],
+        A=[delete("X"), put("c")],
+        B=later(book("n", "2T00:00", "2T00:30", "c")),
+    ),
+    scenario(
+        "try out, block and raise the capacity",
+        [*cleared(), book("x", "2T00:00", "2T00:30", "c", name="X"), ("B", try_out("c", "d"))],
+        A=[
+            Request("http", NOW, "POST", "/calendars/c/blocks", {"startTime": at("2T00:00"), "endTime": at("2T00:30")}),
+            put("c", capacity=2),
+        ],
+        B=replace(later(book("n", "2T00:00", "2T00:30", "c")), query={"dryRun": "true"}),
     ),
 ]
 

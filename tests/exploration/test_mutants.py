@@ -71,6 +71,25 @@ def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monke
     assert failure.faults == [UNEXPLAINED]
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("book, take the buffer away and book beside it", None),
+        ("book, make room and lower the capacity", None),
+        ("buffer, touched, warm: book after midnight | set capacity, book before midnight", Fault.TOLD_IN_PART),
+    ],
+)
+def test_a_refusal_by_a_day_and_settings_of_several_moments_is_found(
+    name: str, fault: Fault | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [fault] if fault else []
+    assert failure_on(name, faults=faults) is None
+    monkeypatch.setattr(Reading, "shows_settings", lambda *_: True)
+    failure = failure_on(name, faults=faults)
+    assert failure is not None
+    assert failure.faults == [UNEXPLAINED]
+
+
 def test_a_hold_that_is_confirmed_without_being_decided_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that ends would cover one that does not."""
     name = "a hold: confirm in time | book over it"
