@@ -77,7 +77,7 @@ def told(what: str, reports: Sequence[Report]) -> None:
 # Operations that are never under way at the same time, although one reads what the other writes, and why.
 APART = {
     f"{ground}: book any | {other}": (
-        "`d` has fewer appointments: the first reads `c` in one step, and then writes to `d` alone, where nobody else is"
+        "`d` has fewer appointments: the first reads `c` in one step and then writes to `d` alone, where nobody else is"
     )
     for ground in ("capacity 2", "capacity 2, warm", "capacity 2, stale")
     for other in ("set capacity, book before midnight", "set buffer, book after midnight")
