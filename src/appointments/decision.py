@@ -70,6 +70,10 @@ class Reading:
         """The calendar days that decide about these claims, by the settings that were read."""
         return deciding_days(claims, self.reach_of)
 
+    def shows_settings(self, key: DayKey) -> bool:
+        """Whether a day was last booked by the settings of its calendar that were read."""
+        return self.days[key].settings == self.settings[key.calendar_id].mark
+
     def lacks(self, candidates: Sequence[Change]) -> list[DayKey]:
         """The calendar days of the candidates that have to be read before anything can be decided.
 
@@ -147,8 +151,10 @@ def decide(
             return Accepted(change)
         all_conflicts.update(dict.fromkeys(conflicts))
         full += [verdict.claim for verdict in verdicts if verdict.conflicts]
-    by_rules = {fault.calendar_id for fault in all_faults if fault.calendar_id}
-    items = _items(_occupied_days(full, reading, own_id), reading) + len(by_rules) + _counts_itself(candidates[0])
+    settings = {fault.calendar_id for fault in all_faults if fault.calendar_id}
+    occupied = _occupied_days(full, reading, own_id)
+    settings.update(key.calendar_id for key in occupied if not reading.shows_settings(key))
+    items = _items(occupied, reading) + len(settings) + _counts_itself(candidates[0])
     items += candidates[0].after.session_id is not None  # the session says how many seats there are
     return Refused(tuple(all_faults), tuple(all_conflicts), items)
 
@@ -156,13 +162,15 @@ def decide(
 def rests_on_one_item(decision: Accepted | Refused, reading: Reading) -> bool:
     """Whether a decision rests on one item, all of which was true at one moment.
 
-    Several items may have been read at different moments, and never have been true together. Settings count where
-    their rules refuse, but not beside a day that leaves no room: a request that is concurrent with a change of
-    settings may be answered by the old ones.
+    Several items may have been read at different moments, and never have been true together. Whether a day has room
+    depends on the settings of its calendar, too. A day that was last booked by the settings that were read needs no
+    proof of them: they were in force then, and nothing has come since. Room may have come, so a dry run that
+    succeeds has no such proof. A block depends on no settings.
     """
     if isinstance(decision, Accepted):
-        days = reading.deciding_days(decision.change.new_claims)
-        return _items(days, reading) + _counts_itself(decision.change) <= 1
+        claims = decision.change.new_claims
+        settings = {claim.calendar_id for claim in claims if not claim.block}
+        return _items(reading.deciding_days(claims), reading) + len(settings) + _counts_itself(decision.change) <= 1
     return decision.items <= 1
 
 

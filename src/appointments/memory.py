@@ -40,6 +40,11 @@ class KnownSettings(NamedTuple):
         """Equal for the same settings only."""
         return self.version, self.revision
 
+    @property
+    def mark(self) -> str | None:
+        """The token as a calendar day keeps it, to tell by which settings it was last booked; None for the default."""
+        return f"{self.version} {self.revision or ''}" if self.version else None
+
 
 class KnownService(NamedTuple):
     """A service as it was read or remembered, with its body as JSON; None where there is no such service.

@@ -26,6 +26,11 @@ MAX_SPAN = timedelta(days=62)
 DEFAULT_REMINDERS = ("24h", "1h")
 # An item has 400 KB at most, and each change may leave five more behind.
 MAX_REMINDERS_ON_RECORD = 50
+# How long after it was due a reminder may still be taken for one that is ahead: by a request that began before, or a
+# clock that is slow.
+TAKEN_FOR_AHEAD = timedelta(minutes=1)
+# Each took a sender, and seldom are there two within a minute.
+MAX_EARLIER = 5
 # Time that expires is respected a little longer, so that whoever confirms it in time finds it, although clocks differ.
 EXPIRY_GRACE = timedelta(seconds=5)
 # The most places that a calendar can have.
@@ -107,7 +112,8 @@ class CalendarDay:
     a day mean that it did not change between them. `expiring` are the entries of the day's own item that end by
     themselves, as they are stored. `overflow` names those of the entries that were read from overflow
     items; None where the day has no such items. `long` tells that some of these hold long entries. All entries that
-    touch the quarter hours `seen` are there; None where all entries of the day are.
+    touch the quarter hours `seen` are there; None where all entries of the day are. `settings` marks those of the
+    calendar that were in force when time was last taken on the day; None for the default ones.
     """
 
     key: DayKey
@@ -117,6 +123,7 @@ class CalendarDay:
     overflow: AbstractSet[str] | None = None
     long: bool = False
     seen: range | None = None
+    settings: str | None = None
 
     def run_out(self, now: datetime) -> list[str]:
         """The ids of the entries that nobody has to respect any more at `now`."""
@@ -174,6 +181,8 @@ class Reminder:
 
     `offset` is that span as the caller wrote it, such as `24h`; it is unique within an appointment. `unknown` are
     attributes that another version stored with it: this version does not read them, and keeps them in every write.
+    `earlier` are those of the same offset that a sender had claimed when the appointment was moved away from them,
+    the latest first. They are sent no more, unless it is moved back.
     """
 
     offset: str
@@ -186,6 +195,7 @@ class Reminder:
     message_id: str | None = None
     deliveries: tuple[Delivery, ...] = ()
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    earlier: tuple[Reminder, ...] = ()
 
     def delivery(self, channel: str, recipient: str) -> Delivery | None:
         return next((d for d in self.deliveries if (d.channel, d.recipient) == (channel, recipient)), None)
@@ -201,11 +211,20 @@ class Reminder:
             made = made._replace(attempts=before.attempts + 1, unknown=before.unknown)
         return replace(self, deliveries=(*(d for d in self.deliveries if d is not before), made))
 
-    def with_unknown_of(self, other: Reminder) -> Reminder:
-        """A copy with the attributes that another version stored with `other`, and with each of its deliveries."""
+    def with_rest_of(self, other: Reminder) -> Reminder:
+        """A copy with the earlier ones of `other`, and with what another version stored with it and its deliveries."""
         theirs = {(d.channel, d.recipient): d.unknown for d in other.deliveries}
         deliveries = (d._replace(unknown=theirs.get((d.channel, d.recipient), d.unknown)) for d in self.deliveries)
-        return replace(self, unknown=other.unknown, deliveries=tuple(deliveries))
+        return replace(self, unknown=other.unknown, earlier=other.earlier, deliveries=tuple(deliveries))
+
+    def with_earlier(self, settled: Reminder) -> Reminder:
+        """A copy in which `settled` stands in place of the earlier one of the same claim."""
+        alone = replace(settled, unknown={}, earlier=())
+        return replace(self, earlier=tuple(alone if one.claim == alone.claim else one for one in self.earlier))
+
+    def keeps(self, claim: str | None) -> bool:
+        """Whether the reminder of this claim is one of the earlier ones."""
+        return any(one.claim == claim for one in self.earlier)
 
     @property
     def is_open(self) -> bool:
@@ -349,8 +368,9 @@ def reminders_after_change(before: Appointment, after: Appointment, now: datetim
 
     If its status does not remind, those still to come are given up. Otherwise, one that is still asked for and due when
     it was keeps its state, also where it is overdue. One that is due at another time, or was given up before, starts
-    anew. One that falls away stays on record: as it ended, or `skipped` where it was still to come. Beyond
-    MAX_REMINDERS_ON_RECORD, the skipped ones that were due first are forgotten before any other.
+    anew; if a sender had claimed it, it is kept as an earlier one, so that a move back finds it. One that falls away
+    stays on record: as it ended, or `skipped` where it was still to come. Beyond MAX_REMINDERS_ON_RECORD, the skipped
+    ones that were due first are forgotten before any other.
     """
     if not after.status.reminds:
         return tuple(_given_up(reminder) for reminder in before.reminders)
@@ -358,10 +378,12 @@ def reminders_after_change(before: Appointment, after: Appointment, now: datetim
     asked = {offset: due_at(start, offset, time_zone) for offset in after.offsets}
     reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now, time_zone)}
     for old in before.reminders:
-        if old.state is not ReminderState.SKIPPED and asked.get(old.offset) == old.due_at:
+        there = [one for one in (old, *old.earlier) if one.state is not ReminderState.SKIPPED]
+        same = next((one for one in there if asked.get(old.offset) == one.due_at), None)
+        if same is old:
             reminders[old.offset] = old
-        elif new := reminders.get(old.offset):
-            reminders[old.offset] = replace(new, unknown=old.unknown)
+        elif new := same or reminders.get(old.offset):
+            reminders[old.offset] = replace(new, unknown=old.unknown, earlier=_earlier(there, new, now))
         else:
             reminders[old.offset] = _given_up(old)
     over = len(reminders) - MAX_REMINDERS_ON_RECORD
@@ -376,6 +398,13 @@ def reminders_after_change(before: Appointment, after: Appointment, now: datetim
 def due_at(start: datetime, offset: str, time_zone: str | None) -> datetime:
     """When a reminder is due. Days are counted in the appointment's zone; in UTC without one, or where it is lost."""
     return parse_offset(offset).before(start, find_zone(time_zone))
+
+
+def _earlier(there: Iterable[Reminder], new: Reminder, now: datetime) -> tuple[Reminder, ...]:
+    """Those of `there` that a sender has claimed and that could otherwise start anew by a move back."""
+    claimed = (one for one in there if one.attempts and one.due_at != new.due_at)
+    kept = [replace(one, unknown={}, earlier=()) for one in claimed if one.due_at > now - TAKEN_FOR_AHEAD]
+    return tuple(kept[:MAX_EARLIER])
 
 
 def _given_up(reminder: Reminder) -> Reminder:

@@ -12,7 +12,7 @@ from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
 from appointments.rules import remove_rule, rule_minute
 from appointments.storage.dynamodb import pause
-from appointments.storage.reminders import ReminderClaimLostError
+from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from reminder_sender.channels.channel import NotSentError
@@ -178,10 +178,13 @@ class ReminderSender:
 
     def _record(self, claimed: Appointment, mine: Reminder, made: Delivery, recovery: str | None) -> Appointment | None:
         """Write what was sent, and log it. None where the appointment was moved, or the reminder taken over."""
+        recorded, beside = None, False
         try:
             recorded = self.reminders.settle(claimed, mine, pauses=RECORD_PAUSES)
+        except ReminderMovedError:
+            beside = True
         except ReminderClaimLostError:
-            recorded = None
+            pass
         logger.info(
             "Reminder sent",
             event_type=EventType.REMINDER_SENT,
@@ -189,7 +192,7 @@ class ReminderSender:
             message_id=made.message_id,
             due_at=to_utc_text(mine.due_at),
             lateness_ms=_milliseconds(made.at - mine.due_at),
-            recorded=recorded is not None,
+            recorded=beside or recorded is not None,
         )
         if recovery:
             _log_recovery(recovery, mine)

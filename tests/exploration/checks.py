@@ -233,7 +233,8 @@ def _reminders(database: Database) -> Iterator[str]:
         told = item.get("nextReminderAt", {}).get("S")
         if told != min(due, default=None):
             yield f"{key.partition}: nextReminderAt is {told}, and open reminders are due at {sorted(due)}"
-        for offset, one in reminders.items():
+        every = [(offset, each) for offset, one in reminders.items() for each in (one, *_earlier(one))]
+        for offset, one in every:
             if one["state"]["S"] == "sending" and not {"claim", "leaseUntil"} <= one.keys():
                 yield f"{key.partition}: {offset} is being sent by nobody"
             message = database.get(_message(key.partition, offset, one))
@@ -253,6 +254,10 @@ def _in_sessions(database: Database) -> Iterator[str]:
                 yield f"{id_} does not lie where its session lies"
 
 
+def _earlier(reminder: Attributes) -> list[Attributes]:
+    return [one["M"] for one in reminder.get("earlier", {"L": []})["L"]]
+
+
 def _message(appointment_id: str, offset: str, reminder: Attributes) -> Key:
     return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}")
 
@@ -261,12 +266,16 @@ def repeated_messages(database: Database) -> list[str]:
     return [f"published {item['count']} times: {key}" for key, item in database.within(MESSAGES) if item["count"] > 1]
 
 
+def _without_claim(reminder: Attributes) -> dict[str, Any]:
+    return {name: value for name, value in reminder.items() if name != "claim"}
+
+
 def essence(database: Database, *, versions: bool = True) -> str:
     """What a run leaves that callers can see: appointments, settings, messages; no marks of who wrote last."""
     seen: list[Any] = []
     for key, item in database.within(APPOINTMENTS):
         reminders = {
-            offset: {name: value for name, value in one["M"].items() if name != "claim"}
+            offset: _without_claim(one["M"]) | {"earlier": [_without_claim(each) for each in _earlier(one["M"])]}
             for offset, one in item["reminders"]["M"].items()
         }
         shown = {name: value for name, value in item.items() if name not in ("changeId", "overflow")}

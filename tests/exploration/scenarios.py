@@ -64,6 +64,12 @@ def later(request: Request, seconds: int = 1) -> Request:
     return replace(request, now=request.now + timedelta(seconds=seconds))
 
 
+def there_and_back(*over: str) -> tuple[Request, ...]:
+    """X is moved away, over these times as well, and back."""
+    starts = ("1T23:15", *over, "2T10:00")
+    return tuple(patch("X", start, f"{start[:-2]}{int(start[-2:]) + 30}") for start in starts)
+
+
 def fire(name: str, offset: str, due: str, now: str = "") -> Request:
     """The timer of a reminder fires, at its due time unless said otherwise."""
     event = {"appointmentId": f"{{{name}}}", "reminder": offset, "dueAt": at(due)}
@@ -97,6 +103,12 @@ MIDNIGHT = [
         X=patch("X", "1T23:15", "1T23:45"),
     ),
 ]
+
+
+def cleared(*more: Request) -> list[Any]:
+    """Every quarter hour of `c` around midnight was booked before, and is free."""
+    return [*more, book("t", "1T22:00", "2T02:00", "c", name="T"), delete("T")]
+
 
 # B's batch read shows each item at another moment, and all of them together show what never was.
 SEVERAL_MOMENTS = [
@@ -135,6 +147,31 @@ SEVERAL_MOMENTS = [
         [book("k", "1T23:15", "1T23:45", name="Y")],
         A=[book("k", "2T10:15", "2T10:45", key="one"), delete("Y")],
         B=replace(later(book("k", "1T23:15", "1T23:45", key="one")), query={"dryRun": "true"}),
+    ),
+    scenario(
+        "book, take the buffer away and book beside it",
+        [*cleared(put("c", bufferMinutes={"after": 30})), ("B", try_out("c", "d"))],
+        A=[put("c"), book("s", "2T00:30", "2T01:00", "c")],
+        B=later(book("n", "2T00:00", "2T00:30", "c")),
+    ),
+    scenario(
+        "book, make room and lower the capacity",
+        [
+            *cleared(put("c", capacity=2)),
+            book("x", "2T00:00", "2T00:30", "c", name="X"),
+            ("B", try_out("c", "d")),
+        ],
+        A=[delete("X"), put("c")],
+        B=later(book("n", "2T00:00", "2T00:30", "c")),
+    ),
+    scenario(
+        "try out, block and raise the capacity",
+        [*cleared(), book("x", "2T00:00", "2T00:30", "c", name="X"), ("B", try_out("c", "d"))],
+        A=[
+            Request("http", NOW, "POST", "/calendars/c/blocks", {"startTime": at("2T00:00"), "endTime": at("2T00:30")}),
+            put("c", capacity=2),
+        ],
+        B=replace(later(book("n", "2T00:00", "2T00:30", "c")), query={"dryRun": "true"}),
     ),
 ]
 
@@ -235,6 +272,38 @@ REMINDERS = [
             ("cancel", delete("X")),
         )
     ),
+]
+
+# Whoever moves it away and back while it is sent has a clock that shows a time before it is due: the request began
+# before, or the clock is slow. The last sender comes when no claim can be held any more.
+IN_TURN = {"C": "B"}
+MOVED_AWAY = [
+    scenario(
+        f"moved away and back: {name}",
+        [book("x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"])],
+        after,
+        A=moves,
+        B=first,
+        C=second,
+    )
+    for name, moves, first, second, after in (
+        ("sweep | sweep", there_and_back(), sweep("2T09:03"), sweep("2T09:03"), {}),
+        (
+            "send | send later",
+            there_and_back(),
+            fire("X", "1h", "2T09:00"),
+            fire("X", "1h", "2T09:00", LATE),
+            IN_TURN,
+        ),
+        ("send | sweep later", there_and_back(), fire("X", "1h", "2T09:00"), sweep(LATE), IN_TURN),
+        (
+            "over another time, send | send later",
+            there_and_back("1T20:00"),
+            fire("X", "1h", "2T09:00"),
+            fire("X", "1h", "2T09:00", LATE),
+            IN_TURN,
+        ),
+    )
 ]
 
 # --- holds and requests ------------------------------------------------------------------------------
@@ -707,6 +776,7 @@ SCENARIOS = [
     *SEVERAL_MOMENTS,
     *CROWDED,
     *REMINDERS,
+    *MOVED_AWAY,
     *EXPIRING,
     *DAILY,
     *BLOCKED,

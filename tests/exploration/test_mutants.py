@@ -69,6 +69,25 @@ def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monke
     assert failure.faults == [UNEXPLAINED]
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("book, take the buffer away and book beside it", None),
+        ("book, make room and lower the capacity", None),
+        ("buffer, touched, warm: book after midnight | set capacity, book before midnight", Fault.TOLD_IN_PART),
+    ],
+)
+def test_a_refusal_by_a_day_and_settings_of_several_moments_is_found(
+    name: str, fault: Fault | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [fault] if fault else []
+    assert failure_on(name, faults=faults) is None
+    monkeypatch.setattr(Reading, "shows_settings", lambda *_: True)
+    failure = failure_on(name, faults=faults)
+    assert failure is not None
+    assert failure.faults == [UNEXPLAINED]
+
+
 def test_a_hold_that_is_confirmed_without_being_decided_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that ends would cover one that does not."""
     name = "a hold: confirm in time | book over it"
@@ -99,8 +118,8 @@ def test_a_block_that_is_written_whatever_was_booked_meanwhile_is_found(monkeypa
     days = importlib.import_module("appointments.storage.calendar_days").CalendarDays
     original = days.taking
 
-    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any) -> Any:
-        return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding)
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, settings: Any) -> Any:
+        return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding, settings)
 
     monkeypatch.setattr(days, "taking", careless)
     failure = failure_on(name)
@@ -117,6 +136,24 @@ def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.Monk
     failure = failure_on(name)
     assert failure is not None
     assert failure.faults == [UNEXPLAINED]
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "forgetful"),
+    [
+        ("appointments.model", "_earlier", lambda *_: ()),
+        ("appointments.model.Reminder", "keeps", lambda *_: False),
+    ],
+    ids=["not kept", "not recorded"],
+)
+def test_a_reminder_that_is_moved_away_from_and_forgotten_is_found(
+    where: str, name: str, forgetful: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is sent, and before that is recorded."""
+    monkeypatch.setattr(f"{where}.{name}", forgetful)
+    failure = failure_on("moved away and back: send | send later")
+    assert failure is not None
+    assert "published 2 times" in failure.faults[0]
 
 
 # --- services ----------------------------------------------------------------------------------------
@@ -138,9 +175,9 @@ def test_a_step_that_is_taken_without_a_condition_is_found(
 ) -> None:
     original = CalendarDays.taking
 
-    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any) -> Any:
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, settings: Any) -> Any:
         blind = appointment.steps and day.key.calendar_id == calendar
-        return original(self, appointment, claims, day, [50] if blind else deciding)
+        return original(self, appointment, claims, day, [50] if blind else deciding, settings)
 
     assert failure_on(f"services: {name}") is None
     monkeypatch.setattr(CalendarDays, "taking", careless)

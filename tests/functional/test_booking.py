@@ -119,6 +119,19 @@ def test_a_refusal_makes_one_call(world: World) -> None:
     assert world.calls == ["BatchGetItem"]
 
 
+def test_a_refusal_reads_again_until_the_day_was_booked_by_the_settings_in_force(world: World) -> None:
+    """The day and the settings are read at two moments, and a concurrent change may lie between these."""
+    world.book("9:00", "10:00", reminders=[])
+    world.request("PUT", "/calendars/C", {"minNoticeMinutes": 5})
+    world.calls.clear()
+    assert world.book("9:00", "10:00")[0] == 409
+    assert world.calls == 2 * ["BatchGetItem"]
+    assert world.book("11:00", "12:00", reminders=[])[0] == 201
+    world.calls.clear()
+    assert world.book("9:00", "10:00")[0] == 409
+    assert world.calls == ["BatchGetItem"]
+
+
 def test_bookings_elsewhere_in_the_day_do_not_get_in_the_way(world: World) -> None:
     """A booking that was decided on an older day still commits when only other quarter hours changed."""
     client: Any = world.storage.database.client

@@ -298,12 +298,12 @@ def test_a_claim_that_was_written_and_got_no_answer_is_held_all_the_same(world: 
 
 
 def test_moved_while_its_message_was_on_its_way(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
-    """The message went out and is logged; the reminder of the new time, and its rule, are left as they are."""
+    """The message is recorded for a move back; the reminder of the new time, and its rule, are left as they are."""
     original = world.sns.publish
+    path = f"/appointments/{booked['appointmentId']}"
 
     def move_first(**kwargs: Any) -> Any:
         world.sns.publish = original
-        path = f"/appointments/{booked['appointmentId']}"
         assert world.request("PATCH", path, {"startTime": "2030-01-20T09:00:00Z"})[0] == 200
         return original(**kwargs)
 
@@ -311,9 +311,23 @@ def test_moved_while_its_message_was_on_its_way(world: World, booked: dict[str, 
     world.fire(booked, "1h")
     assert len(world.inbox()) == 1
     (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_SENT"]
-    assert not line["recorded"]
+    assert line["recorded"]
     assert state(world, booked) == "pending"
     assert world.rules()[f"appointment-reminder-1h-{booked['appointmentId']}"] == "cron(0 8 20 1 ? 2030)"
+    assert world.request("PATCH", path, {"startTime": booked["startTime"]})[0] == 200
+    assert state(world, booked) == "sent"
+
+
+def test_nothing_is_kept_of_a_message_whose_time_is_long_past(world: World, booked: dict[str, Any]) -> None:
+    """A move back cannot send it again, so the item need not grow."""
+    world.fire(booked, "1h")
+    world.now += timedelta(minutes=2)
+    path = f"/appointments/{booked['appointmentId']}"
+    assert world.request("PATCH", path, {"startTime": "2030-01-20T09:00:00Z"})[0] == 200
+    item = world.dynamodb.get_item(TableName="AppointmentsTable", Key={"appointmentId": {"S": booked["appointmentId"]}})
+    assert "earlier" not in item["Item"]["reminders"]["M"]["1h"]["M"]
+    assert world.request("PATCH", path, {"startTime": booked["startTime"]})[0] == 200
+    assert (state(world, booked), len(world.inbox())) == ("skipped", 1)
 
 
 def test_a_claim_that_took_longer_than_its_lease_sends_nothing(world: World, booked: dict[str, Any]) -> None:

@@ -28,7 +28,10 @@ def wanted(start: float, end: float, **more: object) -> Appointment:
 
 def reading(*days: tuple[str, date, dict[str, tuple[Taken, ...]]], revision: str = "r", **settings: object) -> Reading:
     known = KnownSettings(replace(CalendarSettings(), **settings), 1, revision)  # type: ignore[arg-type]  # its fields
-    read = {DayKey(calendar, day): CalendarDay(DayKey(calendar, day), entries) for calendar, day, entries in days}
+    read = {
+        DayKey(calendar, day): CalendarDay(DayKey(calendar, day), entries, settings=known.mark)
+        for calendar, day, entries in days
+    }
     return Reading(read, {key.calendar_id: known for key in read})
 
 
@@ -157,9 +160,19 @@ def test_a_refusal_by_two_crowded_days_rests_on_both(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("fingerprint", [None, "digest"])
 def test_the_appointment_of_an_idempotency_key_is_an_item_too(fingerprint: str | None) -> None:
     change = [Change.of(None, wanted(9, 10, fingerprint=fingerprint))]
-    for entries in ({}, {"x": taken(9, 10)}):
-        seen = reading(("c", DAY_2, entries))
-        assert rests_on_one_item(decide(change, seen, NOW), seen) is (fingerprint is None)
+    seen = reading(("c", DAY_2, {"x": taken(9, 10)}))
+    assert rests_on_one_item(decide(change, seen, NOW), seen) is (fingerprint is None)
+
+
+def test_settings_are_an_item_too_where_the_day_was_last_booked_by_others() -> None:
+    """What would be accepted rests on them in any case: room may have come since the day was booked by them."""
+    change = [Change.of(None, wanted(9, 10))]
+    for mark, alone in (("1 r", True), ("1 s", False), ("2 r", False), (None, False)):
+        seen = reading(("c", DAY_2, {"x": taken(9, 10)}), revision="r")
+        seen.days = {key: replace(day, settings=mark) for key, day in seen.days.items()}
+        assert rests_on_one_item(decide(change, seen, NOW), seen) is alone
+        seen.days = {key: replace(day, entries={}) for key, day in seen.days.items()}
+        assert not rests_on_one_item(decide(change, seen, NOW), seen)
 
 
 def test_settings_whose_rules_refuse_are_an_item_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from appointments.calendars import CalendarSettings, assemble
 from appointments.firing import firing_minute, timer_name
 from appointments.model import (
+    MAX_EARLIER,
     Appointment,
     CalendarDay,
     Conflict,
@@ -19,6 +21,7 @@ from appointments.model import (
     Reminder,
     ReminderState,
     Taken,
+    reminders_after_change,
     reminders_ahead,
 )
 from appointments.rules import cron_expression
@@ -158,3 +161,39 @@ def test_the_next_reminder_is_the_earliest_open_one() -> None:
     appointment = Appointment("id", "u", span("11:00", "12:00"), at("0:00"), at("0:00"), reminders=(early, late))
     assert appointment.next_due_at == late.due_at
     assert appointment.with_reminder(Reminder("1h", late.due_at, ReminderState.SENT)).next_due_at is None
+
+
+def moved(before: Appointment, start: datetime, now: datetime) -> Appointment:
+    after = replace(before, interval=Interval(start, start + timedelta(hours=1)))
+    return replace(after, reminders=reminders_after_change(before, after, now))
+
+
+@pytest.mark.parametrize("state", [ReminderState.SENDING, ReminderState.SENT])
+def test_a_move_back_finds_the_reminder_that_a_sender_had_claimed(state: ReminderState) -> None:
+    claimed = Reminder("1h", at("9:00"), state, attempts=1, claim="c", lease_until=at("9:01"), unknown={"new": "n"})
+    before = Appointment("id", "u", span("10:00", "11:00"), MIDNIGHT, MIDNIGHT, offsets=("1h",), reminders=(claimed,))
+    now = at("8:59")
+    away = moved(before, at("12:00"), now)
+    there = away.reminder("1h")
+    assert there is not None
+    assert (there.state, there.due_at, there.unknown, away.next_due_at) == (
+        ReminderState.PENDING,
+        at("11:00"),
+        {"new": "n"},
+        at("11:00"),
+    )
+    assert moved(moved(away, at("13:00"), now), at("10:00"), now).reminders == (claimed,)
+
+
+def test_only_the_latest_of_the_reminders_that_were_moved_away_from_are_kept() -> None:
+    sent = [
+        Reminder("1h", at("9:00") + timedelta(seconds=number), ReminderState.SENT, attempts=1, claim=str(number))
+        for number in range(MAX_EARLIER + 2)
+    ]
+    newest, *others = reversed(sent)
+    appointment = Appointment("id", "u", span("10:00", "11:00"), MIDNIGHT, MIDNIGHT, offsets=("1h",))
+    before = replace(appointment, reminders=(replace(newest, earlier=tuple(others)),))
+    (there,) = moved(before, at("12:00"), at("9:00")).reminders
+    assert [one.claim for one in there.earlier] == [one.claim for one in (newest, *others)][:MAX_EARLIER]
+    (there,) = moved(before, at("12:00"), at("9:02")).reminders
+    assert there.earlier == ()

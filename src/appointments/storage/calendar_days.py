@@ -49,6 +49,8 @@ _OVERFLOW = "overflow#"
 _SHORT = 8
 _LONG = "L"
 _HAS_LONG = "overflowLong"
+# By which settings the day was last booked.
+_SETTINGS = "bookedBy"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -122,13 +124,20 @@ class CalendarDays:
     # --- actions of a transaction ---
 
     def taking(
-        self, appointment: Appointment, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]
+        self,
+        appointment: Appointment,
+        claims: Sequence[Claim],
+        day: CalendarDay,
+        deciding: Sequence[int],
+        settings: str | None,
     ) -> Entry:
         """Enter claims in a day and count their quarter hours, on condition that the `deciding` ones are unchanged.
 
+        The day keeps the mark of the `settings` that this was decided by, which the same transaction checks.
+
         Entries of the day's own item that have run out are removed, on condition that they still say so.
         """
-        action = self._counting(claims, day, deciding, "SET #entry = :entry, expiresAt = :expires")
+        action = self._counting(claims, day, deciding, settings, "SET #entry = :entry, expiresAt = :expires")
         names = action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment.appointment_id)}
         action["ExpressionAttributeValues"][":entry"] = {"S": entry_to_text(_on_calendar(claims, day.key))}
         gone = [id_ for id_ in day.run_out(appointment.updated_at) if id_ != appointment.appointment_id]
@@ -140,11 +149,16 @@ class CalendarDays:
         return {"Update": action}
 
     def taking_beside(
-        self, appointment_id: str, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int]
+        self,
+        appointment_id: str,
+        claims: Sequence[Claim],
+        day: CalendarDay,
+        deciding: Sequence[int],
+        settings: str | None,
     ) -> Entry:
         """As `taking`, for an entry that goes into an overflow item: the day is marked, and holds the entry no more."""
-        update = "SET #marker = :marker, expiresAt = :expires REMOVE #entry"
-        action = self._counting(claims, day, deciding, update)
+        action = self._counting(claims, day, deciding, settings, "SET #marker = :marker, expiresAt = :expires")
+        action["UpdateExpression"] += " REMOVE #entry"
         action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment_id), "#marker": _MARKER}
         midnight = datetime.combine(day.key.day, time(), UTC)
         whole_day = Claim(day.key.calendar_id, Interval(midnight, midnight + DAY), _MARKER_PLACES)
@@ -153,10 +167,15 @@ class CalendarDays:
             action["UpdateExpression"] = action["UpdateExpression"].replace("SET ", f"SET {_HAS_LONG} = :one, ", 1)
         return {"Update": action}
 
-    def _counting(self, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int], update: str) -> Entry:
+    def _counting(
+        self, claims: Sequence[Claim], day: CalendarDay, deciding: Sequence[int], settings: str | None, update: str
+    ) -> Entry:
         condition, values = _unchanged(day, deciding)
         values[":expires"] = {"N": str(_day_expiry(day.key.day, self.retention))}
         values[":one"] = {"N": "1"}
+        if settings:
+            values[":settings"] = {"S": settings}
+            update += f", {_SETTINGS} = :settings"
         counted = ", ".join(f"{_COUNTER}{quarter} :one" for quarter in quarter_hours(claims, day.key))
         return {
             "TableName": self.table,
@@ -230,9 +249,11 @@ def day_from_item(item: Item) -> CalendarDay:
             entries[id_] = entry_from_text(text)
             if ";until=" in text:
                 expiring[id_] = text
+    settings = item[_SETTINGS]["S"] if _SETTINGS in item else None
+    key = day_key_from_item(item)
     if _MARKER not in item:
-        return CalendarDay(day_key_from_item(item), entries, counters, expiring)
-    return CalendarDay(day_key_from_item(item), entries, counters, expiring, frozenset(), _HAS_LONG in item)
+        return CalendarDay(key, entries, counters, expiring, settings=settings)
+    return CalendarDay(key, entries, counters, expiring, frozenset(), _HAS_LONG in item, settings=settings)
 
 
 def with_overflow(day: CalendarDay, items: Iterable[Entries], seen: range | None = None) -> CalendarDay:
@@ -247,7 +268,7 @@ def with_overflow(day: CalendarDay, items: Iterable[Entries], seen: range | None
         for id_ in entries.keys() & item.keys():
             entries[id_] = tuple(dict.fromkeys((*entries[id_], *item[id_])))
         entries.update({id_: entry for id_, entry in item.items() if id_ not in entries})
-    return CalendarDay(day.key, entries, day.counters, day.expiring, overflow, day.long, seen)
+    return CalendarDay(day.key, entries, day.counters, day.expiring, overflow, day.long, seen, day.settings)
 
 
 def overflow_key(appointment_id: str, claims: Sequence[Claim], key: DayKey) -> OverflowKey:

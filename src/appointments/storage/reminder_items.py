@@ -19,7 +19,17 @@ def reminders_to_item(appointment: Appointment) -> dict[str, Any]:
     return {"M": {reminder.offset: {"M": reminder_to_item(reminder)} for reminder in appointment.reminders}}
 
 
-_REMINDER_ATTRIBUTES = {"dueAt", "state", "attempts", "claim", "leaseUntil", "sentAt", "messageId", "deliveries"}
+_REMINDER_ATTRIBUTES = {
+    "dueAt",
+    "state",
+    "attempts",
+    "claim",
+    "leaseUntil",
+    "sentAt",
+    "messageId",
+    "deliveries",
+    "earlier",
+}
 _DELIVERY_ATTRIBUTES = {"channel", "recipient", "state", "at", "attempts", "messageId", "reason"}
 
 
@@ -41,6 +51,8 @@ def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
         item["messageId"] = {"S": reminder.message_id}
     if reminder.deliveries:
         item["deliveries"] = {"L": [{"M": _delivery_to_item(delivery)} for delivery in reminder.deliveries]}
+    if reminder.earlier:
+        item["earlier"] = {"L": [{"M": reminder_to_item(one)} for one in reminder.earlier]}
     return item
 
 
@@ -92,4 +104,7 @@ def reminder_from_item(offset: str, item: Item) -> Reminder:
         if "deliveries" in item
         else (),
         unknown={name: value for name, value in item.items() if name not in _REMINDER_ATTRIBUTES},
+        earlier=tuple(reminder_from_item(offset, one["M"]) for one in item["earlier"]["L"])
+        if "earlier" in item
+        else (),
     )

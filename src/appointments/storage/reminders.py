@@ -35,6 +35,10 @@ class ReminderClaimLostError(NotWrittenError):
     """The reminder is not, or no longer, in the state that the write asked for: nothing was written."""
 
 
+class ReminderMovedError(ReminderClaimLostError):
+    """The appointment was moved away from a claimed reminder: its record was written beside the one that now counts."""
+
+
 class ReminderNotRecordedError(NotWrittenError):
     """The record of a reminder was refused although its claim is still held: nothing was written."""
 
@@ -117,16 +121,17 @@ class Reminders:
 
         `appointment` is what `claim`, or the last call of this, returned. While `settled` is `sending`, the claim is
         kept. A call that fails is repeated after a pause of up to each of `pauses`, in seconds.
-        Raises ReminderClaimLostError when the claim was taken over, or the appointment moved, in the meantime,
-        ReminderNotRecordedError where neither is so.
+        Raises ReminderClaimLostError when the claim was taken over in the meantime, ReminderMovedError when the
+        appointment was moved and this was recorded for a move back, ReminderNotRecordedError where neither is so.
         """
         claimed = appointment.reminder(settled.offset)
         if claimed is None or claimed.claim is None or claimed.claim != settled.claim:
             raise ReminderClaimLostError(appointment.appointment_id)
         condition = "#r.#o.claim = :claim AND #r.#o.#s = :was"
+        values = {":claim": {"S": claimed.claim}}
         for seconds in (*pauses, None):
             try:
-                return self._record_reminder(appointment, settled, condition, {":claim": {"S": claimed.claim}})
+                recorded = self._record_reminder(appointment, settled, condition, values, follow=True)
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
                 if now and (now.state, now.claim) == (claimed.state, claimed.claim):
@@ -136,6 +141,11 @@ class Reminders:
                 if seconds is None:
                     raise
                 pause(seconds)
+            else:
+                stored = recorded.reminder(settled.offset)
+                if stored is None or stored.claim != claimed.claim:
+                    raise ReminderMovedError(appointment.appointment_id)
+                return recorded
         raise AssertionError("unreachable")
 
     def skip(self, appointment: Appointment, reminder: Reminder) -> None:
@@ -149,39 +159,54 @@ class Reminders:
         self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
 
     def _record_reminder(
-        self, appointment: Appointment, settled: Reminder, condition: str, values: Mapping[str, Any]
+        self,
+        appointment: Appointment,
+        settled: Reminder,
+        condition: str,
+        values: Mapping[str, Any],
+        *,
+        follow: bool = False,
     ) -> Appointment:
-        """Write a reminder's new state, and with it when the next one of the appointment is due."""
+        """Write a reminder's new state, and with it when the next one of the appointment is due.
+
+        To `follow` it is to write it also where the appointment was moved away from it, and it is an earlier one.
+        """
+        was = appointment.reminder(settled.offset)
+        assert was is not None  # noqa: S101 - callers have it from this appointment
+        current = was
         while True:
-            was, after = appointment.reminder(settled.offset), appointment.with_reminder(settled).next_due_at
-            assert was is not None  # noqa: S101 - callers have it from this appointment, and the loop keeps it
+            moved = follow and current.keeps(settled.claim)
+            written = current.with_earlier(settled) if moved else settled
+            after = appointment.with_reminder(written).next_due_at
             update = "SET #r.#o = :reminder"
             # When the next one is due follows from all reminders, so all must be as they were read.
-            unchanged = f"{condition} AND #r = :were"
+            unchanged = "#r = :were"
             more: dict[str, Any] = {
-                ":reminder": {"M": reminder_to_item(settled)},
-                ":was": {"S": was.state},
+                ":reminder": {"M": reminder_to_item(written)},
                 ":were": reminders_to_item(appointment),
             }
+            if not moved:
+                unchanged = f"{condition} AND {unchanged}"
+                more |= {":was": {"S": was.state}, **values}
             if after is None:
                 update += " REMOVE nextReminderAt"
             else:
                 update += ", nextReminderAt = :after"
                 more[":after"] = {"S": to_utc_text(after)}
             try:
-                return self._update_reminder(
-                    appointment.appointment_id, settled.offset, update, unchanged, {**values, **more}
-                )
+                return self._update_reminder(appointment.appointment_id, settled.offset, update, unchanged, more)
             except _ReminderChangedError as exc:
                 now = exc.now.reminder(settled.offset) if exc.now else None
                 if exc.now is None or now is None:
                     raise
                 if _as_stored(now) == _as_stored(settled):
                     return exc.now  # it was written, and only the answer got lost
-                if (now.state, now.claim) != (was.state, was.claim) or exc.now.reminders == appointment.reminders:
+                there = (now.state, now.claim) == (was.state, was.claim) or (follow and now.keeps(settled.claim))
+                if not there or exc.now.reminders == appointment.reminders:
                     raise
-                # Only other reminders changed, or what another version keeps with this one.
-                appointment, settled = exc.now, settled.with_unknown_of(now)
+                # It was moved away or back, or only other reminders changed, or what another version keeps with it.
+                appointment, current = exc.now, now
+                settled = settled if now.keeps(settled.claim) else settled.with_rest_of(now)
 
     def _update_reminder(
         self,

@@ -369,10 +369,11 @@ class Storage:
         for key in sorted(reading.deciding_days(change.new_claims)):
             day = reading.days.get(key) or CalendarDay(key)
             deciding = quarter_hours(change.new_claims, key, reading.reach_of)
+            mark = reading.settings[key.calendar_id].mark
             if key in beside:
-                entries.append(self.days.taking_beside(id_, change.new_claims, day, deciding))
+                entries.append(self.days.taking_beside(id_, change.new_claims, day, deciding, mark))
             elif key in carrying:
-                entries.append(self.days.taking(change.after, change.new_claims, day, deciding))
+                entries.append(self.days.taking(change.after, change.new_claims, day, deciding, mark))
             elif key in left:
                 left.remove(key)
                 entries.append(self.days.checking_and_leaving(id_, day, deciding))
