@@ -118,8 +118,8 @@ def test_a_block_that_is_written_whatever_was_booked_meanwhile_is_found(monkeypa
     days = importlib.import_module("appointments.storage.calendar_days").CalendarDays
     original = days.taking
 
-    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, settings: Any) -> Any:
-        return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding, settings)
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, *more: Any) -> Any:
+        return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding, *more)
 
     monkeypatch.setattr(days, "taking", careless)
     failure = failure_on(name)
@@ -175,9 +175,9 @@ def test_a_step_that_is_taken_without_a_condition_is_found(
 ) -> None:
     original = CalendarDays.taking
 
-    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, settings: Any) -> Any:
+    def careless(self: Any, appointment: Any, claims: Any, day: Any, deciding: Any, *more: Any) -> Any:
         blind = appointment.steps and day.key.calendar_id == calendar
-        return original(self, appointment, claims, day, [50] if blind else deciding, settings)
+        return original(self, appointment, claims, day, [50] if blind else deciding, *more)
 
     assert failure_on(f"services: {name}") is None
     monkeypatch.setattr(CalendarDays, "taking", careless)
