@@ -101,9 +101,9 @@ def _live(database: Database) -> Iterator[tuple[str, Lying]]:
                 if not steps:
                     yield calendar, lying
             for step in steps:
-                taken = [_epoch(step[name]["S"]) for name in ("startTime", "endTime")]
+                begin, over = (_epoch(step[name]["S"]) for name in ("startTime", "endTime"))
                 for text in step["resourceIds"]["L"]:
-                    yield text["S"], Lying(*taken, key.partition, decided_at, _until(item))
+                    yield text["S"], Lying(begin, over, key.partition, decided_at, _until(item))
 
 
 def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
