@@ -112,6 +112,15 @@ class InvalidTransitionError(RefusalError):
         may = f"It may become {' or '.join(allowed)}." if allowed else "That is final."
         super().__init__(f"The appointment is {status}. {may}")
         self.allowed = tuple(allowed)
+        self.more = {"allowed": list(allowed)}
+
+
+class TooLateError(RefusalError):
+    """The service lets a person cancel, or move, up to a time that has passed."""
+
+    def __init__(self, what: str, until: str) -> None:
+        super().__init__(f"The appointment could be {what} until {until}.")
+        self.more = {"until": until}
 
 
 class PreconditionFailedError(RefusalError):

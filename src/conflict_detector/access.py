@@ -12,6 +12,9 @@ the token was made for: that is checked here.
 It hands claims over as texts. A list of groups becomes "a,b" on AWS, where a group may itself be named "a,b", so
 groups are read from the token that it checked. Where that token cannot be told for certain, there are no groups.
 
+A service of yours that acts for everyone may say in whose name it acts, in the header `X-Acting-For`. Such a request is
+that person's: it may do what the person may, and the limits of services bind it.
+
 Resources are there to be booked by everyone who is signed in, and people are not. A calendar whose id has the
 form of a user's id, which in a user pool is a UUID, is a person's; every other id names a resource.
 """
@@ -22,14 +25,20 @@ import base64
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from appointments.errors import ForbiddenError
+from appointments.errors import Fault, ForbiddenError, InvalidRequestError, TooLateError
+from appointments.reader import CALENDAR_ID_RULE, is_calendar_id
 from appointments.statuses import Status
+from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from appointments.model import Appointment
 
 # Its members act for everyone; the template makes the group.
 SCHEDULERS = "schedulers"
@@ -75,6 +84,18 @@ class Caller:
         if self.user_id and not by_person:
             raise ForbiddenError
 
+    def keep_limits(self, before: Appointment, now: datetime, *, cancels: bool) -> None:
+        """Raises TooLateError where the service, as it was booked, does not let a person cancel, or move, any more.
+
+        What was never promised can be given up at any time: a hold, and a request.
+        """
+        if self.user_id is None or before.service is None or not before.status.reminds:
+            return
+        name, what = ("cancelUntilMinutes", "cancelled") if cancels else ("moveUntilMinutes", "moved")
+        minutes = json.loads(before.service.body).get(name)
+        if minutes is not None and now > (until := before.interval.start - timedelta(minutes=minutes)):
+            raise TooLateError(what, to_utc_text(until))
+
     def configure(self, calendar_id: str) -> None:
         """Raises ForbiddenError where the settings of this calendar are not the caller's to change."""
         self.act_for(calendar_id)
@@ -92,11 +113,23 @@ class Access:
     auth: Auth
     client_id: str = ""
 
-    def caller(self, claims: Mapping[str, Any], authorization: Sequence[str] = ()) -> Caller:
-        """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else.
+    def caller(
+        self, claims: Mapping[str, Any], authorization: Sequence[str] = (), acting_for: Sequence[str] = ()
+    ) -> Caller:
+        """Who is calling, or in whose name. Raises ForbiddenError where that is not theirs, and InvalidRequestError.
 
-        `authorization` is every value of the header that the token came in.
+        `authorization` and `acting_for` are every value of the headers `Authorization` and `X-Acting-For`.
         """
+        caller = self._signed_in(claims, authorization)
+        if not acting_for:
+            return caller
+        if len(acting_for) > 1 or not is_calendar_id(acting_for[0]):
+            raise InvalidRequestError([Fault("X-Acting-For", f"is the id of one person and {CALENDAR_ID_RULE}")])
+        caller.act_for(acting_for[0])
+        return Caller(acting_for[0])
+
+    def _signed_in(self, claims: Mapping[str, Any], authorization: Sequence[str]) -> Caller:
+        """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else."""
         if self.auth is not Auth.COGNITO:
             return Caller()
         if not (claims.get("sub") and claims.get("token_use") == "id" and claims.get("aud") == self.client_id):

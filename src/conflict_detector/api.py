@@ -57,7 +57,10 @@ class Api:
             return preflight_response(routes.METHODS)  # browsers send it without credentials
         try:
             with busy_where_crowded():
-                caller = self.access.caller(request.claims, request.headers.get("authorization", ()))
+                headers = request.headers
+                caller = self.access.caller(
+                    request.claims, headers.get("authorization", ()), headers.get("x-acting-for", ())
+                )
                 response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers))
         except RefusalError as exc:
             _log_refusal(exc, request)

@@ -23,6 +23,7 @@ from appointments.errors import (
     RefusalError,
     RouteNotFoundError,
     ServiceNotFoundError,
+    TooLateError,
     TooManyAppointmentsError,
 )
 from conflict_detector.responses import interval_body, to_json
@@ -60,6 +61,7 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     AppointmentCancelledError: Problem(409, "appointment-cancelled", "Appointment cancelled"),
     AppointmentEndedError: Problem(409, "appointment-ended", "Appointment ended"),
     InvalidTransitionError: Problem(409, "invalid-transition", "Invalid transition"),
+    TooLateError: Problem(409, "too-late", "Too late"),
     PreconditionFailedError: Problem(412, "precondition-failed", "Version mismatch"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "Payload too large"),
     InvalidRequestError: Problem(422, "invalid-request", "Invalid request"),
@@ -100,8 +102,8 @@ def problem_response(error: RefusalError, request: Request) -> Response:
                 more |= _faults(error.faults)
         case PreconditionFailedError():
             detail = f"The current version is {error.version}. Read it again before you change it."
-        case InvalidTransitionError():
-            detail, more = str(error), {"allowed": list(error.allowed)}
+        case InvalidTransitionError() | TooLateError():
+            detail, more = str(error), error.more
         case PayloadTooLargeError():
             detail = f"A body may have {error.limit} bytes at most."
         case MethodNotAllowedError():

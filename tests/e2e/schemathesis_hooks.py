@@ -60,7 +60,10 @@ EXPLAINED = re.compile(
     r"must not name calendars that the appointment takes anyway|and the days make \d+ calendar days|"
     r"makes over \d+ slots|must be at most \d+ bytes of JSON|must be nested at most|must not overlap one another|"
     r"must not be less than minDurationMinutes|is not a nextCursor of this list|is sent more than once|was used before|"
-    r"is required, or else calendarId, serviceId or status=requested|is sent beside calendarId"
+    r"is required, or else calendarId, serviceId or status=requested|is sent beside calendarId|"
+    r"must have a calendar for each|must not stand on the last step|must not be less than min|"
+    r"must take at most \d+ calendars|must name at most \d+ calendars|must be at most \d+ days long together|"
+    r"calendar days and settings to check"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "

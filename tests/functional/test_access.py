@@ -153,13 +153,15 @@ def test_what_is_the_desks_is_refused_to_a_person(desk: Desk, route: str) -> Non
 @pytest.mark.parametrize("auth", [Auth.IAM, Auth.NONE])
 @pytest.mark.parametrize("route", DESK)
 def test_without_a_user_pool_the_desks_calls_are_everyones(desk: Desk, route: str, auth: Auth) -> None:
-    assert desk.send(*route.split(), None, auth=auth, **DESK[route][0])[0] == DESK[route][1]
+    method, path = route.split()
+    assert desk.send(method, path, None, auth=auth, **DESK[route][0])[0] == DESK[route][1]
 
 
 @pytest.mark.parametrize("route", OPEN)
 def test_everyone_who_is_signed_in_reads_the_services(desk: Desk, route: str) -> None:
     for claims, expected in ((token(ANNA), 200), (SCHEDULER, 200), (None, 403), (token(ANNA, aud="other"), 403)):
-        assert desk.send(*route.split(), claims)[0] == expected
+        method, path = route.split()
+        assert desk.send(method, path, claims)[0] == expected
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -229,6 +231,14 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
 
     assert [lists(calendar_id, token(ANNA)) for calendar_id in (ANNA, BEN, "room-1")] == [200, 403, 403]
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
+
+
+def test_lists_across_people_are_the_desks(desk: Desk) -> None:
+    for query in ({"serviceId": "check-up"}, {"status": "requested"}, {"status": "requested", "serviceId": "check-up"}):
+        assert desk.send("GET", "/appointments", token(ANNA), queryStringParameters=query)[0] == 403
+        assert desk.send("GET", "/appointments", SCHEDULER, queryStringParameters=query)[0] == 200
+        own = query | {"userId": ANNA}
+        assert desk.send("GET", "/appointments", token(ANNA), queryStringParameters=own)[0] == 200
 
 
 def test_a_person_reads_the_settings_of_resources_and_does_not_write_them(desk: Desk) -> None:

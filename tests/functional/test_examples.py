@@ -60,6 +60,15 @@ def conflict_of_a_move(world: World) -> Any:
     )
 
 
+def move_that_is_too_late(world: World) -> Any:
+    service = {"steps": [{"durationMinutes": 30}], "moveUntilMinutes": 1440}
+    assert world.request("PUT", "/services/check-up", service)[0] == 200
+    body = {"userId": "anna", "serviceId": "check-up", "startTime": "2030-01-15T09:00:00Z"}
+    path = f"/appointments/{world.request('POST', '/appointments', body)[2]['appointmentId']}"
+    world.now = datetime(2030, 1, 14, 10, tzinfo=UTC)
+    return world.request("PATCH", path, MOVE, headers={"X-Acting-For": "anna"})
+
+
 def change_of_a_cancelled_one(world: World) -> Any:
     path = f"/appointments/{book(world)['appointmentId']}"
     world.request("DELETE", path)
@@ -161,6 +170,7 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("getAppointment", "booked"): lambda world: of_booked(world, "GET"),
     ("changeAppointment", "moved"): lambda world: of_booked(world, "PATCH", MOVE),
     ("changeAppointment", "conflict"): conflict_of_a_move,
+    ("changeAppointment", "tooLate"): move_that_is_too_late,
     ("changeAppointment", "cancelled"): change_of_a_cancelled_one,
     ("changeAppointment", "ended"): change_of_an_expired_one,
     ("changeAppointment", "transition"): lambda world: completed(world, "PATCH", {"status": "cancelled"}),

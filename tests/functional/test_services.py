@@ -175,7 +175,8 @@ def test_services_are_listed_by_id_in_pages(world: World) -> None:
     for service_id in ("b", "A", "c", "a", "d"):
         put(world, service_id)
     world.request("DELETE", "/services/b")
-    pages, cursor = [], {}
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
     while True:
         status, _, page = listed(world, limit="2", **cursor)
         assert status == 200

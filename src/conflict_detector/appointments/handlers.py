@@ -106,6 +106,9 @@ def change(call: Call, appointment_id: str) -> Response:
         caller.turn(before.status, after.status)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
+        cancels = after.status is Status.CANCELLED
+        if before.service and (cancels or after.interval != before.interval):
+            caller.keep_limits(before, call.now, cancels=cancels)
         return after
 
     before, after = booking.change(
@@ -131,6 +134,7 @@ def cancel(call: Call, appointment_id: str) -> Response:
         # What is cancelled is as the caller wants it, whatever version they saw (RFC 9110, 13.1.1).
         if before.status is not Status.CANCELLED:
             call.request.check_version(before.version)
+            call.caller.keep_limits(before, call.now, cancels=True)
 
     before, after = booking.cancel(appointment_id, allowed, call.storage, call.now)
     if after is not before:
