@@ -81,7 +81,7 @@ class ServiceSearch:
     only_hours: bool = False
     _seconds: _Seconds = field(default_factory=_Seconds)
     _taken: dict[str, list[Range]] = field(default_factory=dict)
-    _closed: dict[tuple[int, int, int], list[Range]] = field(default_factory=dict)
+    _closed: dict[int, tuple[Range, list[Range]]] = field(default_factory=dict)
 
     def starts(self, window: Interval) -> list[Course]:
         """Every start at which the service can be booked within a window, in order, with the earliest end.
@@ -145,7 +145,7 @@ class ServiceSearch:
     def _opened(self, window: Interval) -> Iterator[Range]:
         """The starts within a window at which the hours of the calendars alone would let it be booked."""
         empty = {id_: Calendar(id_, one.settings, ()) for id_, one in self.calendars.items()}
-        search = ServiceSearch(self.service, empty, self.now, only_hours=True)
+        search = ServiceSearch(self.service, empty, self.now, only_hours=True, _closed=self._closed)
         courses = search.courses(*(self._seconds[moment] for moment in window))
         return joined((course.first, course.end) for course in courses[0])
 
@@ -248,9 +248,10 @@ class ServiceSearch:
         known = self._taken.get(calendar.calendar_id)
         if known is None:
             seconds, gap = self._seconds, _whole(calendar.settings.buffer)
-            if all(places == 1 and not block for _, places, _, block in calendar.busy):
-                starts = sorted([seconds[start] - gap for (start, _), *_ in calendar.busy])
-                ends = sorted([seconds[end] + gap for (_, end), *_ in calendar.busy])
+            single = [interval for interval, places, _, block in calendar.busy if places == 1 and not block]
+            if len(single) == len(calendar.busy):
+                starts = sorted([seconds[start] - gap for start, _ in single])
+                ends = sorted([seconds[end] + gap for _, end in single])
                 full = zip(starts[calendar.settings.capacity - 1 :], ends, strict=False)
                 # An entry takes its place until its end and the buffer after, and nothing starts a buffer before it.
                 known = [(start, end) for start, end in full if start + gap < end]
@@ -262,15 +263,15 @@ class ServiceSearch:
         return known
 
     def _shut(self, settings: CalendarSettings, first: int, end: int) -> list[Range]:
-        """When a calendar is closed within a range. Many calendars have the same hours."""
+        """When a calendar is closed within a range. Many calendars have the same hours, and steps similar ranges."""
         if not settings.has_hours:
             return []
-        known = self._closed.get((id(settings), first, end))
-        if known is None:
+        known = self._closed.get(id(settings))
+        if known is None or first < known[0][0] or end > known[0][1]:
             window = Interval(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(max(first, end), UTC))
-            known = rest(joined(settings.open_seconds(window)), first, end)
-            self._closed[id(settings), first, end] = known
-        return known
+            known = self._closed[id(settings)] = (first, end), rest(joined(settings.open_seconds(window)), first, end)
+        span, closed = known
+        return closed if span == (first, end) else both(closed, [(first, end)])
 
     def _limits(self, bookable: tuple[datetime, datetime | None]) -> Range:
         """The starts from the earliest to the latest."""

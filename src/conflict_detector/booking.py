@@ -278,8 +278,10 @@ class _Update(OnCalendars):
         after = self.update(before)
         self.placement = None
         if after.service and after.interval.start != before.interval.start:
-            from conflict_detector.placement import Placement, terms_of  # noqa: PLC0415 - few changes are of services
+            from conflict_detector.placement import Placement, shifted, terms_of  # noqa: PLC0415 - few are of services
 
+            if not after.status.occupies:
+                return [Change.of(before, shifted(after))]
             self.placement = Placement(terms_of(after), after, before, self.now)
             return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:

@@ -162,6 +162,12 @@ def placed(wanted: Appointment, steps: Sequence[Step]) -> Appointment:
     )
 
 
+def shifted(moved: Appointment) -> Appointment:
+    """An appointment that takes no time any more, with its steps where it was moved to."""
+    by = moved.interval.start - moved.steps[0].interval.start
+    return placed(moved, [Step(Interval(start + by, end + by), ids) for (start, end), ids in moved.steps])
+
+
 def _calendars(reading: Reading, now: datetime, own_id: str) -> dict[str, Calendar]:
     settings = {id_: known.settings for id_, known in reading.settings.items()}
     return assemble(settings, reading.days.values(), now, ignore=own_id)

@@ -134,12 +134,13 @@ def book_service(wanted: Appointment, ask: ServiceAsk, storage: Storage, now: da
 
 def _first_reading(proposal: _ServiceBooking, storage: Storage) -> Reading:
     """The service, and the rest from memory if that may do. The conditions of the commit prove it."""
-    ask = proposal.ask
-    service_id = ask.service_id
+    service_id, ask = proposal.ask.service_id, proposal.ask
     known = storage.memory.services.get(service_id)
     if known is None or known.service is None:  # by now there may be one
         known = storage.services.known(service_id)
     reading = Reading(service=known)
+    if known.service is None and proposal.lookup:  # what was booked under the key is answered all the same
+        reading = storage.read((), appointment_id=proposal.lookup, service_id=service_id)
     if known.service is None or known.service.has_choice or not known.small or ask.dry_run or ask.faults:
         return reading
     [everything] = proposal.candidates(reading)

@@ -108,9 +108,9 @@ def _live(database: Database) -> Iterator[tuple[str, Lying]]:
                 if not steps:
                     yield calendar, lying
             for step in steps:
-                taken = [_epoch(step[name]["S"]) for name in ("startTime", "endTime")]
+                begin, over = (_epoch(step[name]["S"]) for name in ("startTime", "endTime"))
                 for text in step["resourceIds"]["L"]:
-                    yield text["S"], lying._replace(start=taken[0], end=taken[1])
+                    yield text["S"], lying._replace(start=begin, end=over)
             if "sessionId" in item:
                 yield f"session#{item['sessionId']['S']}", lying
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,16 @@ def test_offers_count_from_each_opening_and_end_as_early_as_they_can(world: Worl
     query = {"serviceId": "visit", "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T12:00:00Z", "userId": "anna"}
     status, _, body = world.request("GET", "/availability/days", queryStringParameters=query)
     assert (status, body["days"][0]) == (200, {"date": "2030-01-15", "available": 1})
+
+
+def test_a_question_reads_each_calendar_once(world: World) -> None:
+    doctors, rooms = [f"dr-{n}" for n in range(20)], [f"room-{n}" for n in range(20)]
+    put_service(world, "visit", step(30, pools=[doctors, rooms]), stepMinutes=15)
+    query = {"serviceId": "visit", "from": "2030-01-15T00:00:00Z", "to": "2030-02-15T00:00:00Z", "limit": "3"}
+    world.calls.clear()
+    status, _, body = world.request("GET", "/availability", queryStringParameters=query)
+    assert (status, len(body["available"])) == (200, 3)
+    assert Counter(world.calls) == {"GetItem": 1, "BatchGetItem": 1, "Query": 40}
 
 
 def test_every_fault_of_a_query_is_named(world: World) -> None:

@@ -220,6 +220,9 @@ def test_a_dry_run_and_a_key(world: World) -> None:
     assert [answer[0] for answer in answers] == [201, 201]
     assert answers[0][2] == answers[1][2]
     assert world.request("POST", "/appointments", {**sent, "startTime": at("10:00")}, headers=key)[0] == 422
+    assert world.request("DELETE", "/services/visit")[0] == 200
+    assert world.request("POST", "/appointments", sent, headers=key)[2] == answers[0][2]
+    assert world.request("POST", "/appointments", sent)[0] == 422
 
 
 # --- moves and cancellations -------------------------------------------------------------------------
@@ -256,6 +259,16 @@ def test_an_appointment_keeps_what_it_was_booked_with(world: World) -> None:
         status, problem = patch(world, body, **{field: value})
         assert (status, named(problem)) == (422, {field})
     assert patch(world, body, details={"title": "x"})[0] == 200
+
+
+def test_what_is_moved_and_cancelled_at_once_takes_nothing(world: World) -> None:
+    put_service(world, "visit", step(10, "lab", gap={"min": 30}), step(20, "doctor"))
+    _, body = serve(world, "09:00")
+    world.book("13:00", "14:00", user="doctor")
+    status, cancelled = patch(world, body, startTime=at("13:00"), status="cancelled")
+    assert (status, cancelled["endTime"]) == (200, at("14:00"))
+    assert steps_of(cancelled) == [("13:00", "13:10", "lab"), ("13:40", "14:00", "doctor")]
+    assert world.book("13:00", "13:10", user="lab")[0] == 201
 
 
 def test_cancelling_frees_every_step(world: World) -> None:

@@ -283,6 +283,38 @@ def test_a_length_that_only_the_clock_on_the_wall_allows() -> None:
         assert (search.find(moment) is not None) == fits
 
 
+def offers(search: ServiceSearch, since: datetime, until: datetime) -> list[str]:
+    return [f"{interval.start:%d %H:%M}" for interval in search.offered(Interval(since, until))]
+
+
+def test_starts_are_offered_from_each_opening_on_which_all_that_is_needed_can_begin() -> None:
+    steps = (
+        {"durationMinutes": 30, "pools": [pool("a", "b"), pool("c")]},
+        {"durationMinutes": 10, "resourceIds": ["d"]},
+    )
+    talk = service(*steps, stepMinutes=25)
+    hours = {"a": [("09:00", "10:00")], "b": [("12:00", "14:00")], "c": [("08:10", "13:00")], "d": [("09:35", "16:00")]}
+    read = {
+        id_: calendar(id_, overrides={"2030-01-15": [{"start": start, "end": end} for start, end in spans]})
+        for id_, spans in hours.items()
+    }
+    search = ServiceSearch(talk, read, NOW)
+    expected = ["15 09:05", "15 09:30", "15 12:00", "15 12:25"]
+    assert offers(search, at(0), at(190)) == expected
+    for number, start in enumerate(expected):  # where a question begins makes no difference
+        begin = at(0).replace(hour=int(start[3:5]), minute=int(start[6:]))
+        assert offers(search, begin, at(190)) == expected[number:]
+        assert offers(search, begin + timedelta(seconds=1), at(190)) == expected[number + 1 :]
+
+
+def test_on_a_day_that_is_open_throughout_starts_count_from_local_midnight() -> None:
+    read = {"a": calendar("a", (0, 12), timeZone="Asia/Kolkata")}
+    search = ServiceSearch(service({"durationMinutes": 60, "resourceIds": ["a"]}, bufferMinutes=40), read, NOW)
+    # Midnight is 18:30 UTC; a step is 100 minutes, and the last one of a day ends early.
+    day = at(0).replace(hour=15)
+    assert offers(search, day, day + timedelta(hours=8)) == ["15 16:10", "15 17:50", "15 18:30", "15 20:10", "15 21:50"]
+
+
 def test_the_horizon_counts_local_days_of_the_first_calendar_with_a_zone() -> None:
     soon = service({"durationMinutes": 10, "resourceIds": ["a", "b"]}, horizonDays=1)
     read = {"a": calendar("a"), "b": calendar("b", timeZone="America/New_York")}
