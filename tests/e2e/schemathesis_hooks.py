@@ -60,7 +60,9 @@ EXPLAINED = re.compile(
     r"must not name calendars that the appointment takes anyway|and the days make \d+ calendar days|"
     r"makes over \d+ slots|must be at most \d+ bytes of JSON|must be nested at most|must not overlap one another|"
     r"must not be less than minDurationMinutes|is not a nextCursor of this list|is sent more than once|was used before|"
-    r"is required, or else calendarId|is sent beside calendarId"
+    r"is required, or else calendarId|is sent beside calendarId|is not the id of a session|is a session that has begun|"
+    r"are places of the calendars in resourceIds or anyOf|is not for a session|cannot be added to an appointment|"
+    r"is that of the session|is unknown; the query parameters are sessionId"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "
