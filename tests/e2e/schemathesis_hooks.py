@@ -63,7 +63,10 @@ EXPLAINED = re.compile(
     r"is required, or else calendarId, serviceId or status=requested|is sent beside calendarId|"
     r"must have a calendar for each|must not stand on the last step|must not be less than min|"
     r"must take at most \d+ calendars|must name at most \d+ calendars|must be at most \d+ days long together|"
-    r"calendar days and settings to check"
+    r"calendar days and settings to check|"
+    r"is not the id of a session|is a session that has begun|"
+    r"are places of the calendars in resourceIds or anyOf|is not for a session|cannot be added to an appointment|"
+    r"is that of the session|is unknown; the query parameters are sessionId"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "

@@ -483,11 +483,14 @@ def test_the_sweep_is_made_from_the_templates_settings(monkeypatch: pytest.Monke
     variables |= set(
         resources("AWS::Serverless::Function")["ReminderSweepFunction"]["Properties"]["Environment"]["Variables"]
     )
+    values = {"REMINDER_BACKEND": "rules", "RETENTION_DAYS": "400"}
     for name in variables:
-        monkeypatch.setenv(name, "rules" if name == "REMINDER_BACKEND" else "x")
+        monkeypatch.setenv(name, values.get(name, "x"))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     app._sweep.cache_clear()
-    assert isinstance(app._sweep(), Sweep)
+    made = app._sweep()
+    assert isinstance(made, Sweep)
+    assert (made.storage().days.table, made.storage().days.retention) == ("x", timedelta(days=400))
     app._sweep.cache_clear()
 
 
