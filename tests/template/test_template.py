@@ -15,6 +15,8 @@ import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
 from appointments.storage.appointments import USER_INDEX
+from appointments.storage.calendar_settings import CONFIGURED_INDEX
+from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.reminders import DUE_INDEX
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
@@ -231,10 +233,20 @@ def test_tables_are_recoverable_encrypted_and_expire(name: str) -> None:
 
 def test_indexes() -> None:
     indexes = {
-        index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
-        for index in resources("AWS::DynamoDB::Table")["AppointmentsTable"]["Properties"]["GlobalSecondaryIndexes"]
+        table: {
+            index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+            for index in resource["Properties"]["GlobalSecondaryIndexes"]
+        }
+        for table, resource in resources("AWS::DynamoDB::Table").items()
     }
-    assert indexes == {USER_INDEX: ["userId", "startTime"], DUE_INDEX: ["reminderShard", "nextReminderAt"]}
+    assert indexes == {
+        "AppointmentsTable": {
+            USER_INDEX: ["userId", "startTime"],
+            DUE_INDEX: ["reminderShard", "nextReminderAt"],
+            SERVICE_INDEX: ["serviceId", "startTime"],
+        },
+        "CalendarsTable": {CONFIGURED_INDEX: ["day", "updatedAt"]},
+    }
 
 
 @pytest.mark.parametrize(

@@ -130,12 +130,12 @@ def test_the_contract_shows_every_problem_as_the_api_answers_it() -> None:
 def test_two_problems_of_one_status_are_told_apart_by_type() -> None:
     responses = contract()["paths"]["/appointments/{appointmentId}"]["patch"]["responses"]
     media = responses["409"]["content"]["application/problem+json"]
-    names = ("conflict", "cancelled", "ended", "transition")
+    names = ("conflict", "cancelled", "ended", "transition", "tooLate")
     examples = [resolved(media["examples"][name])["value"] for name in names]
     conflict, cancelled, *_ = examples
     kinds = [validator(schema) for schema in media["schema"]["oneOf"]]
     assert [[kind.is_valid(example) for kind in kinds] for example in examples] == [
-        [kind == example for kind in range(4)] for example in range(4)
+        [kind == example for kind in range(len(names))] for example in range(len(names))
     ]
     assert not validator(media["schema"]).is_valid(cancelled | {"type": conflict["type"]})
     assert not validator(media["schema"]).is_valid(conflict | {"type": cancelled["type"]})
