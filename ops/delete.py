@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import TIMER_PREFIX
 from appointments.rules import Rules, remove_rule
-from ops.stack import NoStackError, Stack
+from ops.stack import NoStackError, Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed, working
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable
 def _let_go_on(stack: Stack) -> None:
     try:
         stack.release(*HALTED)
-    except (ClientError, BotoCoreError) as exc:
+    except (StillHaltedError, ClientError, BotoCoreError) as exc:
         print(f"delete: {exc}", file=sys.stderr)
         _tell_halted(stack)
     else:

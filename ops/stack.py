@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,19 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # Written by `make run` for as long as it runs.
 LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
 # What a halted function remembers: the concurrency that was reserved for it, a number or this.
 HALTED_TAG = "halted-with-reserved-concurrency"
 NOTHING = "none"
+# Beyond the SDK's own patience: nobody can book until a stack is let go on. Seconds before each further attempt.
+PAUSES = (2, 4, 8, 16)
+_PASSING = {"ServiceException", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 
 
 class NoStackError(Exception):
     """There is no such stack, or `make run` is not running."""
+
+
+class StillHaltedError(Exception):
+    """Not every function could be let go on."""
+
+    def __init__(self, stack: str, names: list[str], cause: Exception) -> None:
+        super().__init__(f"STILL HALTED: {', '.join(names)}: {cause}. Run `make release STACK={stack}`")
 
 
 @dataclass(frozen=True)
@@ -92,21 +104,50 @@ class Stack:
                 yield self.resource(logical_id)
 
     def release(self, *functions: str) -> None:
-        """Let halted functions go on, with what was reserved for each before."""
-        client = self.client("lambda")
-        for name in self._names(functions):
+        """Let halted functions go on, with what was reserved for each before; the last one first.
+
+        So whoever names the API's function first opens it when all others work. Raises StillHaltedError at the first
+        that stays halted, and leaves those before it halted too.
+        """
+        names = list(self._names(reversed(functions)))
+        while names:
             try:
-                arn = client.get_function_configuration(FunctionName=name)["FunctionArn"]
-                reserved = client.list_tags(Resource=arn)["Tags"].get(HALTED_TAG)
-                if reserved is None:
-                    continue  # it was never halted
-                if reserved == NOTHING:
-                    client.delete_function_concurrency(FunctionName=name)
-                else:
-                    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
-                client.untag_resource(Resource=arn, TagKeys=[HALTED_TAG])
-            except client.exceptions.ResourceNotFoundException:
-                continue
+                self._release(names[0])
+            except (BotoCoreError, ClientError) as exc:
+                raise StillHaltedError(self.name, names, exc) from exc
+            del names[0]
+
+    def _release(self, name: str) -> None:
+        client = self.client("lambda")
+        try:
+            arn, reserved = self._halt_of(client, name)
+            if reserved is None:
+                return  # it was never halted
+            if reserved == NOTHING:
+                _patiently(client.delete_function_concurrency, FunctionName=name)
+            else:
+                _patiently(
+                    client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=int(reserved)
+                )
+            _patiently(client.untag_resource, Resource=arn, TagKeys=[HALTED_TAG])
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+    @staticmethod
+    def _halt_of(client: Any, name: str) -> tuple[str, str | None]:
+        """The ARN of a function, and what its tag remembers if it is halted."""
+        arn = _patiently(client.get_function_configuration, FunctionName=name)["FunctionArn"]
+        return arn, _patiently(client.list_tags, Resource=arn)["Tags"].get(HALTED_TAG)
+
+    def halted_functions(self, *functions: str) -> list[str]:
+        """The names of those functions that are halted."""
+        client = self.client("lambda")
+        found = []
+        for name in self._names(functions):
+            with suppress(client.exceptions.ResourceNotFoundException):
+                if self._halt_of(client, name)[1] is not None:
+                    found.append(name)
+        return found
 
     @contextmanager
     def halted(self, *functions: str) -> Iterator[None]:
@@ -120,7 +161,15 @@ class Stack:
         except BaseException:
             print(f"{self.name} stays halted; run this again to finish it and let it go on", file=sys.stderr)
             raise
-        self.release(*functions)
+        try:
+            self.release(*functions)
+        except BaseException:
+            print(
+                f"All is done, but {self.name} STAYS HALTED, at least in part. Do not run this again: "
+                f"`make release STACK={self.name}` lets it go on",
+                file=sys.stderr,
+            )
+            raise
 
     @cached_property
     def _resources(self) -> dict[str, str]:
@@ -130,3 +179,15 @@ class Stack:
             for page in pages
             for resource in page["StackResourceSummaries"]
         }
+
+
+def _patiently(call: Callable[..., Any], **arguments: Any) -> Any:
+    """Call, and call again where that was one too many for now."""
+    for pause in PAUSES:
+        try:
+            return call(**arguments)
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] not in _PASSING:
+                raise
+        time.sleep(pause)
+    return call(**arguments)

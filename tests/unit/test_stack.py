@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from ops.stack import HALTED_TAG, Stack
+from ops.release import release
+from ops.restore import FUNCTIONS
+from ops.stack import HALTED_TAG, PAUSES, Stack, StillHaltedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,8 @@ class Functions:
 
     reserved: dict[str, int | None]
     broken: str = ""
+    # How many more calls that let a function go on are refused, by its name.
+    throttled: dict[str, int] = field(default_factory=dict)
     tags: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     class exceptions:  # noqa: N801 - as a client has it
@@ -44,6 +49,10 @@ class Functions:
         self.reserved[FunctionName] = ReservedConcurrentExecutions
 
     def delete_function_concurrency(self, FunctionName: str) -> None:  # noqa: N803
+        if self.throttled.get(FunctionName, 0):
+            self.throttled[FunctionName] -= 1
+            problem: Any = {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}
+            raise ClientError({"Error": problem}, "DeleteFunctionConcurrency")
         self.reserved[FunctionName] = None
 
     def list_tags(self, Resource: str) -> dict[str, Any]:  # noqa: N803
@@ -121,3 +130,65 @@ def test_what_was_never_halted_is_not_changed(stack_of: Callable[[Functions], St
     functions = Functions({"a": 5})
     stack_of(functions).release("a")
     assert functions.reserved == {"a": 5}
+
+
+DETECTOR, SENDER, SWEEP = "ConflictDetectorFunction", "ReminderSenderFunction", "ReminderSweepFunction"
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr("ops.stack.time.sleep", pauses.append)
+    return pauses
+
+
+def test_a_release_that_is_throttled_is_tried_again(stack_of: Callable[[Functions], Stack], slept: list[float]) -> None:
+    functions = Functions(dict.fromkeys(FUNCTIONS), throttled={SENDER: 2})
+    with stack_of(functions).halted(*FUNCTIONS):
+        pass
+    assert functions.reserved == dict.fromkeys(FUNCTIONS)
+    assert slept == list(PAUSES[:2])
+
+
+@pytest.mark.parametrize("broken", [SENDER, SWEEP])
+def test_a_release_that_fails_names_what_stays_halted_and_what_to_run(
+    stack_of: Callable[[Functions], Stack],
+    slept: list[float],
+    broken: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    functions = Functions(dict.fromkeys(FUNCTIONS), throttled={broken: 99})
+    stack = stack_of(functions)
+    with pytest.raises(StillHaltedError) as told, stack.halted(*FUNCTIONS):
+        pass
+    assert len(slept) == len(PAUSES)
+    halted = {name for name, number in functions.reserved.items() if number == 0}
+    assert halted == ({*FUNCTIONS} if broken == SENDER else {DETECTOR, SWEEP})  # nobody books while nobody is reminded
+    assert {name for name in FUNCTIONS if name in str(told.value)} == halted
+    assert "make release STACK=appointments-test" in str(told.value)
+    assert "STAYS HALTED" in capsys.readouterr().err
+    functions.throttled = {}
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    assert release(stack, sure=False) == 1
+    assert functions.reserved[DETECTOR] == 0
+    monkeypatch.setattr("builtins.input", lambda _: stack.name)
+    assert release(stack, sure=False) == 0
+    assert functions.reserved == dict.fromkeys(FUNCTIONS)
+    said = capsys.readouterr().out
+    assert {name for name in FUNCTIONS if f"halted: {name}" in said} == halted
+    assert release(stack, sure=False) == 0
+    assert "No function of appointments-test is halted" in capsys.readouterr().out
+
+
+def test_a_release_that_is_broken_off_says_that_it_is(
+    stack_of: Callable[[Functions], Stack], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    stack = stack_of(Functions({"a": None}))
+    monkeypatch.setattr(Stack, "_release", broken_off)
+    with pytest.raises(KeyboardInterrupt), stack.halted("a"):
+        pass
+    assert "make release STACK=appointments-test" in capsys.readouterr().err
