@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import TIMER_PREFIX
 from appointments.rules import Rules, remove_rule
+from ops import restore
 from ops.stack import NoStackError, Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed, working
 
@@ -33,6 +34,8 @@ TABLE, USER_POOL = "AWS::DynamoDB::Table", "AWS::Cognito::UserPool"
 # What a stack leaves behind on purpose, by its kind.
 RETAINED = (TABLE, USER_POOL)
 SENDER = "ReminderSenderFunction"
+# As what it halts a stack, and what of it.
+OPERATION = "delete"
 HALTED = ("ConflictDetectorFunction", "ReminderSweepFunction")
 # Between two looks for rules that something still made while the stack went.
 LOOK_AGAIN_SECONDS = 10
@@ -182,7 +185,7 @@ def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable
     """
     began = False
     try:
-        stack.halt(*HALTED)
+        stack.halt(*HALTED, by=OPERATION)
         print(f"{stack.name} is halted: nothing is booked any more")
         if doomed.sender_arn:
             removed, left = deletion.remove_rules(doomed.sender_arn)
@@ -202,11 +205,15 @@ def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable
 
 def _let_go_on(stack: Stack) -> None:
     try:
-        stack.release(*HALTED)
+        stack.release(*HALTED, by=OPERATION)
+        others = stack.halted_functions(*HALTED)
     except (StillHaltedError, ClientError, BotoCoreError) as exc:
         print(f"delete: {exc}", file=sys.stderr)
         _tell_halted(stack)
-    else:
+        return
+    for name, who in others.items():
+        print(f"{name} was halted by {who} before and STAYS HALTED", file=sys.stderr)
+    if not others:
         print(f"{stack.name} was not deleted and goes on; its sweep makes removed rules anew", file=sys.stderr)
 
 
@@ -241,6 +248,18 @@ def delete(stack: Stack, *, data: bool, sure: bool) -> int:
         print(f"Nothing was changed: data of {stack.name} is protected. Take the protection away:", file=sys.stderr)
         print("\n".join(f"  {how}" for how in protected), file=sys.stderr)
         return 1
+    if doomed.exists and restore.OPERATION in stack.halted_functions(*HALTED).values():
+        print(
+            f"{stack.name} is halted by a restore that is not finished: its tables may be half restored.",
+            file=sys.stderr,
+        )
+        if not data:
+            print(
+                "Nothing was changed. Run `make restore` again before you keep them, or if they are right, "
+                f"`make release STACK={stack.name}`.",
+                file=sys.stderr,
+            )
+            return 1
     for kept in doomed.data:
         print(f"{'to be DELETED' if data else 'to be kept'}: {kept}")
     what = stack.name if doomed.exists else f"what is left of {stack.name}"

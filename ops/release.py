@@ -10,7 +10,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.restore import FUNCTIONS
+from ops.restore import FUNCTIONS, OPERATION
 from ops.stack import Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed
 
@@ -21,9 +21,12 @@ def release(stack: Stack, *, sure: bool) -> int:
     if not halted:
         print(f"No function of {stack.name} is halted.")
         return 0
-    for name in halted:
-        print(f"halted: {name}")
-    print("If a restore was broken off while it wrote, the tables are half restored: run `make restore` again instead.")
+    for name, who in halted.items():
+        print(f"halted by {who or 'an operation'}: {name}")
+    if OPERATION in halted.values():
+        print(
+            "A restore that was broken off while it wrote leaves tables half restored: then run `make restore` again."
+        )
     if not sure and not confirmed(f"Let {stack.name} go on? Type its name: ", stack.name):
         print("Nothing was changed.")
         return 1

@@ -26,6 +26,8 @@ from ops.terminal import BROKEN_OFF, confirmed, working
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# As what it halts a stack.
+OPERATION = "restore"
 TABLES = ("AppointmentsTable", "CalendarsTable")
 # Bookings stop first, and begin again when reminders are sent.
 FUNCTIONS = ("ConflictDetectorFunction", "ReminderSweepFunction", "ReminderSenderFunction")
@@ -119,7 +121,7 @@ def main() -> int:
             with working(f"restoring {table} beside the stack's own"):
                 restored[table] = restore.beside(stack.resource(table), at)
             print(f"restored: {restored[table]}")
-        with stack.halted(*FUNCTIONS):
+        with stack.halted(*FUNCTIONS, by=OPERATION):
             print(f"halted; waiting {arguments.wait} s for what is under way")
             with working("waiting"):
                 time.sleep(arguments.wait)

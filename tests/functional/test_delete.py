@@ -26,15 +26,21 @@ class FakeStack:
 
     name: str = "appointments-test"
     halted: bool = False
+    # What another operation had halted before, by function.
+    others: dict[str, str] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
 
-    def halt(self, *functions: str) -> None:
-        assert functions == tool.HALTED
+    def halt(self, *functions: str, by: str) -> None:
+        assert (functions, by) == (tool.HALTED, "delete")
         self.halted = True
 
-    def release(self, *functions: str) -> None:
+    def release(self, *functions: str, by: str) -> None:
+        assert (functions, by) == (tool.HALTED, "delete")
+        self.halted = bool(self.others)
+
+    def halted_functions(self, *functions: str) -> dict[str, str]:
         assert functions == tool.HALTED
-        self.halted = False
+        return self.others
 
     def client(self, service: str) -> Any:
         assert service == "cloudformation"
@@ -162,6 +168,45 @@ def test_broken_off_before_the_stack_goes_it_goes_on(
         remove_stack(stack, DOOMED, deletion, lambda: pytest.fail("deleted"))  # type: ignore[arg-type]
     assert not stack.halted
     assert "goes on" in capsys.readouterr().err
+
+
+def test_broken_off_it_does_not_let_go_what_a_restore_halted(
+    world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deletion, "remove_rules", fail)
+    stack = FakeStack(others=dict.fromkeys(tool.HALTED, "restore"))
+    with pytest.raises(KeyboardInterrupt):
+        remove_stack(stack, DOOMED, deletion, lambda: pytest.fail("deleted"))  # type: ignore[arg-type]
+    assert stack.halted
+    told = capsys.readouterr().err
+    assert "ConflictDetectorFunction was halted by restore before and STAYS HALTED" in told
+    assert "goes on" not in told
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_tables_that_may_be_half_restored_are_not_kept_without_a_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bool
+) -> None:
+    stack = FakeStack(others=dict.fromkeys(tool.HALTED, "restore"))
+    clients = {"events": world.events, "dynamodb": world.dynamodb}
+    monkeypatch.setattr(FakeStack, "client", lambda _, service: clients.get(service))
+    monkeypatch.setattr(tool, "look", lambda *_: DOOMED)
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert tool.delete(stack, data=data, sure=False) == 1  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert "halted by a restore that is not finished" in told
+    assert len(asked) == (1 if data else 0)
+    assert ("Nothing was changed" in told) is not data
+    assert not stack.halted
 
 
 def test_broken_off_while_the_stack_goes_it_says_that_it_is_halted(
