@@ -37,6 +37,7 @@ SENDER = "ReminderSenderFunction"
 # As what it halts a stack, and what of it.
 OPERATION = "delete"
 HALTED = ("ConflictDetectorFunction", "ReminderSweepFunction")
+SAM = Path(sys.executable).with_name("sam")
 # Between two looks for rules that something still made while the stack went.
 LOOK_AGAIN_SECONDS = 10
 MOST_LOOKS = 30
@@ -181,44 +182,64 @@ def _gone(error: ClientError) -> bool:
 def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable[[], int]) -> list[str]:
     """Halt a stack, remove its rules and delete it; what is left of it and why.
 
-    Until CloudFormation begins, whatever breaks this off lets the stack go on: the sweep makes missing rules anew.
+    Unless CloudFormation deletes it, whatever breaks this off lets the stack go on: the sweep makes missing rules anew.
     """
-    began = False
     try:
         stack.halt(*HALTED, by=OPERATION)
         print(f"{stack.name} is halted: nothing is booked any more")
         if doomed.sender_arn:
             removed, left = deletion.remove_rules(doomed.sender_arn)
             print(f"{removed} reminder rules removed{f', {len(left)} left for now' if left else ''}")
-        began = True
-        if sam():
-            _tell_halted(stack)
-            return _undeleted(stack)
+        failed = sam()
     except BaseException:
-        if began:
-            _tell_halted(stack)
-        else:
-            _let_go_on(stack)
+        _let_go_on(stack)
         raise
-    return []
+    if not failed:
+        return []
+    if not _let_go_on(stack):
+        return []
+    return _undeleted(stack)
 
 
-def _let_go_on(stack: Stack) -> None:
+def _let_go_on(stack: Stack) -> bool:
+    """Let a stack go on that CloudFormation does not delete; whether it is there."""
     try:
+        status = _status(stack)
+        if status is None:
+            print(f"{stack.name} is gone all the same", file=sys.stderr)
+            return False
+        if status.startswith("DELETE_"):
+            _tell_halted(stack)
+            return True
         stack.release(*HALTED, by=OPERATION)
         others = stack.halted_functions(*HALTED)
     except (StillHaltedError, ClientError, BotoCoreError) as exc:
         print(f"delete: {exc}", file=sys.stderr)
         _tell_halted(stack)
-        return
+        return True
     for name, who in others.items():
         print(f"{name} was halted by {who} before and STAYS HALTED", file=sys.stderr)
     if not others:
         print(f"{stack.name} was not deleted and goes on; its sweep makes removed rules anew", file=sys.stderr)
+    return True
+
+
+def _status(stack: Stack) -> str | None:
+    """The status of a stack as CloudFormation has it; None where it is gone."""
+    try:
+        return str(stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]["StackStatus"])
+    except ClientError as exc:
+        if "does not exist" not in str(exc):
+            raise
+    return None
 
 
 def _tell_halted(stack: Stack) -> None:
-    print(f"{stack.name} is not deleted and STAYS HALTED: nothing can be booked; run this again", file=sys.stderr)
+    print(
+        f"{stack.name} is not deleted and STAYS HALTED: nothing can be booked. Run this again, "
+        f"or `make release STACK={stack.name}` if it is to stay",
+        file=sys.stderr,
+    )
 
 
 def _undeleted(stack: Stack) -> list[str]:
@@ -233,10 +254,25 @@ def _undeleted(stack: Stack) -> list[str]:
 
 def sam_delete(name: str, region: str) -> int:
     """Run `sam delete`; its exit code."""
-    sam = Path(sys.executable).with_name("sam")
-    command = [str(sam), "delete", "--no-prompts", "--stack-name", name, "--region", region]
+    command = [str(SAM), "delete", "--no-prompts", "--stack-name", name, "--region", region]
     with working("deleting the stack"):
         return subprocess.run(command, check=False).returncode  # noqa: S603 - the argument is a stack's name
+
+
+def refusal(stack: Stack, doomed: Doomed, deletion: Deletion, *, data: bool) -> list[str]:
+    """Why a stack is not deleted, and what to do about it; empty where it may go."""
+    if doomed.exists and not SAM.is_file():
+        return [f"SAM is not installed at {SAM}. Run `make setup`."]
+    if data and (protected := deletion.protected(doomed.data)):
+        how = [f"  {line}" for line in protected]
+        return [f"data of {stack.name} is protected. Take the protection away:", *how]
+    if doomed.exists and restore.OPERATION in stack.halted_functions(*HALTED).values():
+        half = f"{stack.name} is halted by a restore that is not finished: its tables may be half restored."
+        if not data:
+            way = f"Run `make restore` again, or if they are right, `make release STACK={stack.name}`."
+            return [half, way]
+        print(half, file=sys.stderr)
+    return []
 
 
 def delete(stack: Stack, *, data: bool, sure: bool) -> int:
@@ -244,22 +280,9 @@ def delete(stack: Stack, *, data: bool, sure: bool) -> int:
     cloudformation = stack.client("cloudformation")
     doomed = look(cloudformation, stack.name)
     deletion = Deletion(stack.client("events"), stack.client("dynamodb"), stack.client("cognito-idp"))
-    if data and (protected := deletion.protected(doomed.data)):
-        print(f"Nothing was changed: data of {stack.name} is protected. Take the protection away:", file=sys.stderr)
-        print("\n".join(f"  {how}" for how in protected), file=sys.stderr)
+    if reasons := refusal(stack, doomed, deletion, data=data):
+        print("Nothing was changed:", "\n".join(reasons), file=sys.stderr)
         return 1
-    if doomed.exists and restore.OPERATION in stack.halted_functions(*HALTED).values():
-        print(
-            f"{stack.name} is halted by a restore that is not finished: its tables may be half restored.",
-            file=sys.stderr,
-        )
-        if not data:
-            print(
-                "Nothing was changed. Run `make restore` again before you keep them, or if they are right, "
-                f"`make release STACK={stack.name}`.",
-                file=sys.stderr,
-            )
-            return 1
     for kept in doomed.data:
         print(f"{'to be DELETED' if data else 'to be kept'}: {kept}")
     what = stack.name if doomed.exists else f"what is left of {stack.name}"

@@ -15,6 +15,8 @@ from ops.stack import NoStackError
 from world import SENDER_ARN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from world import World
 
 TABLES = tuple(Kept(tool.TABLE, name) for name in ("AppointmentsTable", "CalendarsTable"))
@@ -29,6 +31,8 @@ class FakeStack:
     # What another operation had halted before, by function.
     others: dict[str, str] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
+    # As CloudFormation has it; empty where it is gone.
+    status: str = "UPDATE_COMPLETE"
 
     def halt(self, *functions: str, by: str) -> None:
         assert (functions, by) == (tool.HALTED, "delete")
@@ -45,6 +49,12 @@ class FakeStack:
     def client(self, service: str) -> Any:
         assert service == "cloudformation"
         return self
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
+        if not self.status:
+            problem: Any = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": problem}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": self.status}]}
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "list_stack_resources"
@@ -215,7 +225,7 @@ def test_broken_off_while_the_stack_goes_it_says_that_it_is_halted(
     def sam() -> int:
         raise KeyboardInterrupt
 
-    stack = FakeStack()
+    stack = FakeStack(status="DELETE_IN_PROGRESS")
     with pytest.raises(KeyboardInterrupt):
         remove_stack(stack, DOOMED, deletion, sam)  # type: ignore[arg-type]
     assert stack.halted
@@ -227,10 +237,53 @@ def test_a_stack_that_cannot_be_deleted_is_named_with_what_holds_it(
 ) -> None:
     resource = {"ResourceType": "AWS::SNS::Topic", "PhysicalResourceId": "arn:topic"}
     failed = resource | {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "no permission"}
-    stack = FakeStack(failed=[failed, resource | {"ResourceStatus": "DELETE_COMPLETE"}])
+    there = [failed, resource | {"ResourceStatus": "DELETE_COMPLETE"}]
+    stack = FakeStack(failed=there, status="DELETE_FAILED")
     left = remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
     assert left == ["stack appointments-test: sam delete failed", "AWS::SNS::Topic arn:topic: no permission"]
-    assert "STAYS HALTED" in capsys.readouterr().err
+    assert stack.halted
+    told = capsys.readouterr().err
+    assert "STAYS HALTED" in told
+    assert "make release STACK=appointments-test" in told
+
+
+def test_a_stack_that_nobody_deletes_goes_on(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = FakeStack()
+    left = remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
+    assert left == ["stack appointments-test: sam delete failed"]
+    assert not stack.halted
+    assert "was not deleted and goes on" in capsys.readouterr().err
+
+
+def test_a_status_that_cannot_be_read_leaves_it_halted_and_says_so(
+    world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "Throttling"}}, "DescribeStacks")
+
+    monkeypatch.setattr(FakeStack, "describe_stacks", fail)
+    stack = FakeStack()
+    remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
+    assert stack.halted
+    assert "make release STACK=appointments-test" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_gone_although_sam_failed_is_deleted(world: World, deletion: Deletion) -> None:
+    assert remove_stack(FakeStack(status=""), DOOMED, deletion, lambda: 1) == []  # type: ignore[arg-type]
+
+
+def test_without_sam_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "SAM", tmp_path / "sam")
+    monkeypatch.setattr(tool, "look", lambda *_: DOOMED)
+    monkeypatch.setattr(FakeStack, "client", lambda *_: None)
+    stack = FakeStack()
+    assert tool.delete(stack, data=False, sure=True) == 1  # type: ignore[arg-type]
+    assert not stack.halted
+    assert "SAM is not installed" in capsys.readouterr().err
 
 
 # --- what there is of a stack ----------------------------------------------------------------------------
