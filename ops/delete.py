@@ -1,9 +1,9 @@
 """Remove a stack with everything that it made at run time: `make delete STACK=appointments-dev`.
 
 CloudFormation knows nothing of the rules that bookings made. They are found by what they aim at, this stack's sender,
-so that those of another stack on the same bus stay. Nothing is booked and no sweep begins meanwhile. What runs already
-goes on and may make rules, so they are removed once more when the stack is gone. Schedules go with their group, which
-the stack owns.
+so that those of another stack on the same bus stay. Those that aim at nothing go too. Nothing is booked and no sweep
+begins meanwhile. What runs already goes on and may make rules, so they are removed once more when the stack is gone.
+Schedules go with their group, which the stack owns.
 
 The tables stay, and so does a user pool: `DATA=delete` removes them too. It refuses before it changes anything where
 one is protected from deletion. It is safe to run again, also when the stack is gone and something was left.
@@ -110,7 +110,10 @@ class Deletion:
     pools: Any
 
     def remove_rules(self, sender_arn: str) -> tuple[int, list[str]]:
-        """Remove the rules that aim at a sender, whichever of its versions; how many, and what is left and why."""
+        """Remove the rules that aim at a sender, whichever of its versions; how many, and what is left and why.
+
+        And those of appointments that aim at nothing: one was left between the two calls that make or remove it.
+        """
         names = {
             name for target in (sender_arn, f"{sender_arn}:live") for name in Rules(self.events, target, "").aimed()
         }
@@ -121,7 +124,28 @@ class Deletion:
                 remove_rule(self.events, name)
             except (ClientError, BotoCoreError) as exc:
                 left.append(f"rule {name}: {exc}")
-        return len(found) - len(left), left
+        return len(found) - len(left) + self._remove_aimless(set(found), left), left
+
+    def _remove_aimless(self, aimed: set[str], left: list[str]) -> int:
+        """Remove appointments' rules without a target; how many. ``left`` gets what is left and why.
+
+        Whose they were nothing tells. Where another stack is about to aim one, its sweep makes it anew.
+        """
+        pages = self.events.get_paginator("list_rules").paginate(NamePrefix=f"{TIMER_PREFIX}-")
+        removed = 0
+        for name in [rule["Name"] for page in pages for rule in page["Rules"]]:
+            if name in aimed:
+                continue
+            try:
+                if not self.events.list_targets_by_rule(Rule=name)["Targets"]:
+                    self.events.delete_rule(Name=name)
+                    removed += 1
+            except (ClientError, BotoCoreError) as exc:
+                # It is gone, or EventBridge refuses because it has got a target by now.
+                if isinstance(exc, ClientError) and (_gone(exc) or _code(exc) == "ValidationException"):
+                    continue
+                left.append(f"rule {name}: {exc}")
+        return removed
 
     def remove_late_rules(self, sender_arn: str) -> tuple[int, list[str]]:
         """Remove what was made while the stack went, until nothing more comes; how many, and what is left and why."""
@@ -175,8 +199,12 @@ class Deletion:
         return left
 
 
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
 def _gone(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ResourceNotFoundException"
+    return _code(error) == "ResourceNotFoundException"
 
 
 def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable[[], int]) -> list[str]:

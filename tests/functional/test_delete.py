@@ -95,6 +95,31 @@ def test_rules_of_both_names_of_the_sender_go_and_no_others(world: World, deleti
     assert set(world.rules()) == {"appointment-reminder-1h-c", "nightly"}
 
 
+def test_rules_without_a_target_go_too(world: World, deletion: Deletion) -> None:
+    with world.failing("PutTargets", times=2):
+        world.book("9:00", "10:00", user="anna")
+    with world.failing("DeleteRule", times=1):
+        _, body = world.book("11:00", "12:00", user="ben", reminders=["1h"])
+        world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    aim(world, "appointment-reminder-1h-c", f"{SENDER_ARN}-of-another-stack")
+    world.events.put_rule(Name="nightly", ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    aimless = len(world.rules()) - 2
+    assert aimless >= 2
+    with world.failing("DeleteRule", times=1):
+        removed, (why,) = deletion.remove_rules(SENDER_ARN)
+    assert removed == aimless - 1
+    assert why.startswith("rule appointment-reminder-")
+    assert deletion.remove_rules(SENDER_ARN) == (1, [])
+    assert set(world.rules()) == {"appointment-reminder-1h-c", "nightly"}
+
+
+def test_a_rule_that_gets_its_target_meanwhile_stays(world: World, deletion: Deletion) -> None:
+    world.events.put_rule(Name="appointment-reminder-1h-d", ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    with world.failing("DeleteRule", times=1, code="ValidationException"):
+        assert deletion.remove_rules(SENDER_ARN) == (0, [])
+    assert set(world.rules()) == {"appointment-reminder-1h-d"}
+
+
 def test_rules_that_a_running_sweep_made_meanwhile_go_too(
     world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
 ) -> None:
