@@ -22,7 +22,7 @@ ARGS ?=
 IN_VENV := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore security cost
+.PHONY: help setup run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore release security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
@@ -70,6 +70,9 @@ retime: setup ## Place local times anew when a zone's rules changed: make retime
 
 restore: setup ## Put a stack's tables back to a moment: make restore STACK=… AT=2026-11-24T10:00:00Z
 	@$(IN_OPS) ops.restore $(STACK) $(AT)
+
+release: setup ## Let the functions go on that an operation left halted: make release STACK=appointments-prod
+	@$(IN_OPS) ops.release $(STACK)
 
 cost: setup ## Measure what a booking costs on AWS, and what a month does: docs/cost.md
 	@$(IN_VENV) PYTHONPATH=src python -m bench.cost

@@ -1,9 +1,9 @@
 """Remove a stack with everything that it made at run time: `make delete STACK=appointments-dev`.
 
 CloudFormation knows nothing of the rules that bookings made. They are found by what they aim at, this stack's sender,
-so that those of another stack on the same bus stay. Nothing is booked and no sweep begins meanwhile. What runs already
-goes on and may make rules, so they are removed once more when the stack is gone. Schedules go with their group, which
-the stack owns.
+so that those of another stack on the same bus stay. Those that aim at nothing go too. Nothing is booked and no sweep
+begins meanwhile. What runs already goes on and may make rules, so they are removed once more when the stack is gone.
+Schedules go with their group, which the stack owns.
 
 The tables stay, and so does a user pool: `DATA=delete` removes them too. It refuses before it changes anything where
 one is protected from deletion. It is safe to run again, also when the stack is gone and something was left.
@@ -23,7 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import TIMER_PREFIX
 from appointments.rules import Rules, remove_rule
-from ops.stack import NoStackError, Stack
+from ops import restore
+from ops.stack import NoStackError, Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed, working
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ TABLE, USER_POOL = "AWS::DynamoDB::Table", "AWS::Cognito::UserPool"
 # What a stack leaves behind on purpose, by its kind.
 RETAINED = (TABLE, USER_POOL)
 SENDER = "ReminderSenderFunction"
+# As what it halts a stack, and what of it.
+OPERATION = "delete"
 HALTED = ("ConflictDetectorFunction", "ReminderSweepFunction")
+SAM = Path(sys.executable).with_name("sam")
 # Between two looks for rules that something still made while the stack went.
 LOOK_AGAIN_SECONDS = 10
 MOST_LOOKS = 30
@@ -106,7 +110,10 @@ class Deletion:
     pools: Any
 
     def remove_rules(self, sender_arn: str) -> tuple[int, list[str]]:
-        """Remove the rules that aim at a sender, whichever of its versions; how many, and what is left and why."""
+        """Remove the rules that aim at a sender, whichever of its versions; how many, and what is left and why.
+
+        And those of appointments that aim at nothing: one was left between the two calls that make or remove it.
+        """
         names = {
             name for target in (sender_arn, f"{sender_arn}:live") for name in Rules(self.events, target, "").aimed()
         }
@@ -117,7 +124,28 @@ class Deletion:
                 remove_rule(self.events, name)
             except (ClientError, BotoCoreError) as exc:
                 left.append(f"rule {name}: {exc}")
-        return len(found) - len(left), left
+        return len(found) - len(left) + self._remove_aimless(set(found), left), left
+
+    def _remove_aimless(self, aimed: set[str], left: list[str]) -> int:
+        """Remove appointments' rules without a target; how many. ``left`` gets what is left and why.
+
+        Whose they were nothing tells. Where another stack is about to aim one, its sweep makes it anew.
+        """
+        pages = self.events.get_paginator("list_rules").paginate(NamePrefix=f"{TIMER_PREFIX}-")
+        removed = 0
+        for name in [rule["Name"] for page in pages for rule in page["Rules"]]:
+            if name in aimed:
+                continue
+            try:
+                if not self.events.list_targets_by_rule(Rule=name)["Targets"]:
+                    self.events.delete_rule(Name=name)
+                    removed += 1
+            except (ClientError, BotoCoreError) as exc:
+                # It is gone, or EventBridge refuses because it has got a target by now.
+                if isinstance(exc, ClientError) and (_gone(exc) or _code(exc) == "ValidationException"):
+                    continue
+                left.append(f"rule {name}: {exc}")
+        return removed
 
     def remove_late_rules(self, sender_arn: str) -> tuple[int, list[str]]:
         """Remove what was made while the stack went, until nothing more comes; how many, and what is left and why."""
@@ -171,47 +199,75 @@ class Deletion:
         return left
 
 
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
 def _gone(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ResourceNotFoundException"
+    return _code(error) == "ResourceNotFoundException"
 
 
 def remove_stack(stack: Stack, doomed: Doomed, deletion: Deletion, sam: Callable[[], int]) -> list[str]:
     """Halt a stack, remove its rules and delete it; what is left of it and why.
 
-    Until CloudFormation begins, whatever breaks this off lets the stack go on: the sweep makes missing rules anew.
+    Unless CloudFormation deletes it, whatever breaks this off lets the stack go on: the sweep makes missing rules anew.
     """
-    began = False
     try:
-        stack.halt(*HALTED)
+        stack.halt(*HALTED, by=OPERATION)
         print(f"{stack.name} is halted: nothing is booked any more")
         if doomed.sender_arn:
             removed, left = deletion.remove_rules(doomed.sender_arn)
             print(f"{removed} reminder rules removed{f', {len(left)} left for now' if left else ''}")
-        began = True
-        if sam():
-            _tell_halted(stack)
-            return _undeleted(stack)
+        failed = sam()
     except BaseException:
-        if began:
-            _tell_halted(stack)
-        else:
-            _let_go_on(stack)
+        _let_go_on(stack)
         raise
-    return []
+    if not failed:
+        return []
+    if not _let_go_on(stack):
+        return []
+    return _undeleted(stack)
 
 
-def _let_go_on(stack: Stack) -> None:
+def _let_go_on(stack: Stack) -> bool:
+    """Let a stack go on that CloudFormation does not delete; whether it is there."""
     try:
-        stack.release(*HALTED)
-    except (ClientError, BotoCoreError) as exc:
+        status = _status(stack)
+        if status is None:
+            print(f"{stack.name} is gone all the same", file=sys.stderr)
+            return False
+        if status.startswith("DELETE_"):
+            _tell_halted(stack)
+            return True
+        stack.release(*HALTED, by=OPERATION)
+        others = stack.halted_functions(*HALTED)
+    except (StillHaltedError, ClientError, BotoCoreError) as exc:
         print(f"delete: {exc}", file=sys.stderr)
         _tell_halted(stack)
-    else:
+        return True
+    for name, who in others.items():
+        print(f"{name} was halted by {who} before and STAYS HALTED", file=sys.stderr)
+    if not others:
         print(f"{stack.name} was not deleted and goes on; its sweep makes removed rules anew", file=sys.stderr)
+    return True
+
+
+def _status(stack: Stack) -> str | None:
+    """The status of a stack as CloudFormation has it; None where it is gone."""
+    try:
+        return str(stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]["StackStatus"])
+    except ClientError as exc:
+        if "does not exist" not in str(exc):
+            raise
+    return None
 
 
 def _tell_halted(stack: Stack) -> None:
-    print(f"{stack.name} is not deleted and STAYS HALTED: nothing can be booked; run this again", file=sys.stderr)
+    print(
+        f"{stack.name} is not deleted and STAYS HALTED: nothing can be booked. Run this again, "
+        f"or `make release STACK={stack.name}` if it is to stay",
+        file=sys.stderr,
+    )
 
 
 def _undeleted(stack: Stack) -> list[str]:
@@ -226,10 +282,25 @@ def _undeleted(stack: Stack) -> list[str]:
 
 def sam_delete(name: str, region: str) -> int:
     """Run `sam delete`; its exit code."""
-    sam = Path(sys.executable).with_name("sam")
-    command = [str(sam), "delete", "--no-prompts", "--stack-name", name, "--region", region]
+    command = [str(SAM), "delete", "--no-prompts", "--stack-name", name, "--region", region]
     with working("deleting the stack"):
         return subprocess.run(command, check=False).returncode  # noqa: S603 - the argument is a stack's name
+
+
+def refusal(stack: Stack, doomed: Doomed, deletion: Deletion, *, data: bool) -> list[str]:
+    """Why a stack is not deleted, and what to do about it; empty where it may go."""
+    if doomed.exists and not SAM.is_file():
+        return [f"SAM is not installed at {SAM}. Run `make setup`."]
+    if data and (protected := deletion.protected(doomed.data)):
+        how = [f"  {line}" for line in protected]
+        return [f"data of {stack.name} is protected. Take the protection away:", *how]
+    if doomed.exists and restore.OPERATION in stack.halted_functions(*HALTED).values():
+        half = f"{stack.name} is halted by a restore that is not finished: its tables may be half restored."
+        if not data:
+            way = f"Run `make restore` again, or if they are right, `make release STACK={stack.name}`."
+            return [half, way]
+        print(half, file=sys.stderr)
+    return []
 
 
 def delete(stack: Stack, *, data: bool, sure: bool) -> int:
@@ -237,9 +308,8 @@ def delete(stack: Stack, *, data: bool, sure: bool) -> int:
     cloudformation = stack.client("cloudformation")
     doomed = look(cloudformation, stack.name)
     deletion = Deletion(stack.client("events"), stack.client("dynamodb"), stack.client("cognito-idp"))
-    if data and (protected := deletion.protected(doomed.data)):
-        print(f"Nothing was changed: data of {stack.name} is protected. Take the protection away:", file=sys.stderr)
-        print("\n".join(f"  {how}" for how in protected), file=sys.stderr)
+    if reasons := refusal(stack, doomed, deletion, data=data):
+        print("Nothing was changed:", "\n".join(reasons), file=sys.stderr)
         return 1
     for kept in doomed.data:
         print(f"{'to be DELETED' if data else 'to be kept'}: {kept}")

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
 # How long a message is kept from a second redrive at the same time.
 HELD_SECONDS = 120
+# How often the queue is asked at the end, until it does not count any more what was just deleted.
+MOST_COUNTS = 60
 
 
 @dataclass
@@ -39,12 +43,12 @@ class Redriven:
     sent: int = 0
     over: int = 0
     left: int = 0
-    # In the hands of another redrive, or of one that was killed.
-    hidden: int = 0
+    # What the queue holds beside those at the end: new ones, and those in the hands of another redrive.
+    more: int = 0
 
     def __str__(self) -> str:
-        hidden = f", {self.hidden} held by another redrive: run this again in {HELD_SECONDS} s" if self.hidden else ""
-        return f"{self.sent} sent again, {self.over} no longer wanted, {self.left} left{hidden}"
+        more = f", {self.more} more are new or held elsewhere: run this again in {HELD_SECONDS} s" if self.more else ""
+        return f"{self.sent} sent again, {self.over} no longer wanted, {self.left} left{more}"
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,7 @@ class Redrive:
         """
         done = Redriven() if done is None else done
         held: dict[str, str] = {}
-        # Before anything is taken: SQS counts late, and would still count what was just deleted.
-        done.hidden = self._hidden(url)
+        counts = 1
         try:
             for message in self._messages(url, held):
                 try:
@@ -84,19 +87,24 @@ class Redrive:
                     done.sent += 1
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 del held[message["MessageId"]]
+            counts = MOST_COUNTS
         finally:
             # As they were: the next redrive finds them at once.
             for receipt in held.values():
-                self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+                with suppress(ClientError):  # it is back already, or will be when its time is over
+                    self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+            done.more = self._more(url, done.left, counts)
         return done
 
     def _messages(self, url: str, held: dict[str, str]) -> Iterator[Mapping[str, Any]]:
         """Every message once; those that come back while this goes on are for the next redrive.
 
-        ``held`` gets the receipt of each by its id, from the moment that the queue hides it.
+        ``held`` gets the receipt of each by its id, from the moment that the queue hides it. Those that come back may
+        hide others, so only an empty answer is the end, or that all have come back with nothing else among them.
         """
         seen: set[str] = set()
-        while True:
+        again = 0
+        while again <= len(seen):
             answer = self.sqs.receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=10,
@@ -107,15 +115,22 @@ class Redrive:
             taken = {message["MessageId"]: message for message in answer.get("Messages", ())}
             held |= {id_: message["ReceiptHandle"] for id_, message in taken.items()}
             fresh = [message for id_, message in taken.items() if id_ not in seen]
-            if not fresh:
+            if not taken:
                 return
+            again = 0 if fresh else again + len(taken)
             seen |= taken.keys()
             yield from fresh
 
-    def _hidden(self, url: str) -> int:
-        """How many messages of a queue are in anybody's hands. SQS counts them approximately."""
-        name = "ApproximateNumberOfMessagesNotVisible"
-        return int(self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+    def _more(self, url: str, left: int, counts: int) -> int:
+        """How many messages a queue holds beside those that were left. SQS counts approximately, and late."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        while True:
+            attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            more = sum(int(attributes[name]) for name in names) - left
+            counts -= 1
+            if more <= 0 or not counts:
+                return max(more, 0)
+            time.sleep(self.wait_seconds)
 
     def _event(self, message: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
         """The sender's event in a message; None where there is nothing to send any more.
@@ -172,7 +187,7 @@ def redrive_queue(redrive: Redrive, name: str, url: str) -> int:
             redrive.queue(url, datetime.now(UTC), done)
     finally:
         print(f"{name}: {done}")
-    return done.left + done.hidden
+    return done.left + done.more
 
 
 if __name__ == "__main__":

@@ -20,14 +20,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from appointments.times import InvalidTimeError, has_offset, parse_time, to_utc_text
-from ops.stack import NoStackError, Stack
+from ops.stack import NoStackError, Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# As what it halts a stack.
+OPERATION = "restore"
 TABLES = ("AppointmentsTable", "CalendarsTable")
-FUNCTIONS = ("ConflictDetectorFunction", "ReminderSenderFunction", "ReminderSweepFunction")
+# Bookings stop first, and begin again when reminders are sent.
+FUNCTIONS = ("ConflictDetectorFunction", "ReminderSweepFunction", "ReminderSenderFunction")
 BATCH = 25  # the most that one BatchWriteItem takes
 
 
@@ -118,7 +121,7 @@ def main() -> int:
             with working(f"restoring {table} beside the stack's own"):
                 restored[table] = restore.beside(stack.resource(table), at)
             print(f"restored: {restored[table]}")
-        with stack.halted(*FUNCTIONS):
+        with stack.halted(*FUNCTIONS, by=OPERATION):
             print(f"halted; waiting {arguments.wait} s for what is under way")
             with working("waiting"):
                 time.sleep(arguments.wait)
@@ -126,7 +129,15 @@ def main() -> int:
                 with working(f"writing {table}"):
                     written, removed = restore.make_equal(stack.resource(table), restored[table])
                 print(f"{table}: {written} items written, {removed} removed")
-    except (NoStackError, ClientError, BotoCoreError, WaiterError, InvalidTimeError, KeyError) as problem:
+    except (
+        NoStackError,
+        StillHaltedError,
+        ClientError,
+        BotoCoreError,
+        WaiterError,
+        InvalidTimeError,
+        KeyError,
+    ) as problem:
         print(f"restore: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

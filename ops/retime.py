@@ -5,6 +5,9 @@ current time-zone data, by the same change that a person would ask for. What the
 rule of a calendar, stays where it is and is reported, for people to decide. Running this twice moves nothing twice.
 Appointments that were given by another name of the zone are meant too: `US/Eastern` is `America/New_York`.
 
+Whatever takes time is meant: holds, requests and those who have arrived too. Blocks do not keep their time on the wall,
+so they stay where they are and are listed.
+
 Deploy first, with the new time-zone data (`tzdata` in src/requirements.in, then `make lock`): what is booked from then
 on lies right, and this command takes care of what was booked before.
 """
@@ -34,6 +37,7 @@ from ops.terminal import BROKEN_OFF, working
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appointments.blocks import Block
     from appointments.model import Appointment
     from conflict_detector.api import Api
 
@@ -60,9 +64,18 @@ class Report:
     unchanged: int = 0
     moved: list[Move] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    # They may have been given in local time, which nothing of them tells any more.
+    blocks: list[Block] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{len(self.moved)} moved, {len(self.refused)} not moved, {self.unchanged} lie right already"
+        text = f"{len(self.moved)} moved, {len(self.refused)} not moved, {self.unchanged} lie right already"
+        if not self.blocks:
+            return text
+        return (
+            f"{text}\nBlocks of this zone, which stay where they are: {len(self.blocks)}. "
+            "A block does not keep its local time. Compare each with what was meant; remove it and place it "
+            "again if it lies wrong."
+        )
 
 
 def same_zone(zone_name: str) -> list[str]:
@@ -115,7 +128,21 @@ def retime(api: Api, zone_name: str, report: Report | None = None) -> Report:
                 _refuse(report, f"{move}: {problem}")
             break
         waiting = [move for move, _ in refused]
+    for block in api.storage.blocks.given_with_zone(same_zone(zone_name), api.clock()):
+        report.blocks.append(block)
+        print(f"block      {_shown(block)}", flush=True)
     return report
+
+
+def _shown(block: Block) -> str:
+    """A block with its times, also as the clock on the wall shows them by the present rules."""
+    assert block.time_zone is not None  # noqa: S101 - the table was asked for these
+    zone = load_zone(block.time_zone)
+    utc, wall = (
+        " to ".join(texts)
+        for texts in zip(*((to_utc_text(at), to_wall_text(at, zone)) for at in block.interval), strict=True)
+    )
+    return f"{block.appointment_id} of {block.user_id}: {utc}, on the wall {wall}"
 
 
 def _refuse(report: Report, line: str) -> None:
@@ -188,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_OFF
     finally:
         print(report)
-    return 1 if report.refused else 0
+    return 1 if report.refused or report.blocks else 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from ops.stack import NoStackError
 from world import SENDER_ARN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from world import World
 
 TABLES = tuple(Kept(tool.TABLE, name) for name in ("AppointmentsTable", "CalendarsTable"))
@@ -26,19 +28,33 @@ class FakeStack:
 
     name: str = "appointments-test"
     halted: bool = False
+    # What another operation had halted before, by function.
+    others: dict[str, str] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
+    # As CloudFormation has it; empty where it is gone.
+    status: str = "UPDATE_COMPLETE"
 
-    def halt(self, *functions: str) -> None:
-        assert functions == tool.HALTED
+    def halt(self, *functions: str, by: str) -> None:
+        assert (functions, by) == (tool.HALTED, "delete")
         self.halted = True
 
-    def release(self, *functions: str) -> None:
+    def release(self, *functions: str, by: str) -> None:
+        assert (functions, by) == (tool.HALTED, "delete")
+        self.halted = bool(self.others)
+
+    def halted_functions(self, *functions: str) -> dict[str, str]:
         assert functions == tool.HALTED
-        self.halted = False
+        return self.others
 
     def client(self, service: str) -> Any:
         assert service == "cloudformation"
         return self
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - botocore's name
+        if not self.status:
+            problem: Any = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": problem}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": self.status}]}
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "list_stack_resources"
@@ -77,6 +93,31 @@ def test_rules_of_both_names_of_the_sender_go_and_no_others(world: World, deleti
     aim(world, "nightly")
     assert deletion.remove_rules(SENDER_ARN) == (2, [])
     assert set(world.rules()) == {"appointment-reminder-1h-c", "nightly"}
+
+
+def test_rules_without_a_target_go_too(world: World, deletion: Deletion) -> None:
+    with world.failing("PutTargets", times=2):
+        world.book("9:00", "10:00", user="anna")
+    with world.failing("DeleteRule", times=1):
+        _, body = world.book("11:00", "12:00", user="ben", reminders=["1h"])
+        world.request("DELETE", f"/appointments/{body['appointmentId']}")
+    aim(world, "appointment-reminder-1h-c", f"{SENDER_ARN}-of-another-stack")
+    world.events.put_rule(Name="nightly", ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    aimless = len(world.rules()) - 2
+    assert aimless >= 2
+    with world.failing("DeleteRule", times=1):
+        removed, (why,) = deletion.remove_rules(SENDER_ARN)
+    assert removed == aimless - 1
+    assert why.startswith("rule appointment-reminder-")
+    assert deletion.remove_rules(SENDER_ARN) == (1, [])
+    assert set(world.rules()) == {"appointment-reminder-1h-c", "nightly"}
+
+
+def test_a_rule_that_gets_its_target_meanwhile_stays(world: World, deletion: Deletion) -> None:
+    world.events.put_rule(Name="appointment-reminder-1h-d", ScheduleExpression="cron(0 8 15 1 ? 2030)")
+    with world.failing("DeleteRule", times=1, code="ValidationException"):
+        assert deletion.remove_rules(SENDER_ARN) == (0, [])
+    assert set(world.rules()) == {"appointment-reminder-1h-d"}
 
 
 def test_rules_that_a_running_sweep_made_meanwhile_go_too(
@@ -164,13 +205,52 @@ def test_broken_off_before_the_stack_goes_it_goes_on(
     assert "goes on" in capsys.readouterr().err
 
 
+def test_broken_off_it_does_not_let_go_what_a_restore_halted(
+    world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deletion, "remove_rules", fail)
+    stack = FakeStack(others=dict.fromkeys(tool.HALTED, "restore"))
+    with pytest.raises(KeyboardInterrupt):
+        remove_stack(stack, DOOMED, deletion, lambda: pytest.fail("deleted"))  # type: ignore[arg-type]
+    assert stack.halted
+    told = capsys.readouterr().err
+    assert "ConflictDetectorFunction was halted by restore before and STAYS HALTED" in told
+    assert "goes on" not in told
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_tables_that_may_be_half_restored_are_not_kept_without_a_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bool
+) -> None:
+    stack = FakeStack(others=dict.fromkeys(tool.HALTED, "restore"))
+    clients = {"events": world.events, "dynamodb": world.dynamodb}
+    monkeypatch.setattr(FakeStack, "client", lambda _, service: clients.get(service))
+    monkeypatch.setattr(tool, "look", lambda *_: DOOMED)
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert tool.delete(stack, data=data, sure=False) == 1  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert "halted by a restore that is not finished" in told
+    assert len(asked) == (1 if data else 0)
+    assert ("Nothing was changed" in told) is not data
+    assert not stack.halted
+
+
 def test_broken_off_while_the_stack_goes_it_says_that_it_is_halted(
     world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def sam() -> int:
         raise KeyboardInterrupt
 
-    stack = FakeStack()
+    stack = FakeStack(status="DELETE_IN_PROGRESS")
     with pytest.raises(KeyboardInterrupt):
         remove_stack(stack, DOOMED, deletion, sam)  # type: ignore[arg-type]
     assert stack.halted
@@ -182,10 +262,53 @@ def test_a_stack_that_cannot_be_deleted_is_named_with_what_holds_it(
 ) -> None:
     resource = {"ResourceType": "AWS::SNS::Topic", "PhysicalResourceId": "arn:topic"}
     failed = resource | {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "no permission"}
-    stack = FakeStack(failed=[failed, resource | {"ResourceStatus": "DELETE_COMPLETE"}])
+    there = [failed, resource | {"ResourceStatus": "DELETE_COMPLETE"}]
+    stack = FakeStack(failed=there, status="DELETE_FAILED")
     left = remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
     assert left == ["stack appointments-test: sam delete failed", "AWS::SNS::Topic arn:topic: no permission"]
-    assert "STAYS HALTED" in capsys.readouterr().err
+    assert stack.halted
+    told = capsys.readouterr().err
+    assert "STAYS HALTED" in told
+    assert "make release STACK=appointments-test" in told
+
+
+def test_a_stack_that_nobody_deletes_goes_on(
+    world: World, deletion: Deletion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = FakeStack()
+    left = remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
+    assert left == ["stack appointments-test: sam delete failed"]
+    assert not stack.halted
+    assert "was not deleted and goes on" in capsys.readouterr().err
+
+
+def test_a_status_that_cannot_be_read_leaves_it_halted_and_says_so(
+    world: World, deletion: Deletion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "Throttling"}}, "DescribeStacks")
+
+    monkeypatch.setattr(FakeStack, "describe_stacks", fail)
+    stack = FakeStack()
+    remove_stack(stack, DOOMED, deletion, lambda: 1)  # type: ignore[arg-type]
+    assert stack.halted
+    assert "make release STACK=appointments-test" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_gone_although_sam_failed_is_deleted(world: World, deletion: Deletion) -> None:
+    assert remove_stack(FakeStack(status=""), DOOMED, deletion, lambda: 1) == []  # type: ignore[arg-type]
+
+
+def test_without_sam_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "SAM", tmp_path / "sam")
+    monkeypatch.setattr(tool, "look", lambda *_: DOOMED)
+    monkeypatch.setattr(FakeStack, "client", lambda *_: None)
+    stack = FakeStack()
+    assert tool.delete(stack, data=False, sure=True) == 1  # type: ignore[arg-type]
+    assert not stack.halted
+    assert "SAM is not installed" in capsys.readouterr().err
 
 
 # --- what there is of a stack ----------------------------------------------------------------------------

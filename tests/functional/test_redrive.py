@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from appointments.firing import Firing
 from ops.redrive import Redrive, Redriven
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from world import World
 
 DUE = datetime.fromisoformat("2030-01-15T08:00:00Z")
@@ -186,7 +191,7 @@ def test_what_it_did_not_come_to_is_back_at_once(world: World, booked: dict[str,
     done = Redriven()
     with pytest.raises(KeyboardInterrupt):
         Redrive(world.sqs, functions, world.storage, "sender", wait_seconds=0).queue(queue, world.now, done)
-    assert done == Redriven(sent=1)
+    assert done == Redriven(sent=1, more=4)
     assert visible_in(world, queue) == 4
     assert redrive(world, queue)[0] == Redriven(sent=4)
     assert left_in(world, queue) == 0
@@ -197,8 +202,54 @@ def test_what_another_one_holds_is_told(world: World, booked: dict[str, Any], qu
         world.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event_of(booked)))
     world.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1)  # and dies
     done, _ = redrive(world, queue)
-    assert done == Redriven(sent=1, hidden=1)
-    assert str(done) == "1 sent again, 0 no longer wanted, 0 left, 1 held by another redrive: run this again in 120 s"
+    assert done == Redriven(sent=1, more=1)
+    told = "1 sent again, 0 no longer wanted, 0 left, 1 more are new or held elsewhere: run this again in 120 s"
+    assert str(done) == told
+
+
+class Queue:
+    """SQS as far as a redrive needs it, with these answers to `receive_message`; how many it counts is up to a test."""
+
+    def __init__(self, answers: Iterable[list[str]], counted: Iterable[int] = (0,)) -> None:
+        self.answers, self.counted = iter(answers), iter(counted)
+        self.asked = 0
+        self.gone: list[str] = []
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        bodies = next(self.answers)
+        return {"Messages": [{"MessageId": text, "ReceiptHandle": text, "Body": text} for text in bodies]}
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": defaultdict(int, ApproximateNumberOfMessagesNotVisible=next(self.counted))}
+
+    def delete_message(self, *, ReceiptHandle: str, **_: Any) -> None:  # noqa: N803 - boto3's name
+        self.gone.append(ReceiptHandle)
+
+    def change_message_visibility(self, **_: Any) -> None:
+        raise ClientError({"Error": {"Code": "MessageNotInflight"}}, "ChangeMessageVisibility")
+
+
+def played(world: World, queue: Queue) -> Redriven:
+    return Redrive(queue, Functions(world), world.storage, "sender", wait_seconds=0).queue("queue", world.now)
+
+
+def test_what_comes_back_meanwhile_hides_nothing_else(world: World, booked: dict[str, Any]) -> None:
+    good = json.dumps(event_of(booked))
+    queue = Queue([["a", "b"], ["b", "a"], [good], ["a"], []], counted=[2])
+    assert played(world, queue) == Redriven(sent=1, left=2)
+    assert queue.gone == [good]
+
+
+def test_what_comes_back_for_ever_is_an_end_too(world: World) -> None:
+    queue = Queue(repeat(["a", "b"]), counted=[2])
+    assert played(world, queue) == Redriven(left=2)
+    assert queue.asked <= 4
+
+
+def test_the_queue_is_counted_at_the_end_and_until_it_has_settled(world: World) -> None:
+    assert played(world, Queue([["a"], []], counted=[5, 4, 1])) == Redriven(left=1)
+    assert played(world, Queue([[]], counted=repeat(3))) == Redriven(more=3)
 
 
 def test_more_than_one_answer_of_the_queue_holds(world: World, queue: str) -> None:

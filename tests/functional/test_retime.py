@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zoneinfo
+from datetime import timedelta
 from importlib import resources
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from appointments.times import InvalidTimeError, load_zone
+from ops import retime as tool
 from ops.retime import Report, retime, same_zone
 from support import inconsistencies
 from world import KilledError
@@ -196,6 +199,54 @@ def test_cancelled_and_past_ones_are_left_alone(world: World, new_rules: NewRule
     world.now = world.now.replace(month=12, day=3)
     new_rules("Etc/GMT+4")
     assert retime(world.api, ZONE) == Report()
+
+
+@pytest.mark.parametrize("status", ["held", "requested", "arrived"])
+def test_whatever_takes_time_is_placed_anew(world: World, new_rules: NewRules, status: str) -> None:
+    world.request("PUT", "/calendars/anna", {"approval": status == "requested"})
+    more: dict[str, Any] = {"hold": {"minutes": 30}} if status == "held" else {}
+    body = local(world, "09:00", "10:00", **more)
+    if status == "arrived":
+        patch(world, body, {"status": "arrived"})
+    new_rules("Etc/GMT+4")
+    report = retime(world.api, ZONE)
+    assert (len(report.moved), report.refused) == (1, [])
+    after = world.request("GET", f"/appointments/{body['appointmentId']}")[2]
+    assert (after["startTime"], after["status"]) == ("2030-01-15T13:00:00Z", status)
+    assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []
+
+
+def test_a_hold_that_has_run_out_is_left_alone(world: World, new_rules: NewRules) -> None:
+    local(world, "09:00", "10:00", hold={"minutes": 30})
+    world.now += timedelta(minutes=31)
+    new_rules("Etc/GMT+4")
+    assert retime(world.api, ZONE) == Report()
+
+
+def test_blocks_are_listed_for_people_to_decide(
+    world: World, new_rules: NewRules, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def block(day: int, zone: str = ZONE) -> str:
+        times = {"startTime": f"2030-01-{day}T09:00:00", "endTime": f"2030-01-{day}T10:00:00", "timeZone": zone}
+        return str(world.request("POST", "/calendars/anna/blocks", times)[2]["blockId"])
+
+    here, removed, _ = block(15), block(16), block(17, "America/Chicago")
+    world.request("DELETE", f"/calendars/anna/blocks/{removed}")
+    local(world, "12:00", "13:00")
+    new_rules("Etc/GMT+4")
+    monkeypatch.setattr("ops.retime.Stack.find", lambda _: SimpleNamespace(environment=lambda _: {}))
+    monkeypatch.setattr("ops.retime.Settings.from_env", lambda _: None)
+    monkeypatch.setattr(tool, "api_of", lambda _: world.api)
+    monkeypatch.setattr(tool, "datetime", SimpleNamespace(now=lambda _: world.now))
+    assert tool.main([ZONE, "appointments-test"]) == 1
+    told = capsys.readouterr().out
+    utc = "2030-01-15T14:00:00Z to 2030-01-15T15:00:00Z"
+    assert [line for line in told.splitlines() if line.startswith("block ")] == [
+        f"block      {here} of anna: {utc}, on the wall 2030-01-15T10:00:00 to 2030-01-15T11:00:00"
+    ]
+    assert "1 moved, 0 not moved, 0 lie right already\nBlocks of this zone, which stay where they are: 1." in told
+    world.request("DELETE", f"/calendars/anna/blocks/{here}")
+    assert tool.main([ZONE, "appointments-test"]) == 0
 
 
 # --- what is remembered for it ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from appointments.model import (
     Step,
     WallTimes,
 )
-from appointments.statuses import REMINDING, Status
+from appointments.statuses import Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
 from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
@@ -138,13 +138,14 @@ class Appointments:
         return Page(page, next_position)
 
     def given_in_local_time(self, time_zones: Collection[str], now: datetime) -> Iterator[Appointment]:
-        """Every appointment to come that was given in the local time of one of these zones.
+        """Every appointment to come that takes time and was given in the local time of one of these zones.
 
         Reads the whole table, page by page: for an operator and once in years, when a zone's rules change. A session
         that was joined is left out, because nobody is moved with one.
         """
         zones = {f":zone{number}": {"S": name} for number, name in enumerate(time_zones)}
-        statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(REMINDING)}
+        occupying = (status for status in Status if status.occupies)
+        statuses = {f":status{number}": {"S": status.value} for number, status in enumerate(occupying)}
         pages = self.database.client.get_paginator("scan").paginate(
             TableName=self.table,
             FilterExpression=f"#timeZone IN ({', '.join(zones)}) AND attribute_exists(wallStart) "
@@ -153,7 +154,8 @@ class Appointments:
             ExpressionAttributeValues={**zones, ":now": {"S": to_utc_text(now)}, **statuses},
             ConsistentRead=True,
         )
-        return (appointment_from_item(item) for page in pages for item in page["Items"])
+        found = (appointment_from_item(item) for page in pages for item in page["Items"])
+        return (appointment for appointment in found if not appointment.has_expired(now))
 
     def change(self, before: Appointment, after: Appointment) -> None:
         """Change what does not touch any calendar: details, zone, reminders. Raises AppointmentChangedError."""

@@ -11,7 +11,8 @@ from appointments.statuses import Status
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Collection, Iterator
+    from datetime import datetime, timedelta
 
     from appointments.storage.dynamodb import Database, Entry, Item
 
@@ -30,6 +31,19 @@ class Blocks:
         """Strongly consistent; also one that was removed."""
         item = self.database.get(*self.key(calendar_id, block_id))
         return self.from_item(item) if item else None
+
+    def given_with_zone(self, time_zones: Collection[str], now: datetime) -> Iterator[Block]:
+        """Every block that is not over and has one of these zones. Reads the whole table: for an operator."""
+        zones = {f":zone{number}": {"S": name} for number, name in enumerate(time_zones)}
+        pages = self.database.client.get_paginator("scan").paginate(
+            TableName=self.table,
+            FilterExpression=f"begins_with(#day, :prefix) AND #timeZone IN ({', '.join(zones)}) "
+            "AND endTime > :now AND attribute_not_exists(removedAt)",
+            ExpressionAttributeNames={"#day": "day", "#timeZone": "timeZone"},
+            ExpressionAttributeValues={**zones, ":now": {"S": to_utc_text(now)}, ":prefix": {"S": _PREFIX}},
+            ConsistentRead=True,
+        )
+        return (self.from_item(item) for page in pages for item in page["Items"])
 
     def key(self, calendar_id: str, block_id: str) -> tuple[str, dict[str, Any]]:
         """The table and the key of a block's item."""
