@@ -501,8 +501,51 @@ def test_a_rule_with_the_minute_of_one_move_and_the_input_of_another_sends_nothi
 
 
 def test_a_sender_invoked_by_hand_before_the_reminder_is_due_sends_it(world: World, booked: dict[str, Any]) -> None:
-    world.sender.send(Firing(booked["appointmentId"], "1h", datetime(2030, 1, 15, 8, tzinfo=UTC)))
+    event = Firing(booked["appointmentId"], "1h", datetime(2030, 1, 15, 8, tzinfo=UTC)).event()
+    world.sender.send(Firing.from_event(sample_event("reminder-1h") | event))
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_no_event_is_sent_early_that_does_not_ask_for_it(world: World, backend: Backend, events_of: LogLines) -> None:
+    """Also one whose timer is gone: the rule had another minute, and the sweep has removed it since."""
+    _, body = world.book("9:00", "10:00", reminders=["1h"])
+    due = datetime(2030, 1, 15, 8, tzinfo=UTC)
+    (rule,) = world.rules()
+    world.timers.rules().remove(rule)
+    world.now = due - timedelta(minutes=1, seconds=1)
+    events_of()
+    world.sender.send(Firing(body["appointmentId"], "1h", due, backend))
+    assert (world.inbox(), state(world, body)) == ([], "pending")
+    (line,) = events_of()
+    assert (line["event_type"], line["reason"]) == ("REMINDER_SKIPPED", "fired at another time")
+    world.now = due - timedelta(minutes=1)
+    world.sender.send(Firing(body["appointmentId"], "1h", due, backend))
+    assert (len(world.inbox()), state(world, body)) == (1, "sent")
+
+
+@pytest.mark.parametrize("input_of", ["9:04", "15:00"])
+@pytest.mark.parametrize("seconds", [-14, 0, 3])
+def test_a_rule_with_the_right_minute_and_the_input_of_another_move_sends(
+    world: World, input_of: str, seconds: int
+) -> None:
+    """The sweep would come too late for so short a reminder."""
+    _, body = world.book("9:06", "9:30", reminders=["5m"])
+    hour, minute = map(int, input_of.split(":"))
+    other = datetime(2030, 1, 15, hour, minute, tzinfo=UTC) - timedelta(minutes=5)
+    due = datetime(2030, 1, 15, 9, 1, tzinfo=UTC)
+    world.now = due + timedelta(seconds=seconds)
+    world.sender.send(Firing(body["appointmentId"], "5m", other))
+    assert (len(world.inbox()), state(world, body, "5m"), world.rules()) == (1, "sent", {})
+    assert world.now >= due
+
+
+def test_a_rule_with_the_input_of_another_move_leaves_alone_what_is_due_later(world: World) -> None:
+    _, body = world.book("9:06", "9:30", reminders=["5m"])
+    rules = world.rules()
+    world.now = datetime(2030, 1, 15, 9, 1, tzinfo=UTC) - LEAD - timedelta(seconds=1)
+    world.sender.send(Firing(body["appointmentId"], "5m", datetime(2030, 1, 15, 8, 59, tzinfo=UTC), early=True))
+    assert (world.inbox(), state(world, body, "5m"), world.rules()) == ([], "pending", rules)
 
 
 def test_a_reminder_due_between_two_minutes_comes_after_it_is_due(world: World, events_of: LogLines) -> None:
