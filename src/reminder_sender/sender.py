@@ -224,13 +224,11 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing, now: dateti
     Two moves at once may leave a rule with the minute of one and the input of the other. So the stored reminder says
     whether it is due, and not the event.
     """
-    if appointment is None:
-        return "no such appointment"
+    reminder = appointment and appointment.reminder(firing.offset)
+    if appointment is None or reminder is None:
+        return "no longer asked for" if appointment else "no such appointment"
     if not appointment.status.reminds:
         return str(appointment.status)
-    reminder = appointment.reminder(firing.offset)
-    if reminder is None:
-        return "no longer asked for"
     ahead = reminder.due_at - now
     if reminder.due_at != firing.due_at and ahead > LEAD:
         return _MOVED
