@@ -307,6 +307,9 @@ class Appointment:
     joins: int = 0
     # When it ended, as long as those who joined it have still to be cancelled.
     clearing: datetime | None = None
+    # Its reminders as the storage keeps them, where it was read from there: another version may write the same in
+    # another way, and a write is on condition that they are as they were read.
+    stored_reminders: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:

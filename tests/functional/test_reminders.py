@@ -564,10 +564,13 @@ NEXT = {"M": {"email#anna": {"M": {"state": {"S": "bounced"}, "tries": {"L": [{"
 
 
 def as_the_next_version_stores_it(world: World) -> None:
-    """Give every stored item, and every reminder in one, an attribute that this version does not know."""
+    """Give every stored item, and every reminder in one, an attribute that this version does not know.
+
+    And let it write what this version leaves out: reminders that no model gives back as they were.
+    """
     for item in world.items("AppointmentsTable"):
         for reminder in item["reminders"]["M"].values():
-            reminder["M"]["nextVersion"] = NEXT
+            reminder["M"] |= {"nextVersion": NEXT, "deliveries": {"L": []}, "earlier": {"L": []}}
         world.dynamodb.put_item(TableName="AppointmentsTable", Item=item | {"nextVersion": NEXT})
     for item in world.items("CalendarsTable"):
         if item["day"]["S"] == "settings":
@@ -644,6 +647,24 @@ def test_settings_of_the_next_version_are_obeyed_and_can_be_replaced(
     assert world.book("9:00", "10:00", user="anna")[0] == 201
 
 
+def test_what_the_next_version_notes_while_a_reminder_is_sent_is_no_reason_to_give_up_its_record(
+    world: World, booked: dict[str, Any]
+) -> None:
+    """Also where it makes no difference that this version knows."""
+    original = world.sns.publish
+
+    def note(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        (item,) = world.items("AppointmentsTable")
+        item["reminders"]["M"]["1h"]["M"]["deliveries"] = {"L": []}
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item)
+        return original(**kwargs)
+
+    world.sns.publish = note
+    world.fire(booked)
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
 def test_a_change_of_an_item_of_the_next_version_whose_answer_was_lost_is_no_conflict_with_itself(
     world: World, of_the_next_version: dict[str, Any]
 ) -> None:
@@ -667,7 +688,7 @@ def test_a_record_without_reason_to_be_refused_is_an_error_and_not_a_reminder_mo
     world: World, booked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim that is held and a record that is refused: to go on as if it were recorded would send it for ever."""
-    monkeypatch.setattr("appointments.storage.reminders.reminders_to_item", lambda _: {"M": {}})
+    monkeypatch.setattr("appointments.storage.reminders.reminders_as_read", lambda _: {"M": {}})
     with pytest.raises(ReminderNotRecordedError):
         world.fire(booked)
     assert state(world, booked) == "sending"

@@ -20,7 +20,7 @@ from appointments.model import (
 )
 from appointments.statuses import REMINDING, Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
-from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
+from appointments.storage.reminder_items import reminder_from_item, reminders_as_read, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Appointments:
             # A sender does not count versions: its claim or its record must not be overwritten, nor answered as it was.
             condition += " AND #reminders = :reminders_were"
             names["#reminders"] = "reminders"
-            values[":reminders_were"] = old["reminders"]
+            values[":reminders_were"] = reminders_as_read(before)
         if before.session_seats is not None:
             # Whoever joined meanwhile must be neither left in a session that is cancelled, nor moved, nor too many.
             names["#joins"] = "joins"
@@ -346,6 +346,7 @@ def appointment_from_item(item: Item) -> Appointment:
         joins=int(item["joins"]["N"]) if "joins" in item else 0,
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
+        stored_reminders=item["reminders"],
     )
 
 

@@ -16,7 +16,7 @@ from appointments.storage.appointments import (
     appointment_key,
 )
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
-from appointments.storage.reminder_items import reminder_to_item, reminders_to_item
+from appointments.storage.reminder_items import reminder_to_item, reminders_as_read
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Reminders:
             unchanged = "#r = :were"
             more: dict[str, Any] = {
                 ":reminder": {"M": reminder_to_item(written)},
-                ":were": reminders_to_item(appointment),
+                ":were": reminders_as_read(appointment),
             }
             if not moved:
                 unchanged = f"{condition} AND {unchanged}"
@@ -202,7 +202,7 @@ class Reminders:
                 if _as_stored(now) == _as_stored(settled):
                     return exc.now  # it was written, and only the answer got lost
                 there = (now.state, now.claim) == (was.state, was.claim) or (follow and now.keeps(settled.claim))
-                if not there or exc.now.reminders == appointment.reminders:
+                if not there or reminders_as_read(exc.now) == reminders_as_read(appointment):
                     raise
                 # It was moved away or back, or only other reminders changed, or what another version keeps with it.
                 appointment, current = exc.now, now
