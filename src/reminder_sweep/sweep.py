@@ -220,12 +220,26 @@ class Sweep:
                 return
         except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
             _fail(tally, due.timer_name)
+        try:
+            if not self._is_still(due):
+                return  # whoever changed it has made or removed its timer, which an old time must not replace
+        except Exception:  # noqa: BLE001 - reported at the end
+            _fail(tally, due.timer_name)
+            return
         # By now, and not as the sweep began: a rule for a minute that has begun would never fire.
         for outcome in self.timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
             if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
                 tally.failed.append(due.timer_name)
             log_arming(outcome, self.timers.backend, appointment_id=due.appointment.appointment_id)
+
+    def _is_still(self, due: Due) -> bool:
+        """Whether the reminder is still wanted, and due when it was as the sweep read it."""
+        now = self.reminders.appointment(due.appointment.appointment_id)
+        reminder = now.reminder(due.reminder.offset) if now else None
+        if now is None or reminder is None or not now.asks_for(reminder):
+            return False
+        return (reminder.due_at, reminder.state) == (due.reminder.due_at, due.reminder.state)
 
     def _remove_dead(self, name: str, dead: datetime) -> None:
         """Remove a rule whose minute has passed, unless it was armed anew since it was listed."""

@@ -11,9 +11,10 @@ import pytest
 
 from appointments.firing import Backend, Firing
 from appointments.model import ReminderState
+from appointments.rules import Rules
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
-from appointments.storage.reminders import ReminderClaimLostError
+from appointments.storage.reminders import ReminderClaimLostError, Reminders
 from reminder_sender.sender import LEASE
 from reminder_sweep.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
 from world import KilledError
@@ -405,6 +406,52 @@ def test_a_schedule_is_a_timer_too(world: World, backend: Backend) -> None:
     world.sweep()
     assert "GetSchedule" in world.calls
     assert not {"PutRule", "CreateSchedule", "UpdateSchedule"} & {*world.calls}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"startTime": "2030-01-15T08:57:00Z"}, {"startTime": "2030-01-16T09:00:00Z"}, {"reminders": []}, None],
+    ids=["moved", "moved far", "given up", "cancelled"],
+)
+def test_what_is_changed_while_the_sweep_looks_at_the_timers_keeps_those_of_the_change(
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any] | None
+) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    world.now = DUE - ARM_AHEAD
+    listed = Rules.minutes
+
+    def changed_first(rules: Rules) -> dict[str, datetime]:
+        path = f"/appointments/{body['appointmentId']}"
+        assert world.request("PATCH" if changes else "DELETE", path, changes)[0] == 200
+        monkeypatch.undo()
+        kept.update(world.rules())
+        return listed(rules)
+
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(Rules, "minutes", changed_first)
+    world.sweep()
+    assert world.rules() == kept
+    assert bool(kept) == ("startTime" in (changes or {}))
+
+
+def test_what_cannot_be_read_again_is_not_armed_and_the_sweep_goes_on(
+    world: World, events_of: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    world.now = DUE - ARM_AHEAD
+    world.events.put_rule(Name="appointment-reminder-1h-of-the-past", ScheduleExpression="cron(0 8 1 1 ? 2020)")
+    read, reads = Reminders.appointment, iter([True, False])
+    events_of()
+    monkeypatch.setattr(Reminders, "appointment", lambda *of: read(*of) if next(reads) else 1 / 0)
+    with pytest.raises(SweepIncompleteError):
+        world.sweep()
+    monkeypatch.undo()
+    assert world.rules() == {}
+    assert sorted(names(events_of())) == ["REMINDER_ERROR", "RULE_CLEANED"]
+    world.sweep()
+    assert list(world.rules()) == [f"appointment-reminder-1h-{body['appointmentId']}"]
 
 
 # --- dead rules --------------------------------------------------------------------------------------
