@@ -85,11 +85,7 @@ class ReminderSender:
             self._close(claimed, mine, reason)
         elif now >= claimed.interval.start:
             self.reminders.settle(claimed, replace(mine, state=ReminderState.MISSED))
-            logger.warning(
-                "Reminder missed: the appointment has begun",
-                event_type=EventType.REMINDER_MISSED,
-                lateness_ms=_milliseconds(now - mine.due_at),
-            )
+            log_missed(mine, now)
         else:
             if reminder.state is ReminderState.SENDING or mine.attempts > reminder.attempts + 1:
                 # Somebody claimed it, before it was read or since, and fell silent, perhaps after publishing: the one
@@ -245,6 +241,15 @@ def _reason_to_stop(appointment: Appointment, reminder: Reminder) -> str | None:
     if not appointment.status.reminds:
         return str(appointment.status)
     return None if appointment.asks_for(reminder) else "no longer asked for"
+
+
+def log_missed(reminder: Reminder, now: datetime) -> None:
+    """Say that an appointment began before its reminder was sent."""
+    logger.warning(
+        "Reminder missed: the appointment has begun",
+        event_type=EventType.REMINDER_MISSED,
+        lateness_ms=_milliseconds(now - reminder.due_at),
+    )
 
 
 def _log_recovery(reason: str, reminder: Reminder) -> None:

@@ -20,6 +20,7 @@ from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
+from reminder_sender.sender import log_missed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,7 @@ class Sweep:
             logger.thread_safe_append_keys(reminder=reminder.offset)
             try:
                 if not appointment.asks_for(reminder):
-                    self._skip(appointment, reminder)
+                    self._close(appointment, reminder, now)
                 elif reminder.due_at <= now - _grace(appointment, now):
                     tally.overdue.append(appointment_id)
                     self.sender.recover(
@@ -171,11 +172,16 @@ class Sweep:
 
         clear(session, self.storage(), cancelled)
 
-    def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
+    def _close(self, appointment: Appointment, reminder: Reminder, now: datetime) -> None:
+        # Its status stopped it only after the beginning: until then it was to be sent, and nobody did.
+        missed = not appointment.status.reminds and appointment.interval.start <= appointment.updated_at
         try:
-            self.reminders.skip(appointment, reminder)
+            self.reminders.close(appointment, reminder, ReminderState.MISSED if missed else ReminderState.SKIPPED)
         except ReminderClaimLostError:
             return  # its sender came back to life
+        if missed:
+            log_missed(reminder, now)
+            return
         reason = "no longer asked for" if appointment.status.reminds else str(appointment.status)
         logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 

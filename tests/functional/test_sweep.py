@@ -120,6 +120,44 @@ def test_begun_is_missed_and_not_sent_late(world: World, booked: dict[str, Any],
     assert "REMINDER_MISSED" in names(events_of())
 
 
+@pytest.mark.parametrize("status", ["arrived", "completed", "no_show", "cancelled"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_what_nobody_sent_is_missed_whatever_became_of_the_appointment_since_it_began(
+    world: World, booked: dict[str, Any], events_of: LogLines, status: str, *, claimed: bool
+) -> None:
+    if claimed:
+        world.now = DUE
+        world.dying("Publish", after=False)
+        with pytest.raises(KilledError):
+            world.fire(booked)
+    world.now = DUE + timedelta(hours=1)
+    assert world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"status": status})[0] == 200
+    world.fire(booked)  # an event that was delayed
+    events_of()
+    for _ in range(2):
+        world.now += timedelta(minutes=5)
+        world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "missed")
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+    (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_MISSED"]
+    assert line["lateness_ms"] == timedelta(hours=1, minutes=5) / timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("status", ["arrived", "cancelled"])
+def test_what_was_given_up_before_the_appointment_began_is_not_missed(
+    world: World, booked: dict[str, Any], status: str
+) -> None:
+    world.now = DUE
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    world.now = DUE + timedelta(minutes=59)
+    world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"status": status})
+    world.now += timedelta(minutes=5)
+    world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "skipped")
+
+
 def test_a_reminder_in_a_senders_hands_is_left_to_it(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
     world.now = DUE + GRACE
     world.dying("Publish", after=True)
@@ -183,7 +221,7 @@ def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: Worl
     seen = stored(world, booked)
     world.request("PATCH", path, {"reminders": ["1h"]})
     with pytest.raises(ReminderClaimLostError):
-        world.reminders.skip(seen, seen.reminders[0])
+        world.reminders.close(seen, seen.reminders[0], ReminderState.SKIPPED)
     world.now = DUE + GRACE
     world.sweep()
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
@@ -226,7 +264,7 @@ def test_a_sender_that_finishes_after_all_is_not_overwritten(world: World, booke
     assert mine
     world.reminders.settle(held, replace(mine, state=ReminderState.SENT))
     with pytest.raises(ReminderClaimLostError):
-        world.reminders.skip(seen, seen.reminders[0])
+        world.reminders.close(seen, seen.reminders[0], ReminderState.SKIPPED)
     assert state(world, booked) == "sent"
 
 

@@ -148,15 +148,16 @@ class Reminders:
                 return recorded
         raise AssertionError("unreachable")
 
-    def skip(self, appointment: Appointment, reminder: Reminder) -> None:
+    def close(self, appointment: Appointment, reminder: Reminder, state: ReminderState) -> None:
         """Close an open reminder that is not asked for any more, if it and the appointment are as they were read.
 
-        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died.
+        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died, and
+        for one that nobody had sent when its appointment began and was given another status.
         Raises ReminderClaimLostError where somebody else was faster.
         """
         condition = "#version = :version AND #r.#o.#s = :was"
         values = {":version": {"N": str(appointment.version)}}
-        self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
+        self._record_reminder(appointment, replace(reminder, state=state), condition, values)
 
     def _record_reminder(
         self,
