@@ -124,8 +124,8 @@ class Sweep:
 
     def _sweep_appointment(self, appointment_id: str, now: datetime, tally: Tally) -> None:
         appointment = self.reminders.appointment(appointment_id)
-        if appointment is None:
-            return  # gone since the index was written
+        if appointment is None or not appointment.status.is_known:
+            return  # gone since the index was written, or another version's to do
         self._end(appointment, now)
         errors: list[Exception] = []
         for reminder in appointment.reminders:

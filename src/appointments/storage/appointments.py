@@ -329,7 +329,7 @@ def appointment_from_item(item: Item) -> Appointment:
         details=json.loads(item["details"]["S"]),
         offsets=tuple(text["S"] for text in item["offsets"]["L"]),
         reminders=tuple(sorted(reminders, key=lambda reminder: reminder.due_at)),
-        status=Status(item["status"]["S"]),
+        status=Status.stored(item["status"]["S"]),
         wall=WallTimes(item["wallStart"]["S"], item["wallEnd"]["S"]) if "wallStart" in item else None,
         version=int(item["version"]["N"]),
         created_at=from_utc_text(item["createdAt"]["S"]),
