@@ -117,7 +117,7 @@ def calls_of_one(storage: Storage, timers: ReminderTimers, sender: ReminderSende
 
     for client in clients:
         client.meta.events.register("before-call", note)
-    sender.send(Firing(one.appointment_id, "1h", one.reminders[0].due_at))
+    sender.send(Firing(one.appointment_id, "1h", one.reminders[0].due_at, early=True))
     for client in clients:
         client.meta.events.unregister("before-call", note)
     print(f"The sender's calls for one reminder: {', '.join(calls)}.\n")

@@ -56,12 +56,16 @@ class Timer(NamedTuple):
 
 
 class Firing(NamedTuple):
-    """The event of a timer: which reminder, and when it was due as the timer knew it."""
+    """The event of a timer: which reminder, and when it was due as the timer knew it.
+
+    `early` is of no timer: by it, a person who invokes the sender has a reminder sent long before it is due.
+    """
 
     appointment_id: str
     offset: str
     due_at: datetime
     backend: Backend = Backend.RULES
+    early: bool = False
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Firing:
@@ -71,6 +75,7 @@ class Firing(NamedTuple):
             event["reminder"],
             from_utc_text(event["dueAt"]),
             Backend(event.get("backend", Backend.RULES)),
+            event.get("early") is True,
         )
 
     def event(self, correlation_id: str | None = None) -> dict[str, str]:

@@ -307,6 +307,9 @@ class Appointment:
     joins: int = 0
     # When it ended, as long as those who joined it have still to be cancelled.
     clearing: datetime | None = None
+    # Its reminders as the storage keeps them, where it was read from there: another version may write the same in
+    # another way, and a write is on condition that they are as they were read.
+    stored_reminders: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -366,13 +369,16 @@ def reminders_ahead(
 def reminders_after_change(before: Appointment, after: Appointment, now: datetime) -> tuple[Reminder, ...]:
     """The reminders of an appointment that is moved, asked for other offsets, or given another status.
 
-    If its status does not remind, those still to come are given up. Otherwise, one that is still asked for and due when
+    If its status does not remind, those still to come are given up. If it has begun, they stay open: nobody sends them
+    any more, and the sweep finds that they were missed. Otherwise, one that is still asked for and due when
     it was keeps its state, also where it is overdue. One that is due at another time, or was given up before, starts
     anew; if a sender had claimed it, it is kept as an earlier one, so that a move back finds it. One that falls away
     stays on record: as it ended, or `skipped` where it was still to come. Beyond MAX_REMINDERS_ON_RECORD, the skipped
     ones that were due first are forgotten before any other.
     """
     if not after.status.reminds:
+        if before.interval.start <= now:
+            return before.reminders
         return tuple(_given_up(reminder) for reminder in before.reminders)
     start, time_zone = after.interval.start, after.time_zone
     asked = {offset: due_at(start, offset, time_zone) for offset in after.offsets}

@@ -24,6 +24,25 @@ class Status(StrEnum):
         status.occupies, status.reminds, status.expires, status.becomes = meaning
         return status
 
+    @classmethod
+    def stored(cls, name: str) -> Status:
+        """The status of this name. One that only another version knows occupies, does not remind, and becomes nothing.
+
+        It is no member: nothing that this version writes or takes from a caller is of it.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            status = str.__new__(cls, name)
+        status._name_ = status._value_ = name
+        status.occupies, status.reminds, status.expires, status.becomes = True, False, False, ()
+        return status
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows what it means."""
+        return self in Status
+
     # name, occupies, reminds, expires, becomes
     HELD = "held", True, False, True, ("scheduled", "cancelled")
     REQUESTED = "requested", True, False, True, ("scheduled", "declined", "cancelled")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
-from appointments.rules import remove_rule, rule_minute
+from appointments.rules import remove_rule
 from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
 from appointments.telemetry import EventType, logger
@@ -53,38 +53,28 @@ class ReminderSender:
         Whatever AWS call fails raises, so that Lambda repeats the event and at last hands it to the
         dead-letter queue; every step is safe to repeat. A reminder that is due within LEAD is waited for.
         """
-        ahead = firing.due_at - self.clock()
-        if timedelta() < ahead <= LEAD:
-            self.sleep(ahead / timedelta(seconds=1))
-        elif ahead > EARLY and self._is_of_another_minute(firing):
-            logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="fired at another time")
-            return  # the sweep finds the rule at the wrong minute, or gone, and makes it anew
+        self._wait_for(firing.due_at)
         self._send(firing, self.reminders.appointment(firing.appointment_id), recovery=None)
 
-    def _is_of_another_minute(self, firing: Firing) -> bool:
-        """Whether the rule has had its minute although the reminder is due later.
-
-        Two moves at once may leave a rule with the minute of one and the input of the other. Whoever invokes the sender
-        by hand before a reminder is due finds its rule still waiting, and the reminder is sent.
-        """
-        if firing.backend is not Backend.RULES:
-            return False
-        minute = rule_minute(self.events(), firing.timer_name)
-        return minute is not None and minute <= self.clock()
+    def _wait_for(self, due_at: datetime) -> None:
+        ahead = due_at - self.clock()
+        if timedelta() < ahead <= LEAD:
+            self.sleep(ahead / timedelta(seconds=1))
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
         """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""
         self._send(firing, appointment, recovery="its timer did not get it sent")
 
     def _send(self, firing: Firing, appointment: Appointment | None, recovery: str | None) -> None:
-        reason = _reason_to_skip(appointment, firing)
+        reason = _reason_to_skip(appointment, firing, self.clock())
         if reason or appointment is None:
             logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
-            if reason != _MOVED:  # a moved reminder's rule bears the same name and is armed for the new time
+            if reason not in _STILL_TO_COME:
                 self._clean(firing)
             return
         reminder = appointment.reminder(firing.offset)
         assert reminder is not None  # noqa: S101 - _reason_to_skip has seen it
+        self._wait_for(reminder.due_at)
         claimed = self._claim(firing, reminder)
         if claimed is None:
             return
@@ -95,11 +85,7 @@ class ReminderSender:
             self._close(claimed, mine, reason)
         elif now >= claimed.interval.start:
             self.reminders.settle(claimed, replace(mine, state=ReminderState.MISSED))
-            logger.warning(
-                "Reminder missed: the appointment has begun",
-                event_type=EventType.REMINDER_MISSED,
-                lateness_ms=_milliseconds(now - mine.due_at),
-            )
+            log_missed(mine, now)
         else:
             if reminder.state is ReminderState.SENDING or mine.attempts > reminder.attempts + 1:
                 # Somebody claimed it, before it was read or since, and fell silent, perhaps after publishing: the one
@@ -223,21 +209,29 @@ class ReminderSender:
 
 
 _MOVED = "moved to another time"
+_TOO_EARLY = "fired at another time"
+# Then the rule of that name is, or the sweep makes it, the one for the time at which the reminder is due.
+_STILL_TO_COME = (_MOVED, _TOO_EARLY)
 
 
-def _reason_to_skip(appointment: Appointment | None, firing: Firing) -> str | None:
-    """Why a firing must send nothing, or None where it must."""
-    if appointment is None:
-        return "no such appointment"
+def _reason_to_skip(appointment: Appointment | None, firing: Firing, now: datetime) -> str | None:
+    """Why a firing must send nothing, or None where it must.
+
+    Two moves at once may leave a rule with the minute of one and the input of the other. So the stored reminder says
+    whether it is due, and not the event.
+    """
+    reminder = appointment and appointment.reminder(firing.offset)
+    if appointment is None or reminder is None:
+        return "no longer asked for" if appointment else "no such appointment"
     if not appointment.status.reminds:
         return str(appointment.status)
-    reminder = appointment.reminder(firing.offset)
-    if reminder is None:
-        return "no longer asked for"
-    if reminder.due_at != firing.due_at:
+    ahead = reminder.due_at - now
+    if reminder.due_at != firing.due_at and ahead > LEAD:
         return _MOVED
     if not reminder.is_open:
         return f"already {reminder.state}"
+    if ahead > EARLY and not firing.early:
+        return _TOO_EARLY
     # It was in a sender's hands when it was given up; should that one have died, the sweep closes it.
     return _reason_to_stop(appointment, reminder)
 
@@ -247,6 +241,15 @@ def _reason_to_stop(appointment: Appointment, reminder: Reminder) -> str | None:
     if not appointment.status.reminds:
         return str(appointment.status)
     return None if appointment.asks_for(reminder) else "no longer asked for"
+
+
+def log_missed(reminder: Reminder, now: datetime) -> None:
+    """Say that an appointment began before its reminder was sent."""
+    logger.warning(
+        "Reminder missed: the appointment has begun",
+        event_type=EventType.REMINDER_MISSED,
+        lateness_ms=_milliseconds(now - reminder.due_at),
+    )
 
 
 def _log_recovery(reason: str, reminder: Reminder) -> None:

@@ -20,6 +20,7 @@ from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
+from reminder_sender.sender import log_missed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,8 +124,8 @@ class Sweep:
 
     def _sweep_appointment(self, appointment_id: str, now: datetime, tally: Tally) -> None:
         appointment = self.reminders.appointment(appointment_id)
-        if appointment is None:
-            return  # gone since the index was written
+        if appointment is None or not appointment.status.is_known:
+            return  # gone since the index was written, or another version's to do
         self._end(appointment, now)
         errors: list[Exception] = []
         for reminder in appointment.reminders:
@@ -133,7 +134,7 @@ class Sweep:
             logger.thread_safe_append_keys(reminder=reminder.offset)
             try:
                 if not appointment.asks_for(reminder):
-                    self._skip(appointment, reminder)
+                    self._close(appointment, reminder, now)
                 elif reminder.due_at <= now - _grace(appointment, now):
                     tally.overdue.append(appointment_id)
                     self.sender.recover(
@@ -171,11 +172,16 @@ class Sweep:
 
         clear(session, self.storage(), cancelled)
 
-    def _skip(self, appointment: Appointment, reminder: Reminder) -> None:
+    def _close(self, appointment: Appointment, reminder: Reminder, now: datetime) -> None:
+        # Its status stopped it only after the beginning: until then it was to be sent, and nobody did.
+        missed = not appointment.status.reminds and appointment.interval.start <= appointment.updated_at
         try:
-            self.reminders.skip(appointment, reminder)
+            self.reminders.close(appointment, reminder, ReminderState.MISSED if missed else ReminderState.SKIPPED)
         except ReminderClaimLostError:
             return  # its sender came back to life
+        if missed:
+            log_missed(reminder, now)
+            return
         reason = "no longer asked for" if appointment.status.reminds else str(appointment.status)
         logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason=reason)
 
@@ -220,12 +226,26 @@ class Sweep:
                 return
         except Exception:  # noqa: BLE001 - reported at the end; arming twice does no harm, so it is armed all the same
             _fail(tally, due.timer_name)
+        try:
+            if not self._is_still(due):
+                return  # whoever changed it has made or removed its timer, which an old time must not replace
+        except Exception:  # noqa: BLE001 - reported at the end
+            _fail(tally, due.timer_name)
+            return
         # By now, and not as the sweep began: a rule for a minute that has begun would never fire.
         for outcome in self.timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
             if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
                 tally.failed.append(due.timer_name)
             log_arming(outcome, self.timers.backend, appointment_id=due.appointment.appointment_id)
+
+    def _is_still(self, due: Due) -> bool:
+        """Whether the reminder is still wanted, and due when it was as the sweep read it."""
+        now = self.reminders.appointment(due.appointment.appointment_id)
+        reminder = now.reminder(due.reminder.offset) if now else None
+        if now is None or reminder is None or not now.asks_for(reminder):
+            return False
+        return (reminder.due_at, reminder.state) == (due.reminder.due_at, due.reminder.state)
 
     def _remove_dead(self, name: str, dead: datetime) -> None:
         """Remove a rule whose minute has passed, unless it was armed anew since it was listed."""

@@ -72,10 +72,10 @@ class Clinic:
         return booked
 
     def timer_input(self, booked: dict[str, Any]) -> str:
-        """What the rule of the appointment's reminder tells the sender."""
+        """What the rule of the appointment's reminder tells the sender, but to be sent before it is due."""
         rule = f"appointment-reminder-1h-{booked['appointmentId']}"
         (target,) = self.engine.client("events").list_targets_by_rule(Rule=rule)["Targets"]
-        return str(target["Input"])
+        return json.dumps(json.loads(target["Input"]) | {"early": True})
 
     def shift(self, booked: dict[str, Any], due: timedelta, **item: dict[str, str]) -> dict[str, str]:
         """Let the reminder be due so long from now, behind the back of all code; the input of a timer for that."""
@@ -163,7 +163,7 @@ def book_change_and_cancel(clinic: Clinic) -> None:
 
 def send(clinic: Clinic) -> None:
     happened = clinic.happened
-    # By its real timer's event, before it is due.
+    # By the event of its real timer, before it is due.
     booked = clinic.book()
     clinic.traced = booked["appointmentId"]
     event = clinic.timer_input(booked)

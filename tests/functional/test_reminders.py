@@ -501,8 +501,51 @@ def test_a_rule_with_the_minute_of_one_move_and_the_input_of_another_sends_nothi
 
 
 def test_a_sender_invoked_by_hand_before_the_reminder_is_due_sends_it(world: World, booked: dict[str, Any]) -> None:
-    world.sender.send(Firing(booked["appointmentId"], "1h", datetime(2030, 1, 15, 8, tzinfo=UTC)))
+    event = Firing(booked["appointmentId"], "1h", datetime(2030, 1, 15, 8, tzinfo=UTC)).event()
+    world.sender.send(Firing.from_event(sample_event("reminder-1h") | event))
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_no_event_is_sent_early_that_does_not_ask_for_it(world: World, backend: Backend, events_of: LogLines) -> None:
+    """Also one whose timer is gone: the rule had another minute, and the sweep has removed it since."""
+    _, body = world.book("9:00", "10:00", reminders=["1h"])
+    due = datetime(2030, 1, 15, 8, tzinfo=UTC)
+    (rule,) = world.rules()
+    world.timers.rules().remove(rule)
+    world.now = due - timedelta(minutes=1, seconds=1)
+    events_of()
+    world.sender.send(Firing(body["appointmentId"], "1h", due, backend))
+    assert (world.inbox(), state(world, body)) == ([], "pending")
+    (line,) = events_of()
+    assert (line["event_type"], line["reason"]) == ("REMINDER_SKIPPED", "fired at another time")
+    world.now = due - timedelta(minutes=1)
+    world.sender.send(Firing(body["appointmentId"], "1h", due, backend))
+    assert (len(world.inbox()), state(world, body)) == (1, "sent")
+
+
+@pytest.mark.parametrize("input_of", ["9:04", "15:00"])
+@pytest.mark.parametrize("seconds", [-14, 0, 3])
+def test_a_rule_with_the_right_minute_and_the_input_of_another_move_sends(
+    world: World, input_of: str, seconds: int
+) -> None:
+    """The sweep would come too late for so short a reminder."""
+    _, body = world.book("9:06", "9:30", reminders=["5m"])
+    hour, minute = map(int, input_of.split(":"))
+    other = datetime(2030, 1, 15, hour, minute, tzinfo=UTC) - timedelta(minutes=5)
+    due = datetime(2030, 1, 15, 9, 1, tzinfo=UTC)
+    world.now = due + timedelta(seconds=seconds)
+    world.sender.send(Firing(body["appointmentId"], "5m", other))
+    assert (len(world.inbox()), state(world, body, "5m"), world.rules()) == (1, "sent", {})
+    assert world.now >= due
+
+
+def test_a_rule_with_the_input_of_another_move_leaves_alone_what_is_due_later(world: World) -> None:
+    _, body = world.book("9:06", "9:30", reminders=["5m"])
+    rules = world.rules()
+    world.now = datetime(2030, 1, 15, 9, 1, tzinfo=UTC) - LEAD - timedelta(seconds=1)
+    world.sender.send(Firing(body["appointmentId"], "5m", datetime(2030, 1, 15, 8, 59, tzinfo=UTC), early=True))
+    assert (world.inbox(), state(world, body, "5m"), world.rules()) == ([], "pending", rules)
 
 
 def test_a_reminder_due_between_two_minutes_comes_after_it_is_due(world: World, events_of: LogLines) -> None:
@@ -521,10 +564,13 @@ NEXT = {"M": {"email#anna": {"M": {"state": {"S": "bounced"}, "tries": {"L": [{"
 
 
 def as_the_next_version_stores_it(world: World) -> None:
-    """Give every stored item, and every reminder in one, an attribute that this version does not know."""
+    """Give every stored item, and every reminder in one, an attribute that this version does not know.
+
+    And let it write what this version leaves out: reminders that no model gives back as they were.
+    """
     for item in world.items("AppointmentsTable"):
         for reminder in item["reminders"]["M"].values():
-            reminder["M"]["nextVersion"] = NEXT
+            reminder["M"] |= {"nextVersion": NEXT, "deliveries": {"L": []}, "earlier": {"L": []}}
         world.dynamodb.put_item(TableName="AppointmentsTable", Item=item | {"nextVersion": NEXT})
     for item in world.items("CalendarsTable"):
         if item["day"]["S"] == "settings":
@@ -601,6 +647,24 @@ def test_settings_of_the_next_version_are_obeyed_and_can_be_replaced(
     assert world.book("9:00", "10:00", user="anna")[0] == 201
 
 
+def test_what_the_next_version_notes_while_a_reminder_is_sent_is_no_reason_to_give_up_its_record(
+    world: World, booked: dict[str, Any]
+) -> None:
+    """Also where it makes no difference that this version knows."""
+    original = world.sns.publish
+
+    def note(**kwargs: Any) -> Any:
+        world.sns.publish = original
+        (item,) = world.items("AppointmentsTable")
+        item["reminders"]["M"]["1h"]["M"]["deliveries"] = {"L": []}
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item)
+        return original(**kwargs)
+
+    world.sns.publish = note
+    world.fire(booked)
+    assert (len(world.inbox()), state(world, booked)) == (1, "sent")
+
+
 def test_a_change_of_an_item_of_the_next_version_whose_answer_was_lost_is_no_conflict_with_itself(
     world: World, of_the_next_version: dict[str, Any]
 ) -> None:
@@ -624,7 +688,7 @@ def test_a_record_without_reason_to_be_refused_is_an_error_and_not_a_reminder_mo
     world: World, booked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim that is held and a record that is refused: to go on as if it were recorded would send it for ever."""
-    monkeypatch.setattr("appointments.storage.reminders.reminders_to_item", lambda _: {"M": {}})
+    monkeypatch.setattr("appointments.storage.reminders.reminders_as_read", lambda _: {"M": {}})
     with pytest.raises(ReminderNotRecordedError):
         world.fire(booked)
     assert state(world, booked) == "sending"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from appointments.statuses import ONCE_BEGUN, Status
-from support import inconsistencies
+from support import api_event, inconsistencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -329,6 +330,42 @@ def test_the_status_that_it_has_changes_nothing(world: World, booked: dict[str, 
 def test_an_unknown_status_is_a_fault(world: World, booked: dict[str, Any]) -> None:
     status, refusal = ask(world, booked, status="gone", confirmed="yes")
     assert (status, [fault["field"] for fault in refusal["errors"]]) == (422, ["status", "confirmed"])
+
+
+def test_an_appointment_with_a_status_of_another_version_is_read_and_left_alone(
+    world: World, booked: dict[str, Any]
+) -> None:
+    def set_status(name: str) -> None:
+        (item,) = world.items("AppointmentsTable")
+        world.dynamodb.put_item(TableName="AppointmentsTable", Item=item | {"status": {"S": name}})
+
+    def shown(method: str, path: str, body: object = None, **more: Any) -> tuple[int, Any]:
+        """Without the contract, which lists the statuses of this version."""
+        answer = world.api.handle(api_event(method, path, body, **more))
+        return answer["statusCode"], json.loads(answer["body"])
+
+    path = f"/appointments/{booked['appointmentId']}"
+    set_status("offered")
+    (before,) = world.items("AppointmentsTable")
+    assert shown("GET", path) == (200, booked | {"status": "offered"})
+    (listed,) = shown("GET", "/appointments", queryStringParameters={"userId": "anna"})[1]["appointments"]
+    assert listed["status"] == "offered"
+    assert world.book(*SLOT, user="ben", resourceIds=["dr-lee"])[0] == 409
+    assert world.request("DELETE", path)[0] == 409
+    assert (ask(world, booked, status="scheduled")[0], ask(world, booked, startTime="2030-01-15T15:00:00Z")[0]) == (
+        409,
+        409,
+    )
+    world.fire(booked)
+    for _ in range(3):
+        world.now += timedelta(minutes=5)
+        world.sweep()
+    assert (world.inbox(), world.items("AppointmentsTable")) == ([], [before])
+    status, changed = shown("PATCH", path, {"details": {"title": "New"}})
+    assert (status, changed["status"], changed["details"]) == (200, "offered", {"title": "New"})
+    set_status("scheduled")
+    world.sweep()
+    assert len(world.inbox()) == 2
 
 
 # --- confirmations -----------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ import pytest
 
 from appointments.firing import Backend, Firing
 from appointments.model import ReminderState
+from appointments.rules import Rules
 from appointments.statuses import Status
 from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
-from appointments.storage.reminders import ReminderClaimLostError
+from appointments.storage.reminders import ReminderClaimLostError, Reminders
 from reminder_sender.sender import LEASE
 from reminder_sweep.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
 from world import KilledError
@@ -119,6 +120,44 @@ def test_begun_is_missed_and_not_sent_late(world: World, booked: dict[str, Any],
     assert "REMINDER_MISSED" in names(events_of())
 
 
+@pytest.mark.parametrize("status", ["arrived", "completed", "no_show", "cancelled"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_what_nobody_sent_is_missed_whatever_became_of_the_appointment_since_it_began(
+    world: World, booked: dict[str, Any], events_of: LogLines, status: str, *, claimed: bool
+) -> None:
+    if claimed:
+        world.now = DUE
+        world.dying("Publish", after=False)
+        with pytest.raises(KilledError):
+            world.fire(booked)
+    world.now = DUE + timedelta(hours=1)
+    assert world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"status": status})[0] == 200
+    world.fire(booked)  # an event that was delayed
+    events_of()
+    for _ in range(2):
+        world.now += timedelta(minutes=5)
+        world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "missed")
+    assert "nextReminderAt" not in world.items("AppointmentsTable")[0]
+    (line,) = [line for line in events_of() if line.get("event_type") == "REMINDER_MISSED"]
+    assert line["lateness_ms"] == timedelta(hours=1, minutes=5) / timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("status", ["arrived", "cancelled"])
+def test_what_was_given_up_before_the_appointment_began_is_not_missed(
+    world: World, booked: dict[str, Any], status: str
+) -> None:
+    world.now = DUE
+    world.dying("Publish", after=False)
+    with pytest.raises(KilledError):
+        world.fire(booked)
+    world.now = DUE + timedelta(minutes=59)
+    world.request("PATCH", f"/appointments/{booked['appointmentId']}", {"status": status})
+    world.now += timedelta(minutes=5)
+    world.sweep()
+    assert (world.inbox(), state(world, booked)) == ([], "skipped")
+
+
 def test_a_reminder_in_a_senders_hands_is_left_to_it(world: World, booked: dict[str, Any], events_of: LogLines) -> None:
     world.now = DUE + GRACE
     world.dying("Publish", after=True)
@@ -182,7 +221,7 @@ def test_a_reminder_that_is_asked_for_again_meanwhile_is_not_skipped(world: Worl
     seen = stored(world, booked)
     world.request("PATCH", path, {"reminders": ["1h"]})
     with pytest.raises(ReminderClaimLostError):
-        world.reminders.skip(seen, seen.reminders[0])
+        world.reminders.close(seen, seen.reminders[0], ReminderState.SKIPPED)
     world.now = DUE + GRACE
     world.sweep()
     assert (len(world.inbox()), state(world, booked)) == (1, "sent")
@@ -225,7 +264,7 @@ def test_a_sender_that_finishes_after_all_is_not_overwritten(world: World, booke
     assert mine
     world.reminders.settle(held, replace(mine, state=ReminderState.SENT))
     with pytest.raises(ReminderClaimLostError):
-        world.reminders.skip(seen, seen.reminders[0])
+        world.reminders.close(seen, seen.reminders[0], ReminderState.SKIPPED)
     assert state(world, booked) == "sent"
 
 
@@ -405,6 +444,52 @@ def test_a_schedule_is_a_timer_too(world: World, backend: Backend) -> None:
     world.sweep()
     assert "GetSchedule" in world.calls
     assert not {"PutRule", "CreateSchedule", "UpdateSchedule"} & {*world.calls}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"startTime": "2030-01-15T08:57:00Z"}, {"startTime": "2030-01-16T09:00:00Z"}, {"reminders": []}, None],
+    ids=["moved", "moved far", "given up", "cancelled"],
+)
+def test_what_is_changed_while_the_sweep_looks_at_the_timers_keeps_those_of_the_change(
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any] | None
+) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    world.now = DUE - ARM_AHEAD
+    listed = Rules.minutes
+
+    def changed_first(rules: Rules) -> dict[str, datetime]:
+        path = f"/appointments/{body['appointmentId']}"
+        assert world.request("PATCH" if changes else "DELETE", path, changes)[0] == 200
+        monkeypatch.undo()
+        kept.update(world.rules())
+        return listed(rules)
+
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(Rules, "minutes", changed_first)
+    world.sweep()
+    assert world.rules() == kept
+    assert bool(kept) == ("startTime" in (changes or {}))
+
+
+def test_what_cannot_be_read_again_is_not_armed_and_the_sweep_goes_on(
+    world: World, events_of: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    world.now = DUE - ARM_AHEAD
+    world.events.put_rule(Name="appointment-reminder-1h-of-the-past", ScheduleExpression="cron(0 8 1 1 ? 2020)")
+    read, reads = Reminders.appointment, iter([True, False])
+    events_of()
+    monkeypatch.setattr(Reminders, "appointment", lambda *of: read(*of) if next(reads) else 1 / 0)
+    with pytest.raises(SweepIncompleteError):
+        world.sweep()
+    monkeypatch.undo()
+    assert world.rules() == {}
+    assert sorted(names(events_of())) == ["REMINDER_ERROR", "RULE_CLEANED"]
+    world.sweep()
+    assert list(world.rules()) == [f"appointment-reminder-1h-{body['appointmentId']}"]
 
 
 # --- dead rules --------------------------------------------------------------------------------------

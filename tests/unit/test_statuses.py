@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from appointments.statuses import REMINDING, Status
 from contract import contract
 
@@ -20,6 +24,17 @@ def test_what_each_status_means() -> None:
         "expired": (False, False, False, ()),
     }
     assert REMINDING == (Status.SCHEDULED,)
+
+
+def test_a_status_of_another_version_takes_its_time_and_is_left_alone() -> None:
+    offered = Status.stored("offered")
+    assert (offered, str(offered), json.dumps(offered), offered.value) == ("offered", "offered", '"offered"', "offered")
+    assert (offered.occupies, offered.reminds, offered.expires, offered.becomes) == (True, False, False, ())
+    assert not any(offered.may_become(other) or other.may_become(offered) for other in Status)
+    assert all(Status.stored(status.value) is status and status.is_known for status in Status)
+    assert not offered.is_known
+    with pytest.raises(ValueError, match="offered"):
+        Status("offered")
 
 
 def test_every_transition_leads_to_a_status() -> None:

@@ -20,7 +20,7 @@ from appointments.model import (
 )
 from appointments.statuses import Status
 from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
-from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
+from appointments.storage.reminder_items import reminder_from_item, reminders_as_read, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Appointments:
             # A sender does not count versions: its claim or its record must not be overwritten, nor answered as it was.
             condition += " AND #reminders = :reminders_were"
             names["#reminders"] = "reminders"
-            values[":reminders_were"] = old["reminders"]
+            values[":reminders_were"] = reminders_as_read(before)
         if before.session_seats is not None:
             # Whoever joined meanwhile must be neither left in a session that is cancelled, nor moved, nor too many.
             names["#joins"] = "joins"
@@ -331,7 +331,7 @@ def appointment_from_item(item: Item) -> Appointment:
         details=json.loads(item["details"]["S"]),
         offsets=tuple(text["S"] for text in item["offsets"]["L"]),
         reminders=tuple(sorted(reminders, key=lambda reminder: reminder.due_at)),
-        status=Status(item["status"]["S"]),
+        status=Status.stored(item["status"]["S"]),
         wall=WallTimes(item["wallStart"]["S"], item["wallEnd"]["S"]) if "wallStart" in item else None,
         version=int(item["version"]["N"]),
         created_at=from_utc_text(item["createdAt"]["S"]),
@@ -348,6 +348,7 @@ def appointment_from_item(item: Item) -> Appointment:
         joins=int(item["joins"]["N"]) if "joins" in item else 0,
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
+        stored_reminders=item["reminders"],
     )
 
 

@@ -8,6 +8,7 @@ from appointments.model import Delivery, DeliveryState, Reminder, ReminderState
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from appointments.model import Appointment
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def reminders_to_item(appointment: Appointment) -> dict[str, Any]:
     """All reminders by offset, as the item keeps them."""
     return {"M": {reminder.offset: {"M": reminder_to_item(reminder)} for reminder in appointment.reminders}}
+
+
+def reminders_as_read(appointment: Appointment) -> Mapping[str, Any]:
+    """All reminders as they were read, to compare them with the item; of one that was not read, as they are put."""
+    return appointment.stored_reminders or reminders_to_item(appointment)
 
 
 _REMINDER_ATTRIBUTES = {

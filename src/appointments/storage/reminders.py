@@ -16,7 +16,7 @@ from appointments.storage.appointments import (
     appointment_key,
 )
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
-from appointments.storage.reminder_items import reminder_to_item, reminders_to_item
+from appointments.storage.reminder_items import reminder_to_item, reminders_as_read
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -148,15 +148,16 @@ class Reminders:
                 return recorded
         raise AssertionError("unreachable")
 
-    def skip(self, appointment: Appointment, reminder: Reminder) -> None:
+    def close(self, appointment: Appointment, reminder: Reminder, state: ReminderState) -> None:
         """Close an open reminder that is not asked for any more, if it and the appointment are as they were read.
 
-        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died.
+        A cancel or a change leaves a reminder that is being sent to its sender; this is for one whose sender died, and
+        for one that nobody had sent when its appointment began and was given another status.
         Raises ReminderClaimLostError where somebody else was faster.
         """
         condition = "#version = :version AND #r.#o.#s = :was"
         values = {":version": {"N": str(appointment.version)}}
-        self._record_reminder(appointment, replace(reminder, state=ReminderState.SKIPPED), condition, values)
+        self._record_reminder(appointment, replace(reminder, state=state), condition, values)
 
     def _record_reminder(
         self,
@@ -183,7 +184,7 @@ class Reminders:
             unchanged = "#r = :were"
             more: dict[str, Any] = {
                 ":reminder": {"M": reminder_to_item(written)},
-                ":were": reminders_to_item(appointment),
+                ":were": reminders_as_read(appointment),
             }
             if not moved:
                 unchanged = f"{condition} AND {unchanged}"
@@ -202,7 +203,7 @@ class Reminders:
                 if _as_stored(now) == _as_stored(settled):
                     return exc.now  # it was written, and only the answer got lost
                 there = (now.state, now.claim) == (was.state, was.claim) or (follow and now.keeps(settled.claim))
-                if not there or exc.now.reminders == appointment.reminders:
+                if not there or reminders_as_read(exc.now) == reminders_as_read(appointment):
                     raise
                 # It was moved away or back, or only other reminders changed, or what another version keeps with it.
                 appointment, current = exc.now, now
