@@ -250,7 +250,9 @@ def _judge(
     if verdict is None:
         calendar = calendar_of(claim)
         faults = tuple(_broken_rules(claim, before, calendar, now))
-        conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before else None)
+        # A hold that becomes a booking has no place on the day yet: others count it only until it ends.
+        stays = before is not None and (before.until is None or claim.until is not None)
+        conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before and stays else None)
         if not faults and not (before and before.covers(claim)):
             # A hold that is confirmed where it is was there before any block that lies over it now.
             confirmed = before is not None and before._replace(until=claim.until) == claim
