@@ -491,6 +491,23 @@ BLOCKED = [
         [*BESIDE_A_BLOCK, *((actor, try_out("c", "d")) for actor in "AB")],
         {name: ON_A_BLOCK[name] for name in ("block", "book before midnight", "book after midnight", "confirm H")},
     ),
+    *(
+        scenario(
+            f"a block on a hold that runs out{', crowded' * bool(crowd)}: {name} | {other}",
+            [*crowd, book("h", "2T01:00", "2T01:30", "c", name="H", hold={"minutes": 10})],
+            most_inline=1 if crowd else MOST_INLINE,
+            A=clock(confirmation, seconds),
+            B=clock(block("1T23:00", "2T02:00"), later_by),
+        )
+        for crowd in ([], crowding("c"))
+        for name, confirmation, seconds in (
+            ("confirm H in time", patch("H", status="scheduled"), -1),
+            ("confirm H in time on d, too", patch("H", status="scheduled", resourceIds=["c", "d"]), -1),
+            ("confirm H as it expires", patch("H", status="scheduled"), 2),
+            ("confirm H after it", patch("H", status="scheduled"), 7),
+        )
+        for other, later_by in (("block in time", 3), ("block at its last moment", 4), ("block", 5), ("block later", 6))
+    ),
     # X leaves the first day after it was read, and another comes onto the second before that is.
     scenario(
         "a block over two days: block | cancel F, book after midnight",
