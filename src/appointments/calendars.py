@@ -157,16 +157,16 @@ class Calendar:
         taken = next(overlapping(self.blocked, wanted), None)
         return taken is None and not self.full_day(wanted) and not self.violations(wanted, now, suggest=False)
 
-    def conflicts(self, wanted: Interval, places: int = 1, *, blocks: bool = True) -> list[Conflict]:
+    def conflicts(self, wanted: Interval, places: int = 1, *, since: datetime | None = None) -> list[Conflict]:
         """Where fewer than `places` are left for `wanted`, in order of time, exact to the second.
 
-        Without `blocks`, only other appointments count.
+        Of the blocks, only those count that were placed at `since` or later, if it is given.
         """
         if not self.busy and not self.crowded and places <= self.settings.capacity:
             return []
         if places > self.settings.capacity:
             return [Conflict(self.calendar_id, wanted)]
-        blocked = self.blocked if places == self.places and blocks else self._blocked(places, blocks=blocks)
+        blocked = self.blocked if places == self.places and since is None else self._blocked(places, since)
         return [Conflict(self.calendar_id, interval) for interval in overlapping(blocked, wanted)]
 
     def full_day(self, wanted: Interval, current: Interval | None = None) -> list[Conflict]:
@@ -182,17 +182,18 @@ class Calendar:
         """Where no further appointment can lie, buffers included; in order, and none overlaps another."""
         if self.places > self.settings.capacity:
             return [Interval(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))]
-        return self._blocked(self.places, blocks=True)
+        return self._blocked(self.places)
 
-    def _blocked(self, places: int, *, blocks: bool) -> list[Interval]:
-        """Where fewer than `places` are left.
+    def _blocked(self, places: int, since: datetime | None = None) -> list[Interval]:
+        """Where fewer than `places` are left; of the blocks, only those `since` then count.
 
         An appointment takes its places from its start until its end and the buffer after that. Too few are left
         somewhere within [start, end + buffer) of a new one where it overlaps what this answers. A block is as the hours
         in which a calendar is closed: an appointment may end as it begins.
         """
         gap = self.settings.buffer
-        whole = [*self.crowded, *(one.interval for one in self.busy if one.block and blocks)]
+        blocks = (one.interval for one in self.busy if one.block and (since is None or one.block >= since))
+        whole = [*self.crowded, *blocks]
         taken = [(Interval(start, end + gap), many) for (start, end), many, _, block in self.busy if not block]
         full = full_intervals(taken, self.settings.capacity - places + 1)
         if not gap and not whole:

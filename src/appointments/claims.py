@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 class Claim(NamedTuple):
     """Time that an appointment takes on one calendar, how many of the calendar's places, and until when.
 
-    A `block` takes all places, whatever lies there. `served` is what the calendar's rules are about, where the buffers
-    of a service are taken as well.
+    A block takes all places, whatever lies there; `block` is when it was placed. `served` is what the calendar's rules
+    are about, where the buffers of a service are taken as well.
     """
 
     calendar_id: str
     interval: Interval
     places: int = 1
     until: datetime | None = None
-    block: bool = False
+    block: datetime | None = None
     served: Interval | None = None
 
     @property
@@ -85,7 +85,7 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     if appointment is None or not appointment.status.occupies:
         return ()
     if isinstance(appointment, Block):
-        return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=True),)
+        return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=appointment.created_at),)
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at
         claims = tuple([Claim(calendar_id, interval, places, until) for calendar_id in appointment.calendar_ids])

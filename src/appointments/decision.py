@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from appointments.calendars import Calendar, assemble, busy_on, is_crowded
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.errors import Fault
-from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
+from appointments.model import EXPIRY_GRACE, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -250,13 +250,20 @@ def _judge(
     if verdict is None:
         calendar = calendar_of(claim)
         faults = tuple(_broken_rules(claim, before, calendar, now))
-        conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before else None)
+        # A hold that becomes a booking has no place on the day yet: others count it only until it ends.
+        stays = before is not None and (before.until is None or claim.until is not None)
+        conflicts = [] if faults else calendar.full_day(claim.interval, before.interval if before and stays else None)
         if not faults and not (before and before.covers(claim)):
-            # A hold that is confirmed where it is was there before any block that lies over it now.
-            confirmed = before is not None and before._replace(until=claim.until) == claim
-            conflicts += calendar.conflicts(claim.interval, claim.places, blocks=not confirmed)
+            conflicts += calendar.conflicts(claim.interval, claim.places, since=_told_of_until(before, claim))
         verdict = known[claim, before] = _Verdict(claim, faults, tuple(conflicts))
     return verdict
+
+
+def _told_of_until(before: Claim | None, claim: Claim) -> datetime | None:
+    """Until when a block was told of what is confirmed where it is now, and so does not refuse it."""
+    if before is None or before.until is None or before._replace(until=claim.until) != claim:
+        return None
+    return before.until + EXPIRY_GRACE
 
 
 def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: datetime) -> Iterator[Fault]:

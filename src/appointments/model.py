@@ -89,13 +89,14 @@ class OverflowKey(NamedTuple):
 class Taken(NamedTuple):
     """Time that an appointment takes on one calendar, whole, and how many places it takes there.
 
-    With `until`, it takes them only until that moment, unless it is confirmed before. A `block` takes all of them.
+    With `until`, it takes them only until that moment, unless it is confirmed before. A block takes all of them, and
+    `block` is when it was placed.
     """
 
     interval: Interval
     places: int = 1
     until: datetime | None = None
-    block: bool = False
+    block: datetime | None = None
 
     def has_run_out(self, now: datetime) -> bool:
         """Whether nobody has to respect it any more at `now`."""

@@ -128,7 +128,9 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
     for calendar, block in _blocks(database):
         for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
             date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
-            wanted[calendar, date_, block.appointment_id] = f"{block.start}-{block.end};places=1000;block=1"
+            wanted[calendar, date_, block.appointment_id] = (
+                f"{block.start}-{block.end};places=1000;block={block.decided_at}"
+            )
     found: dict[tuple[str, str, str], str] = {}
     for entry, text in _entries(database):
         if entry in found:
@@ -159,7 +161,7 @@ def not_told_of(database: Database, placed: Iterable[Mapping[str, Any]]) -> Iter
         calendar, block = blocks.get(answer["blockId"], ("", None))
         for on, lying in _live(database):
             in_it = block and on == calendar and lying.start < block.end and block.start < lying.end
-            if in_it and lying.appointment_id not in answer["meets"]:
+            if block and in_it and lying.counts_for(block) and lying.appointment_id not in answer["meets"]:
                 yield f"{lying.appointment_id} lies in the block {answer['blockId']}, which does not name it"
 
 
@@ -169,7 +171,10 @@ def _ran_out(database: Database, id_: str, wanted: str | None, found: str | None
     if expiring is None or (wanted and found):
         return False
     appointments = {key.partition: item for key, item in database.within(APPOINTMENTS)}
-    latest = max(_epoch(item["updatedAt"]["S"]) for item in appointments.values())
+    latest = max(
+        *(_epoch(item["updatedAt"]["S"]) for item in appointments.values()),
+        *(block.decided_at for _, block in _blocks(database)),
+    )
     return appointments[id_]["status"]["S"] == "expired" or int(expiring[1]) + GRACE <= latest
 
 

@@ -406,12 +406,38 @@ def a_day(most: int, *, cancelled: bool = False, warm: bool = False) -> list[Any
     return [*settings, *lying, *([delete("F")] * cancelled), *([(actor, try_out("c", "d")) for actor in "AB"] * warm)]
 
 
+# The day takes one, and that is held. By the clock of whoever confirms it, that is in time.
+A_HELD_DAY: list[Any] = [
+    put("c", **KOLKATA, maxPerDay=1),
+    put("d", **KOLKATA, maxPerDay=1),
+    book("h", "2T09:00", "2T09:30", "c", name="H", hold={"minutes": 10}),
+    book("x", "2T20:00", "2T20:30", "c", name="X"),
+]
+ON_A_HELD_DAY: dict[str, Request] = {
+    "confirm H in time": clock(patch("H", status="scheduled"), -1),
+    "confirm H in time on d, too": clock(patch("H", status="scheduled", resourceIds=["c", "d"]), -1),
+    "confirm H as it expires": clock(patch("H", status="scheduled"), 2),
+    "book at its time": clock(book("b", "2T09:15", "2T09:45", "c"), 6),
+    "book on the day": clock(book("e", "2T15:00", "2T15:30", "c"), 6),
+    "book in time": clock(book("s", "2T15:00", "2T15:30", "c"), 2),
+    "book any": clock(book("n", "2T10:00", "2T10:30", anyOf=["c", "d"]), 6),
+    "hold on the day": clock(book("g", "2T15:00", "2T15:30", "c", hold={"minutes": 1}), 6),
+    "move X to the day": clock(patch("X", "2T08:00", "2T08:30"), 6),
+    "allow one more": clock(put("c", **KOLKATA, maxPerDay=2), 1),
+}
+
 DAILY = [
     *beside_each_other("two a day", a_day(2), ON_A_DAY),
     *beside_each_other(
         "one a day, which is free", a_day(1, cancelled=True), {k: v for k, v in ON_A_DAY.items() if "F" not in k}
     ),
     *beside_each_other("one a day, which is full, warm", a_day(1, warm=True), ON_A_DAY),
+    *(
+        scenario(f"one a day, which is held: {name} | {other}", A_HELD_DAY, A=ON_A_HELD_DAY[name], B=later(asked))
+        for name in ("confirm H in time", "confirm H in time on d, too", "confirm H as it expires")
+        for other, asked in ON_A_HELD_DAY.items()
+        if not other.startswith("confirm")
+    ),
 ]
 
 # --- blocks ------------------------------------------------------------------------------------------
@@ -464,6 +490,23 @@ BLOCKED = [
         "a block, warm",
         [*BESIDE_A_BLOCK, *((actor, try_out("c", "d")) for actor in "AB")],
         {name: ON_A_BLOCK[name] for name in ("block", "book before midnight", "book after midnight", "confirm H")},
+    ),
+    *(
+        scenario(
+            f"a block on a hold that runs out{', crowded' * bool(crowd)}: {name} | {other}",
+            [*crowd, book("h", "2T01:00", "2T01:30", "c", name="H", hold={"minutes": 10})],
+            most_inline=1 if crowd else MOST_INLINE,
+            A=clock(confirmation, seconds),
+            B=clock(block("1T23:00", "2T02:00"), later_by),
+        )
+        for crowd in ([], crowding("c"))
+        for name, confirmation, seconds in (
+            ("confirm H in time", patch("H", status="scheduled"), -1),
+            ("confirm H in time on d, too", patch("H", status="scheduled", resourceIds=["c", "d"]), -1),
+            ("confirm H as it expires", patch("H", status="scheduled"), 2),
+            ("confirm H after it", patch("H", status="scheduled"), 7),
+        )
+        for other, later_by in (("block in time", 3), ("block at its last moment", 4), ("block", 5), ("block later", 6))
     ),
     # X leaves the first day after it was read, and another comes onto the second before that is.
     scenario(

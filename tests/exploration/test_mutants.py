@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_a_block_that_is_written_whatever_was_booked_meanwhile_is_found(monkeypa
         return original(self, appointment, claims, day, deciding[:1] if claims[0].block else deciding, *more)
 
     monkeypatch.setattr(days, "taking", careless)
+    failure = failure_on(name)
+    assert failure is not None
+    assert "which does not name it" in failure.faults[0]
+
+
+def test_a_hold_that_is_confirmed_in_any_block_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in one that was placed when the hold had run out, and so does not name it."""
+    name = "a block on a hold that runs out: confirm H in time | block"
+    assert failure_on(name) is None
+    decision = importlib.import_module("appointments.decision")
+    monkeypatch.setattr(decision, "_told_of_until", lambda *_: datetime.max.replace(tzinfo=UTC))
     failure = failure_on(name)
     assert failure is not None
     assert "which does not name it" in failure.faults[0]

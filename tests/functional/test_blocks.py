@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -416,6 +416,8 @@ def test_a_block_is_an_entry_of_as_many_places_as_there_can_be() -> None:
     start = datetime.fromisoformat(at("15T09:00"))
     interval = Interval(start, start + timedelta(hours=1))
     (claim,) = claims_of(Block("id", "c", interval, start, start))
-    assert claim == Claim("c", interval, MAX_CAPACITY, None, block=True)
-    assert entry_to_text([claim]) == "1894698000-1894701600;places=1000;block=1"
-    assert entry_from_text(entry_to_text([claim])) == (Taken(interval, MAX_CAPACITY, None, block=True),)
+    assert claim == Claim("c", interval, MAX_CAPACITY, None, block=start)
+    assert entry_to_text([claim]) == "1894698000-1894701600;places=1000;block=1894698000"
+    assert entry_from_text(entry_to_text([claim])) == (Taken(interval, MAX_CAPACITY, None, block=start),)
+    earlier = datetime.fromtimestamp(1, UTC)  # a block that was placed before its entry told when
+    assert entry_from_text("1894698000-1894701600;places=1000;block=1")[0].block == earlier

@@ -111,7 +111,7 @@ def calendars(draw: st.DrawFn, id_: str) -> Calendar:
         body["minNoticeMinutes"] = 200
     drawn = calendar(id_, *draw(st.lists(spans, max_size=5)), **body)
     if draw(st.integers(0, 3)) == 0:
-        special = Taken(Interval(*map(at, draw(spans))), *draw(st.sampled_from([(2, None, False), (9, None, True)])))
+        special = Taken(Interval(*map(at, draw(spans))), *draw(st.sampled_from([(2, None, None), (9, None, at(0))])))
         drawn = replace(drawn, busy=(*drawn.busy, special))
     if draw(st.integers(0, 9)) == 0:  # a local day that begins within the window takes no more
         zone = load_zone("Etc/GMT+9")

@@ -100,7 +100,7 @@ def meets(block: Block, storage: Storage, now: datetime) -> list[str]:
 
 
 def _blocks_on(day: CalendarDay) -> int:
-    return sum(entry[0].block for entry in day.entries.values())
+    return sum(entry[0].block is not None for entry in day.entries.values())
 
 
 def _met(block: Block, days: Iterable[CalendarDay], now: datetime) -> list[str]:
