@@ -58,7 +58,7 @@ class Timer(NamedTuple):
 class Firing(NamedTuple):
     """The event of a timer: which reminder, and when it was due as the timer knew it.
 
-    `early` is of no timer: by it, a person who invokes the sender has a reminder sent long before it is due.
+    `early` is of no timer: it has a reminder sent long before it is due, whether its timer still waits or is gone.
     """
 
     appointment_id: str

@@ -72,16 +72,20 @@ class Rules:
         return {name: minute for name, minute in found if minute}
 
     def minute(self, name: str) -> datetime | None:
-        """When the rule of this name fires; None where there is none."""
-        try:
-            return parse_cron(self.client.describe_rule(Name=name).get("ScheduleExpression", ""))
-        except self.client.exceptions.ResourceNotFoundException:
-            return None
+        return rule_minute(self.client, name)
 
     def aimed(self) -> set[str]:
         """The rules that have the sender as their target: one that lost its way between two calls has none."""
         pages = self.client.get_paginator("list_rule_names_by_target").paginate(TargetArn=self.sender_arn)
         return {name for page in pages for name in page["RuleNames"]}
+
+
+def rule_minute(client: EventBridgeClient, name: str) -> datetime | None:
+    """When the rule of this name fires; None where there is none."""
+    try:
+        return parse_cron(client.describe_rule(Name=name).get("ScheduleExpression", ""))
+    except client.exceptions.ResourceNotFoundException:
+        return None
 
 
 def remove_rule(client: EventBridgeClient, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appointments.firing import LEAD, Backend
 from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
-from appointments.rules import remove_rule
+from appointments.rules import remove_rule, rule_minute
 from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
 from appointments.telemetry import EventType, logger
@@ -54,12 +54,24 @@ class ReminderSender:
         dead-letter queue; every step is safe to repeat. A reminder that is due within LEAD is waited for.
         """
         self._wait_for(firing.due_at)
+        if firing.due_at - self.clock() > EARLY and self._rule_waits(firing):
+            firing = firing._replace(early=True)
         self._send(firing, self.reminders.appointment(firing.appointment_id), recovery=None)
 
     def _wait_for(self, due_at: datetime) -> None:
         ahead = due_at - self.clock()
         if timedelta() < ahead <= LEAD:
             self.sleep(ahead / timedelta(seconds=1))
+
+    def _rule_waits(self, firing: Firing) -> bool:
+        """Whether the reminder's rule has yet to fire, so that somebody invokes the sender by hand.
+
+        After two moves at once, a rule may have had its minute although the reminder is due later.
+        """
+        if firing.backend is not Backend.RULES:
+            return False
+        minute = rule_minute(self.events(), firing.timer_name)
+        return minute is not None and minute > self.clock()
 
     def recover(self, firing: Firing, appointment: Appointment) -> None:
         """Send a reminder whose timer failed it, by the same path; `appointment` is as just read."""

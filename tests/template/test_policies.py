@@ -22,7 +22,7 @@ DENIES = "what is denied is denied to everyone"
 REASONS = {
     "ConflictDetectorRole/CreateAndRemoveReminderRules": TIMERS,
     "ConflictDetectorRole/CreateAndRemoveReminderSchedules": TIMERS,
-    "ReminderSenderRole/RemoveReminderRules": TIMERS,
+    "ReminderSenderRole/ReadAndRemoveReminderRules": TIMERS,
     "ReminderSweepRole/CreateAndRemoveReminderRules": TIMERS,
     "ReminderSweepRole/CreateAndRemoveReminderSchedules": TIMERS,
     "ReminderSweepRole/ListRules": "both actions list a whole bus, and IAM knows no narrower resource for them",
