@@ -220,7 +220,7 @@ def _reason_to_skip(appointment: Appointment | None, firing: Firing, now: dateti
     Two moves at once may leave a rule with the minute of one and the input of the other. So the stored reminder says
     whether it is due, and not the event.
     """
-    reminder = appointment and appointment.reminder(firing.offset)
+    reminder = appointment.reminder(firing.offset) if appointment else None
     if appointment is None or reminder is None:
         return "no longer asked for" if appointment else "no such appointment"
     if not appointment.status.reminds:
