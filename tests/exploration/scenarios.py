@@ -365,6 +365,23 @@ EXPIRING = [
     *beside_each_other("a hold", HELD, ON_A_HOLD),
     *beside_each_other("a request", ASKED, ON_A_REQUEST),
     *beside_each_other("attendance", ARRIVED, ON_ATTENDANCE),
+    *(
+        scenario(
+            f"a calendar that begins to ask for approval: {name}",
+            [
+                book("x", "1T23:15", "2T00:15", "c", name="X", reminders=["1h"]),
+                book("h", "2T10:00", "2T10:30", "c", name="H", hold={"minutes": 10}),
+            ],
+            A=put("d", approval=True),
+            B=later(asked),
+        )
+        for name, asked in (
+            ("give it X", patch("X", resourceIds=["c", "d"])),
+            ("give it X, at another time", patch("X", "2T12:00", "2T12:30", resourceIds=["d"])),
+            ("give it H", patch("H", resourceIds=["c", "d"])),
+            ("give it H and confirm", patch("H", resourceIds=["c", "d"], status="scheduled")),
+        )
+    ),
     scenario(
         "three at a hold that expires: confirm | book | hold",
         HELD,

@@ -264,6 +264,43 @@ def test_a_calendar_that_asks_for_approval_accepts_no_hold(world: World) -> None
     assert world.items("AppointmentsTable") == []
 
 
+@pytest.mark.parametrize("status", ["scheduled", "arrived"])
+def test_what_is_booked_gets_no_calendar_that_asks_for_approval(world: World, status: str) -> None:
+    world.request("PUT", "/calendars/dr-lee", {"approval": True})
+    booked = world.book(*SLOT, user="anna", resourceIds=["room-1"])[1]
+    for more in ({"status": status}, {}):
+        code, refusal = ask(world, booked, resourceIds=["room-1", "dr-lee"], **more)
+        (fault,) = refusal["errors"]
+        assert (code, fault["field"], fault["rule"], fault["calendarId"]) == (422, "resourceIds", "approval", "dr-lee")
+        ask(world, booked, status=status)
+    assert entries(world) == []
+    assert ask(world, booked, resourceIds=["room-2"])[1]["status"] == status
+
+
+def test_what_was_approved_is_moved_on_the_calendars_that_it_has(world: World, requested: dict[str, Any]) -> None:
+    ask(world, requested, status="scheduled")
+    start = {"startTime": "2030-01-15T13:30:00Z"}
+    assert ask(world, requested, **start, resourceIds=["dr-lee", "room-1"])[1]["status"] == "scheduled"
+    assert ask(world, requested, status="cancelled", resourceIds=["room-1"])[1]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("more", [{}, {"status": "scheduled"}])
+def test_a_hold_gets_no_calendar_that_asks_for_approval(world: World, more: dict[str, Any]) -> None:
+    world.request("PUT", "/calendars/room-1", {"approval": True})
+    held = hold(world)
+    status, refusal = ask(world, held, resourceIds=["dr-lee", "room-1"], **more)
+    (fault,) = refusal["errors"]
+    assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "resourceIds", "approval", "room-1")
+    assert entries(world, "room-1") == []
+    assert ask(world, held, resourceIds=["room-1"], status="cancelled")[1]["status"] == "cancelled"
+
+
+def test_a_request_gets_a_calendar_that_asks_and_waits_on(world: World, requested: dict[str, Any]) -> None:
+    world.request("PUT", "/calendars/room-1", {"approval": True})
+    assert ask(world, requested, resourceIds=["dr-lee", "room-1"])[1]["status"] == "requested"
+    assert ask(world, requested, status="scheduled")[1]["status"] == "scheduled"
+
+
 @pytest.mark.parametrize("value", [1, "true", None])
 def test_approval_is_true_or_false(world: World, value: object) -> None:
     status, _, refusal = world.request("PUT", "/calendars/dr-lee", {"approval": value})
