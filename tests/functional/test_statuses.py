@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,6 +244,26 @@ def test_a_request_that_is_declined_is_free(world: World, requested: dict[str, A
     assert world.book(*SLOT, user="ben", resourceIds=["dr-lee"])[0] == 201
     assert ask(world, requested, status="scheduled")[1]["allowed"] == []
     assert names(events_of())[0] == "APPOINTMENT_DECLINED"
+
+
+@pytest.mark.parametrize("status", ["completed", "no_show"])
+def test_what_has_been_keeps_its_time_and_calendars(world: World, status: str) -> None:
+    booked = world.book(*SLOT, user="anna", resourceIds=["dr-lee"])[1]
+    world.now = datetime.fromisoformat("2030-01-15T11:45:00Z")
+    later = {"startTime": "2030-01-16T11:30:00Z", "endTime": "2030-01-16T12:30:00Z"}
+    changes: list[dict[str, Any]] = [
+        {"startTime": later["startTime"]},
+        later,
+        {"endTime": later["endTime"]},
+        {"resourceIds": ["dr-kim"]},
+    ]
+    for more in ({"status": status}, {}):
+        for change in changes:
+            code, refusal = ask(world, booked, **change, **more)
+            assert (code, {fault["field"] for fault in refusal["errors"]}) == (422, set(change)), change
+        code, same = ask(world, booked, endTime=booked["endTime"], resourceIds=["dr-lee"], status=status)
+        assert (code, same["status"]) == (200, status)
+    assert ask(world, booked, status="scheduled", **later)[1]["startTime"] == later["startTime"]
 
 
 def test_any_of_asks_for_approval_only_where_the_calendar_does(world: World) -> None:
