@@ -76,6 +76,18 @@ def test_a_hold_that_is_confirmed_is_booked_and_reminds(world: World, events_of:
     assert ask(world, held, status="scheduled") == (200, booked)
 
 
+@pytest.mark.parametrize(("minutes", "code"), [(9, 200), (10, 422), (24 * 60, 422)])
+def test_a_hold_that_has_expired_is_not_booked_in_the_past(world: World, minutes: int, code: int) -> None:
+    world.now = datetime.fromisoformat("2030-01-15T11:29:00Z")
+    held = hold(world)
+    world.now += timedelta(minutes=minutes)
+    status, answer = ask(world, held, status="scheduled")
+    assert status == code
+    if code == 422:
+        assert [fault["field"] for fault in answer["errors"]] == ["startTime"]
+        assert ask(world, held, status="cancelled")[0] == 200
+
+
 def test_a_hold_that_is_confirmed_late_is_decided_anew(world: World) -> None:
     held = hold(world)
     world.now += timedelta(minutes=30)

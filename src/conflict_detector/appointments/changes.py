@@ -69,6 +69,9 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     after = _with_fields(reader, before, now)
     if status in ONCE_BEGUN:
         _keep_as_it_was(reader, before, after, status)
+    if status is Status.SCHEDULED and before.has_expired(now) and after.interval.start == before.interval.start:
+        # It is booked anew, and nothing is booked in the past.
+        reader.faults += filter(None, [past_fault(after.interval.start, now)])
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if status is not before.status and status not in before.may_become(now):
