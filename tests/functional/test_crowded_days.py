@@ -263,8 +263,9 @@ def test_a_day_full_of_holds_that_have_run_out_is_not_crowded(crowded: World) ->
     beside = crowded.book("13:00", "13:10")[1]["appointmentId"]
     assert parts(crowded)[f"overflow#2030-01-15#52{beside[-1]}"] == [beside]  # while they last, there is no room
     crowded.now += timedelta(minutes=1, seconds=5)
-    again = crowded.request("PATCH", f"/appointments/{holds[0]}", {"status": "scheduled"})[2]["appointmentId"]
     later = [crowded.book(f"{14 + n}:00", f"{14 + n}:10")[1]["appointmentId"] for n in range(2)]
+    assert parts(crowded)["2030-01-15"] == sorted(later)
+    again = crowded.request("PATCH", f"/appointments/{holds[0]}", {"status": "scheduled"})[2]["appointmentId"]
     assert parts(crowded)["2030-01-15"] == sorted([again, *later])
     assert found(crowded) == []
 
