@@ -126,9 +126,11 @@ class CalendarDay:
     seen: range | None = None
     settings: str | None = None
 
-    def run_out(self, now: datetime) -> list[str]:
-        """The ids of the entries that nobody has to respect any more at `now`."""
-        return [id_ for id_ in self.expiring if all(one.has_run_out(now) for one in self.entries[id_])]
+    def run_out(self, now: datetime, ignore: str) -> list[str]:
+        """The ids of the entries that nobody has to respect any more at `now`, without the appointment `ignore`."""
+        return [
+            id_ for id_ in self.expiring if id_ != ignore and all(one.has_run_out(now) for one in self.entries[id_])
+        ]
 
     def shows(self, quarters: Sequence[int]) -> bool:
         """Whether all entries that touch these quarter hours, which are in order, are there."""

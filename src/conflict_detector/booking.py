@@ -259,6 +259,23 @@ def not_held(calendar_id: str) -> Fault:
     return Fault("hold", message, calendar_id, "approval")
 
 
+def _without_approval(change: Change, reading: Reading) -> list[Fault]:
+    """The faults of calendars that ask for approval and would be taken without one.
+
+    A request waits for it still. One approval is for all calendars among which a service chooses.
+    """
+    before, after = change.before, change.after
+    gained = set(after.calendar_ids).difference(before.calendar_ids) if before else ()
+    if before is None or not gained or before.status is Status.REQUESTED or not after.status.occupies:
+        return []
+    asking = asking_for_approval(reading)
+    if before.service and before.status is not Status.HELD and not asking.isdisjoint(before.calendar_ids):
+        return []
+    name = "startTime" if before.service else "resourceIds"
+    message = "takes calendar {}, whose bookings have to be approved; cancel this and book anew"
+    return [Fault(name, message.format(id_), id_, "approval") for id_ in sorted(asking.intersection(gained))]
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class _Update(OnCalendars):
     """The current appointment as `update` changes it."""
@@ -289,7 +306,10 @@ class _Update(OnCalendars):
         return [Change.of(before, after)]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
-        return self.placement.decide(candidates, reading, now) if self.placement else decide(candidates, reading, now)
+        faults = _without_approval(candidates[0], reading)
+        if self.placement:
+            return self.placement.decide(candidates, reading, now, faults)
+        return decide(candidates, reading, now, faults)
 
     def alternatives(
         self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime

@@ -235,6 +235,8 @@ def _reminders(database: Database) -> Iterator[str]:
             due.append(datetime.fromtimestamp(until + GRACE, UTC).isoformat().replace("+00:00", "Z"))
         if "clearing" in item:
             due.append(item["clearing"]["S"])
+        if item["status"]["S"] == "requested":  # under which a desk lists it
+            due = [item["startTime"]["S"]]
         told = item.get("nextReminderAt", {}).get("S")
         if told != min(due, default=None):
             yield f"{key.partition}: nextReminderAt is {told}, and open reminders are due at {sorted(due)}"

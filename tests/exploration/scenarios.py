@@ -365,6 +365,44 @@ EXPIRING = [
     *beside_each_other("a hold", HELD, ON_A_HOLD),
     *beside_each_other("a request", ASKED, ON_A_REQUEST),
     *beside_each_other("attendance", ARRIVED, ON_ATTENDANCE),
+    *(
+        scenario(
+            f"a calendar that begins to ask for approval: {name}",
+            [
+                book("x", "1T23:15", "2T00:15", "c", name="X", reminders=["1h"]),
+                book("h", "2T10:00", "2T10:30", "c", name="H", hold={"minutes": 10}),
+            ],
+            A=put("d", approval=True),
+            B=later(asked),
+        )
+        for name, asked in (
+            ("give it X", patch("X", resourceIds=["c", "d"])),
+            ("give it X, at another time", patch("X", "2T12:00", "2T12:30", resourceIds=["d"])),
+            ("give it H", patch("H", resourceIds=["c", "d"])),
+            ("give it H and confirm", patch("H", resourceIds=["c", "d"], status="scheduled")),
+        )
+    ),
+    # It does not count in the day's own item, which holds one entry.
+    *(
+        scenario(
+            f"a hold that fills its day and runs out: {name} | {other}",
+            [
+                book("t", "2T08:00", "2T16:00", "c", name="T"),
+                delete("T"),
+                book("h", "2T09:00", "2T09:30", "c", name="H", hold={"minutes": 10}),
+            ],
+            most_inline=1,
+            A=clock(patch("H", status="scheduled"), seconds),
+            B=later(asked),
+        )
+        for name, seconds in (("confirm in time", -1), ("confirm after it", 7))
+        for other, asked in (
+            ("book in time", clock(book("b", "2T09:30", "2T10:00", "c"), 3)),
+            ("book", clock(book("e", "2T09:30", "2T10:00", "c"), 6)),
+            ("book over it", clock(book("f", "2T09:15", "2T09:45", "c"), 6)),
+            ("hold", clock(book("g", "2T14:00", "2T14:30", "c", hold={"minutes": 1}), 6)),
+        )
+    ),
     scenario(
         "three at a hold that expires: confirm | book | hold",
         HELD,

@@ -254,6 +254,22 @@ def test_what_an_older_release_shortened_in_overflow_counts_with_both_intervals(
     assert crowded.book("10:30", "10:45")[0] == 409
 
 
+def test_a_day_full_of_holds_that_have_run_out_is_not_crowded(crowded: World) -> None:
+    crowded.storage = replace(crowded.storage, days=replace(crowded.storage.days, most_inline=3))
+    crowded.api = Api(crowded.storage, crowded.timers, Access(Auth.NONE), clock=lambda: crowded.now)
+    touched(crowded)
+    holds = [crowded.book(f"{9 + n}:00", f"{9 + n}:10", hold={"minutes": 1})[1]["appointmentId"] for n in range(3)]
+    assert parts(crowded) == {"2030-01-15": sorted(holds), "2030-01-16": []}
+    beside = crowded.book("13:00", "13:10")[1]["appointmentId"]
+    assert parts(crowded)[f"overflow#2030-01-15#52{beside[-1]}"] == [beside]  # while they last, there is no room
+    crowded.now += timedelta(minutes=1, seconds=5)
+    later = [crowded.book(f"{14 + n}:00", f"{14 + n}:10")[1]["appointmentId"] for n in range(2)]
+    assert parts(crowded)["2030-01-15"] == sorted(later)
+    again = crowded.request("PATCH", f"/appointments/{holds[0]}", {"status": "scheduled"})[2]["appointmentId"]
+    assert parts(crowded)["2030-01-15"] == sorted([again, *later])
+    assert found(crowded) == []
+
+
 def test_a_day_in_one_item_is_read_by_one_query(world: World) -> None:
     for hour in range(3):
         world.book(f"{hour}:00", f"{hour}:15")

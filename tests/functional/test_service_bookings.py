@@ -228,6 +228,19 @@ def test_a_dry_run_and_a_key(world: World) -> None:
 # --- moves and cancellations -------------------------------------------------------------------------
 
 
+def test_a_move_takes_no_calendar_of_a_pool_that_nobody_approved(world: World) -> None:
+    configure(world, "dr-b", approval=True)
+    put_service(world, "visit", step(30, pools=[["dr-a", "dr-b"]]))
+    booked = serve(world, "09:00")[1]
+    world.book("11:00", "11:30", user="dr-a")
+    status, problem = patch(world, booked, startTime=at("11:00"))
+    (fault,) = problem["errors"]
+    assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "startTime", "approval", "dr-b")
+    configure(world, "dr-a", approval=True)  # one approval is for the whole pool
+    status, moved = patch(world, booked, startTime=at("11:00"))
+    assert (status, moved["status"], steps_of(moved)) == (200, "scheduled", [("11:00", "11:30", "dr-b")])
+
+
 def test_a_move_keeps_what_was_assigned_where_it_fits(world: World) -> None:
     put_service(world, "visit", step(30, pools=[["dr-a", "dr-b"], ["room-1", "room-2"]]))
     world.book("9:00", "9:30", user="dr-a")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +75,18 @@ def test_a_hold_that_is_confirmed_is_booked_and_reminds(world: World, events_of:
     world.now += timedelta(minutes=11)
     assert world.book(*SLOT, user="ben", resourceIds=["dr-lee"])[0] == 409
     assert ask(world, held, status="scheduled") == (200, booked)
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(9, 200), (10, 422), (24 * 60, 422)])
+def test_a_hold_that_has_expired_is_not_booked_in_the_past(world: World, minutes: int, code: int) -> None:
+    world.now = datetime.fromisoformat("2030-01-15T11:29:00Z")
+    held = hold(world)
+    world.now += timedelta(minutes=minutes)
+    status, answer = ask(world, held, status="scheduled")
+    assert status == code
+    if code == 422:
+        assert [fault["field"] for fault in answer["errors"]] == ["startTime"]
+        assert ask(world, held, status="cancelled")[0] == 200
 
 
 def test_a_hold_that_is_confirmed_late_is_decided_anew(world: World) -> None:
@@ -247,6 +259,26 @@ def test_a_request_that_is_declined_is_free(world: World, requested: dict[str, A
     assert names(events_of())[0] == "APPOINTMENT_DECLINED"
 
 
+@pytest.mark.parametrize("status", ["completed", "no_show"])
+def test_what_has_been_keeps_its_time_and_calendars(world: World, status: str) -> None:
+    booked = world.book(*SLOT, user="anna", resourceIds=["dr-lee"])[1]
+    world.now = datetime.fromisoformat("2030-01-15T11:45:00Z")
+    later = {"startTime": "2030-01-16T11:30:00Z", "endTime": "2030-01-16T12:30:00Z"}
+    changes: list[dict[str, Any]] = [
+        {"startTime": later["startTime"]},
+        later,
+        {"endTime": later["endTime"]},
+        {"resourceIds": ["dr-kim"]},
+    ]
+    for more in ({"status": status}, {}):
+        for change in changes:
+            code, refusal = ask(world, booked, **change, **more)
+            assert (code, {fault["field"] for fault in refusal["errors"]}) == (422, set(change)), change
+        code, same = ask(world, booked, endTime=booked["endTime"], resourceIds=["dr-lee"], status=status)
+        assert (code, same["status"]) == (200, status)
+    assert ask(world, booked, status="scheduled", **later)[1]["startTime"] == later["startTime"]
+
+
 def test_any_of_asks_for_approval_only_where_the_calendar_does(world: World) -> None:
     world.request("PUT", "/calendars/a", {"approval": True})
     chosen = {
@@ -263,6 +295,43 @@ def test_a_calendar_that_asks_for_approval_accepts_no_hold(world: World) -> None
     (fault,) = refusal["errors"]
     assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "hold", "approval", "dr-lee")
     assert world.items("AppointmentsTable") == []
+
+
+@pytest.mark.parametrize("status", ["scheduled", "arrived"])
+def test_what_is_booked_gets_no_calendar_that_asks_for_approval(world: World, status: str) -> None:
+    world.request("PUT", "/calendars/dr-lee", {"approval": True})
+    booked = world.book(*SLOT, user="anna", resourceIds=["room-1"])[1]
+    for more in ({"status": status}, {}):
+        code, refusal = ask(world, booked, resourceIds=["room-1", "dr-lee"], **more)
+        (fault,) = refusal["errors"]
+        assert (code, fault["field"], fault["rule"], fault["calendarId"]) == (422, "resourceIds", "approval", "dr-lee")
+        ask(world, booked, status=status)
+    assert entries(world) == []
+    assert ask(world, booked, resourceIds=["room-2"])[1]["status"] == status
+
+
+def test_what_was_approved_is_moved_on_the_calendars_that_it_has(world: World, requested: dict[str, Any]) -> None:
+    ask(world, requested, status="scheduled")
+    start = {"startTime": "2030-01-15T13:30:00Z"}
+    assert ask(world, requested, **start, resourceIds=["dr-lee", "room-1"])[1]["status"] == "scheduled"
+    assert ask(world, requested, status="cancelled", resourceIds=["room-1"])[1]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("more", [{}, {"status": "scheduled"}])
+def test_a_hold_gets_no_calendar_that_asks_for_approval(world: World, more: dict[str, Any]) -> None:
+    world.request("PUT", "/calendars/room-1", {"approval": True})
+    held = hold(world)
+    status, refusal = ask(world, held, resourceIds=["dr-lee", "room-1"], **more)
+    (fault,) = refusal["errors"]
+    assert (status, fault["field"], fault["rule"], fault["calendarId"]) == (422, "resourceIds", "approval", "room-1")
+    assert entries(world, "room-1") == []
+    assert ask(world, held, resourceIds=["room-1"], status="cancelled")[1]["status"] == "cancelled"
+
+
+def test_a_request_gets_a_calendar_that_asks_and_waits_on(world: World, requested: dict[str, Any]) -> None:
+    world.request("PUT", "/calendars/room-1", {"approval": True})
+    assert ask(world, requested, resourceIds=["dr-lee", "room-1"])[1]["status"] == "requested"
+    assert ask(world, requested, status="scheduled")[1]["status"] == "scheduled"
 
 
 @pytest.mark.parametrize("value", [1, "true", None])

@@ -140,7 +140,7 @@ class CalendarDays:
         action = self._counting(claims, day, deciding, settings, "SET #entry = :entry, expiresAt = :expires")
         names = action["ExpressionAttributeNames"] = {"#entry": _entry_name(appointment.appointment_id)}
         action["ExpressionAttributeValues"][":entry"] = {"S": entry_to_text(_on_calendar(claims, day.key))}
-        gone = [id_ for id_ in day.run_out(appointment.updated_at) if id_ != appointment.appointment_id]
+        gone = day.run_out(appointment.updated_at, appointment.appointment_id)
         for number, id_ in enumerate(gone[:MAX_REMOVED]):
             names[f"#out{number}"] = _entry_name(id_)
             action["ExpressionAttributeValues"][f":out{number}"] = {"S": day.expiring[id_]}

@@ -321,15 +321,16 @@ class Storage:
     def _overflow(self, change: Change, reading: Reading) -> tuple[OverflowKey, ...]:
         """The overflow items for a change's entries, on the days whose own items hold many of others.
 
-        A block has none: there are few, and its item need not tell where its entries are.
+        A block has none: there are few, and its item need not tell where its entries are. What has run out does not
+        count: an entry that goes into the day's own item takes it out.
         """
         if not reading.days or isinstance(change.after, Block):
             return ()
-        id_ = change.after.appointment_id
+        id_, now = change.after.appointment_id, change.after.updated_at
         return tuple(
             overflow_key(id_, change.new_claims, key)
             for key in carrying_days(change.new_claims)
-            if key in reading.days and reading.days[key].inline(id_) >= self.days.most_inline
+            if (day := reading.days.get(key)) and day.inline(id_) - len(day.run_out(now, id_)) >= self.days.most_inline
         )
 
     def _actions(self, change: Change, reading: Reading, overflow: tuple[OverflowKey, ...]) -> list[Entry]:

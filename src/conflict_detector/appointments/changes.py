@@ -14,7 +14,7 @@ from appointments.errors import (
 )
 from appointments.model import Appointment, Interval, expiry_under, reminders_after_change, with_clearing
 from appointments.reader import Reader
-from appointments.statuses import Status
+from appointments.statuses import ONCE_BEGUN, Status
 from appointments.times import Length, find_zone, has_offset, wall_time
 from conflict_detector.appointments.fields import (
     fit_one_transaction,
@@ -67,6 +67,11 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
         # Personal data can be removed at any time; everything else of what has ended is final.
         _refuse_ended(body, before, now)
     after = _with_fields(reader, before, now)
+    if status in ONCE_BEGUN:
+        _keep_as_it_was(reader, before, after, status)
+    if status is Status.SCHEDULED and before.has_expired(now) and after.interval.start == before.interval.start:
+        # It is booked anew, and nothing is booked in the past.
+        reader.faults += filter(None, [past_fault(after.interval.start, now)])
     if reader.faults:
         raise InvalidRequestError(reader.faults)
     if status is not before.status and status not in before.may_become(now):
@@ -80,6 +85,17 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     after = with_clearing(before, after) if before.joins else after
     rest_on = [(it.interval.start, it.offsets, it.time_zone, it.status.reminds) for it in (before, after)]
     return after if rest_on[0] == rest_on[1] else replace(after, reminders=reminders_after_change(before, after, now))
+
+
+def _keep_as_it_was(reader: Reader, before: Appointment, after: Appointment, status: Status) -> None:
+    """Add a fault for a time or calendars that would change under a status which tells of what has been."""
+    changed = {
+        "startTime": after.interval.start != before.interval.start,
+        "endTime": after.interval.end != before.interval.end and "endTime" in reader.body,
+        "resourceIds": after.calendar_ids != before.calendar_ids,
+    }
+    for name in (name for name, differs in changed.items() if differs):
+        reader.fault(name, f"cannot be changed where the status is {status}")
 
 
 def _status(reader: Reader, before: Appointment) -> Status:
