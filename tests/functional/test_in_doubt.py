@@ -17,6 +17,7 @@ from moto.core.models import botocore_stubber
 from appointments import aws
 from appointments.storage import dynamodb
 from appointments.storage.store import Storage
+from services import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,3 +230,51 @@ def test_a_repeated_change_of_details_does_not_come_over_a_later_one(
     else:
         # The version after the one that it was over is somebody else's: it was not written.
         assert status == (412 if headers else 200)
+
+
+# --- what is configured -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-Match": '"1"'}], ids=["any version", "If-Match"])
+def test_settings_that_were_written_are_answered(world: World, headers: dict[str, str]) -> None:
+    world.request("PUT", "/calendars/c", {"capacity": 9})
+    with lost(world, "UpdateItem", THROTTLED):
+        status, _, body = world.request("PUT", "/calendars/c", {"capacity": 2}, headers=headers)
+    assert (status, body["version"], body["capacity"]) == (200, 2, 2)
+    with lost(world, "UpdateItem", THROTTLED, written=False):
+        status, _, body = world.request("PUT", "/calendars/c", {"capacity": 3})
+    assert (status, body["detail"][:20]) == (503, "Nothing was written.")
+
+
+@pytest.mark.parametrize("then", [None, THROTTLED], ids=["carried out", "throttled"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/calendars/c", "/services/s"])
+def test_repeated_settings_do_not_come_over_later_ones(
+    world: World, path: str, method: str, then: dict[str, Any] | None
+) -> None:
+    bodies = [{"capacity": number} for number in (9, 2, 3)]
+    if path == "/services/s":
+        bodies = [{"steps": [step(5 * number)]} for number in (9, 2, 3)]
+    elif method == "DELETE":
+        return
+    world.request("PUT", path, bodies[0])
+
+    def others() -> None:
+        assert world.request("PUT", path, bodies[2], headers={"If-Match": '"2"'})[0] == 200
+
+    with lost(world, "UpdateItem", then, meanwhile=others):
+        status, _, body = world.request(method, path, bodies[1] if method == "PUT" else None)
+    assert (status, body["detail"][:16]) == (503, "It is unknown wh")
+    name, value = next(iter(bodies[2].items()))
+    kept_version, kept = version_and_body(world, path, name)
+    assert kept_version == 3
+    assert kept == value or kept[0]["durationMinutes"] == 15
+
+
+def test_settings_without_a_version_win_over_others_of_the_same_moment(world: World) -> None:
+    def others() -> None:
+        assert world.request("PUT", "/calendars/c", {"capacity": 3})[0] == 200
+
+    with lost(world, "UpdateItem", meanwhile=others, written=False):
+        status, _, body = world.request("PUT", "/calendars/c", {"capacity": 2})
+    assert (status, body["version"], body["capacity"]) == (200, 2, 2)
