@@ -56,10 +56,12 @@ class _Raw:
         yield self.body
 
 
-def _keep_from_moto(request: Any) -> None:
-    """Every handler is called, moto's too, though the first answer counts: it shall have something else to do."""
+def _answer(request: Any, status: int, body: dict[str, Any]) -> AWSResponse:
+    """An answer in DynamoDB's place. Every handler is called, moto's too, so it gets something else to do."""
     request.headers["X-Amz-Target"] = "DynamoDB_20120810.ListTables"
     request.body = b"{}"
+    headers: Any = {"x-amzn-RequestId": "r"}
+    return AWSResponse(request.url, status, headers, _Raw(json.dumps(body).encode()))
 
 
 @contextmanager
@@ -75,21 +77,21 @@ def lost(
     """The next call is carried out if it is `written`, and answered with 500; its repetitions are answered `then`."""
     attempts: list[str] = []
 
-    def answer(request: Any, **_: Any) -> AWSResponse | None:
+    def answer(request: Any, **_: Any) -> Any:
         attempts.append(request.body.decode() if isinstance(request.body, bytes) else request.body)
         number = len(attempts)
         if number == 1:
             if written:
-                assert botocore_stubber("before-send", request=request).status_code == 200
+                done: Any = botocore_stubber("before-send", request=request)
+                assert done.status_code == 200
             meanwhile()
-            _keep_from_moto(request)
-            return AWSResponse(request.url, 500, {}, _Raw(b'{"__type":"InternalServerError"}'))
+            return _answer(request, 500, {"__type": "InternalServerError"})
         if then is None or number > times + 1:
             return None
-        _keep_from_moto(request)
-        return AWSResponse(request.url, 400, {"x-amzn-RequestId": "r"}, _Raw(json.dumps(then).encode()))
+        return _answer(request, 400, then)
 
-    events = world.storage.database.client.meta.events
+    client: Any = world.storage.database.client
+    events = client.meta.events
     events.register_first(f"before-send.dynamodb.{operation}", answer)
     try:
         yield attempts
@@ -252,7 +254,7 @@ def test_settings_that_were_written_are_answered(world: World, headers: dict[str
 def test_repeated_settings_do_not_come_over_later_ones(
     world: World, path: str, method: str, then: dict[str, Any] | None
 ) -> None:
-    bodies = [{"capacity": number} for number in (9, 2, 3)]
+    bodies: list[dict[str, Any]] = [{"capacity": number} for number in (9, 2, 3)]
     if path == "/services/s":
         bodies = [{"steps": [step(5 * number)]} for number in (9, 2, 3)]
     elif method == "DELETE":
