@@ -7,6 +7,7 @@ is written does not depend on who writes it, nor on when.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,12 @@ def _cancel(
 ) -> None:
     """Cancel one of them, whatever its status: as the session was cancelled, or later if it was changed later."""
     before = storage.appointments.get(appointment_id)
+    change_id = str(uuid.uuid4())
     tries = 0
     while before is not None and before.status.occupies:
         after = with_status(before, Status.CANCELLED, max(before.updated_at, session.clearing or session.updated_at))
         try:
-            storage.commit(Change.of(before, after), Reading())
+            done = storage.commit(Change.of(before, after), Reading(), change_id)
         except AppointmentChangedError as exc:
             before = exc.now
         except ContentionError:
@@ -69,5 +71,5 @@ def _cancel(
                 raise
             pause(min(0.02 * 2**tries, 0.5))
         else:
-            cancelled(before, after)
+            cancelled(before, done.after)
             return

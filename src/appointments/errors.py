@@ -175,5 +175,9 @@ class MethodNotAllowedError(RefusalError):
 class CalendarBusyError(RefusalError):
     """So many were at the same quarter hours that this was not decided in time, or the tables take no more calls now.
 
-    Nothing was written; the caller may try again at once.
+    Nothing was written, and the caller may try again at once; `in_doubt`, it is unknown whether it was written.
     """
+
+    def __init__(self, *, in_doubt: bool = False) -> None:
+        super().__init__()
+        self.in_doubt = in_doubt

@@ -7,7 +7,8 @@ request was faster. `appointments.decision` decides; `appointments.storage` comm
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+import uuid
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.calendars import with_zone
@@ -50,6 +51,8 @@ class Proposal(Protocol):
     exact: bool
     # The id of the service to read with the calendar days, if one is booked.
     service_id: str | None
+    # The same for each attempt to change an appointment, so that the next one knows what an earlier one wrote.
+    change_id: str
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         """The changes, made from what was read. Raises the errors of the use case itself."""
@@ -76,10 +79,10 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
     """
     give_up_at = time.monotonic() + DECIDE_WITHIN
     contended = 0
-    agreed = False
+    agreed = doubt = False
     while True:
         if time.monotonic() > give_up_at:
-            raise CalendarBusyError
+            raise CalendarBusyError(in_doubt=doubt)
         candidates = proposal.candidates(reading)
         if reading.lacks(candidates):
             # Also if the appointment was moved concurrently: then other days decide.
@@ -88,8 +91,7 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
         decision = proposal.decide(candidates, reading, now)
         try:
             if isinstance(decision, Accepted) and not proposal.dry_run and (agreed or not proposal.exact):
-                storage.commit(decision.change, reading)
-                return decision.change
+                return storage.commit(decision.change, reading, proposal.change_id)
             earlier, reading = reading, _read_again(proposal, candidates, decision, reading, storage)
             agreed = not earlier.assumed and (reading is earlier or agree(candidates, earlier, reading))
             if agreed and (proposal.dry_run or isinstance(decision, Refused)):
@@ -99,7 +101,8 @@ def settle(proposal: Proposal, reading: Reading, storage: Storage, now: datetime
             reading.replace(exc.newer)
         except AppointmentChangedError as exc:
             reading.appointment = exc.now
-        except ContentionError:
+        except ContentionError as exc:
+            doubt = exc.in_doubt
             contended += 1
             pause(min(0.02 * 2**contended, 0.5))
         except ChangeTooLargeError as exc:
@@ -170,6 +173,7 @@ class OnCalendars:
 
     __slots__ = ()
     service_id: str | None = None
+    change_id = ""
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
         return decide(candidates, reading, now)
@@ -287,6 +291,7 @@ class _Update(OnCalendars):
     exact: bool = False
     # Where what was booked as a service is moved, and so may get other calendars.
     placement: Placement | None = None
+    change_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is None:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 MAX_FAULTS = 50
 MAX_CONFLICTS = 100
 RETRY_AFTER_SECONDS = 1
+IN_DOUBT = (
+    "It is unknown whether this was written. Read it before you send the request again. "
+    "A booking with an `Idempotency-Key` can be sent again as it is, after `Retry-After` seconds."
+)
 
 
 class Problem(NamedTuple):
@@ -112,6 +116,7 @@ def problem_response(error: RefusalError, request: Request) -> Response:
             detail = f"Use one of {headers['Allow']}."
         case CalendarBusyError():
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            detail = IN_DOUBT if error.in_doubt else detail
         case BadRequestError() | AppointmentEndedError() | SessionClosedError() | SessionJoinedError():
             detail = str(error)
     response = _response(PROBLEMS[type(error)], detail, request, more)

@@ -49,6 +49,7 @@ class _ServiceBooking:
     exact: bool = False
     faults: list[Fault] = field(default_factory=list)
     placement: Placement | None = None
+    change_id: str = ""
 
     def candidates(self, reading: Reading) -> Sequence[Change]:
         if reading.appointment is not None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
+from appointments.errors import CalendarBusyError
 from appointments.model import (
     Appointment,
     DayKey,
@@ -19,7 +22,7 @@ from appointments.model import (
     WallTimes,
 )
 from appointments.statuses import Status
-from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError, texts
+from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, in_doubt, texts
 from appointments.storage.reminder_items import reminder_from_item, reminders_as_read, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
 
@@ -157,20 +160,36 @@ class Appointments:
         found = (appointment_from_item(item) for page in pages for item in page["Items"])
         return (appointment for appointment in found if not appointment.has_expired(now))
 
-    def change(self, before: Appointment, after: Appointment) -> None:
-        """Change what does not touch any calendar: details, zone, reminders. Raises AppointmentChangedError."""
-        update = self.changing(before, after)["Update"]
-        # As a transaction has its token: the SDK repeats a write whose answer got lost, and meets its own.
-        token = {"S": str(uuid.uuid4())}
-        changed = update["UpdateExpression"].replace("SET ", ", ", 1)
-        update["UpdateExpression"] = f"SET changeId = :change{changed}"
-        update["ExpressionAttributeValues"][":change"] = token
+    def change(self, before: Appointment, after: Appointment, change_id: str | None = None) -> None:
+        """Change what does not touch any calendar: details, zone, reminders.
+
+        `change_id` is the request's. Raises AppointmentChangedError, ContentionError, CalendarBusyError in doubt.
+        """
+        change_id = change_id or str(uuid.uuid4())
         try:
-            self.database.update(**update)
+            self.database.update(**self.changing(before, after, change_id)["Update"])
         except ConditionFailedError as exc:
-            if exc.item and exc.item.get("changeId") == token:
+            # The SDK repeats a write whose answer got lost, and meets its own.
+            if is_own(exc.item, change_id) or (exc.repeated and self._stands(before, exc.item, change_id)):
                 return
             raise AppointmentChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
+        except (ContentionError, ClientError) as exc:
+            if not in_doubt(exc) or not self.stands(before, change_id):
+                raise
+
+    def stands(self, before: Appointment, change_id: str) -> bool:
+        """Whether a change whose answer got lost was written. Raises CalendarBusyError where that is unknown."""
+        key = appointment_key(before.appointment_id)
+        return self._stands(before, self.database.look(self.table, key), change_id)
+
+    @staticmethod
+    def _stands(before: Appointment, item: Item | None, change_id: str) -> bool:
+        if is_own(item, change_id):
+            return True
+        if item and int(item["version"]["N"]) > before.version + 1:
+            # Either of the changes since may have been this one.
+            raise CalendarBusyError(in_doubt=True)
+        return False
 
     # --- actions of a transaction ---
 
@@ -185,10 +204,11 @@ class Appointments:
             }
         }
 
-    def changing(self, before: Appointment, after: Appointment) -> Entry:
+    def changing(self, before: Appointment, after: Appointment, change_id: str) -> Entry:
         """Write `after` over `before`, on condition that nobody, no sender either, has changed it meanwhile."""
         new, old = (appointment_to_item(appointment, self.retention) for appointment in (after, before))
         changed = {name: value for name, value in new.items() if value != old.get(name)}
+        changed["changeId"] = {"S": change_id}
         gone = [name for name in old if name not in new]
         names = {f"#{name}": name for name in (*changed, *gone)} | {"#version": "version"}
         values = {f":{name}": value for name, value in changed.items()} | {":was": old["version"]}
@@ -203,7 +223,7 @@ class Appointments:
             names["#joins"] = "joins"
             condition += " AND #joins = :joins_were" if before.joins else " AND attribute_not_exists(#joins)"
             values |= {":joins_were": old["joins"]} if before.joins else {}
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) if changed else ""
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
         if gone:
             update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
         return {
@@ -263,6 +283,11 @@ def _list_request(wanted: ListQuery) -> dict[str, Any]:
             "appointmentId": {"S": wanted.after.appointment_id},
         }
     return request
+
+
+def is_own(item: Item | None, change_id: str) -> bool:
+    """Whether an appointment's item was last changed by the request that has this id."""
+    return item is not None and item.get("changeId") == {"S": change_id}
 
 
 def appointment_key(appointment_id: str) -> dict[str, Any]:

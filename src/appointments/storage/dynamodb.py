@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.errors import CalendarBusyError
 
@@ -42,15 +42,26 @@ class NotWrittenError(Exception):
 
 
 class ContentionError(NotWrittenError):
-    """DynamoDB was working on another transaction over the same items, or throttled this one; it may be tried again."""
+    """DynamoDB was working on another transaction over the same items, or throttled this one; it may be tried again.
+
+    `in_doubt`, an attempt before this answer may have been carried out.
+    """
+
+    def __init__(self, *, in_doubt: bool = False) -> None:
+        super().__init__()
+        self.in_doubt = in_doubt
 
 
 class ConditionFailedError(NotWrittenError):
-    """The item is not as the condition of a single write asked for; `item` is as it is now, None where it is gone."""
+    """The item is not as the condition of a single write asked for; `item` is as it is now, None where it is gone.
 
-    def __init__(self, item: Item | None) -> None:
+    Where the write was `repeated`, an attempt before this answer may have been carried out.
+    """
+
+    def __init__(self, item: Item | None, *, repeated: bool = False) -> None:
         super().__init__()
         self.item = item
+        self.repeated = repeated
 
 
 class TransactionFailedError(NotWrittenError):
@@ -71,13 +82,25 @@ def error_code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
 
 
+def in_doubt(error: ContentionError | ClientError) -> bool:
+    """Whether a write that was refused for now may have been carried out: by an attempt whose answer got lost."""
+    if isinstance(error, ContentionError):
+        return error.in_doubt
+    return error_code(error) in THROTTLES and _repetitions(error) > 0
+
+
+def _repetitions(error: ClientError) -> int:
+    """How often the SDK repeated a call before this answer."""
+    return error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+
+
 @contextmanager
 def busy_where_crowded() -> Iterator[None]:
     """Raise CalendarBusyError where DynamoDB took a call neither at once nor when it was repeated."""
     try:
         yield
     except ContentionError as exc:
-        raise CalendarBusyError from exc
+        raise CalendarBusyError(in_doubt=exc.in_doubt) from exc
     except ClientError as exc:
         if error_code(exc) in THROTTLES:
             raise CalendarBusyError from exc
@@ -93,6 +116,13 @@ class Database:
     def get(self, table: str, key: Item) -> Item | None:
         """One item, strongly consistent."""
         return self.client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+    def look(self, table: str, key: Item) -> Item | None:
+        """One item, to see what became of a write of it. Raises CalendarBusyError, in doubt."""
+        try:
+            return self.get(table, key)
+        except (ClientError, BotoCoreError) as exc:
+            raise CalendarBusyError(in_doubt=True) from exc
 
     def get_many(self, keys: Sequence[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
         """The items under keys, each with its table, strongly consistent; no snapshot.
@@ -126,7 +156,8 @@ class Database:
         except ClientError as exc:
             if error_code(exc) != "ConditionalCheckFailedException":
                 raise
-            raise ConditionFailedError(exc.response.get("Item")) from exc  # type: ignore[arg-type]  # one of ours
+            item: Any = exc.response.get("Item")
+            raise ConditionFailedError(item, repeated=_repetitions(exc) > 0) from exc
         return answer
 
     def transact(self, entries: Sequence[Entry]) -> None:
@@ -149,19 +180,25 @@ class Database:
                 raise TransactionFailedError(failed) from exc
             codes = {reason.get("Code") or "None" for reason in reasons} - {"None"}
             if codes <= CONTENTION:
-                raise ContentionError from exc
+                raise ContentionError(in_doubt=_repetitions(exc) > 0) from exc
             raise
 
     @staticmethod
     def _when_free(call: Callable[[], Any], refusal: str) -> Any:
+        repetitions = 0
         for seconds in (*PAUSES, None):
             try:
                 return call()
             except ClientError as exc:
+                repetitions += _repetitions(exc)
                 if error_code(exc) != refusal:
+                    if repetitions:  # those of all calls: any of them may have been carried out
+                        answer: Any = exc.response
+                        answer.setdefault("ResponseMetadata", {})["RetryAttempts"] = repetitions
                     raise
+                at_work = refusal == "TransactionInProgressException"
                 if seconds is None:
-                    raise ContentionError from exc
+                    raise ContentionError(in_doubt=at_work or repetitions > 0) from exc
                 pause(seconds)
         raise AssertionError("unreachable")
 

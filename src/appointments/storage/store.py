@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from botocore.exceptions import ClientError
+
 from appointments.blocks import Block
 from appointments.claims import (
     carrying_days,
@@ -39,6 +41,7 @@ from appointments.storage.appointments import (
     Position,
     appointment_from_item,
     appointment_key,
+    is_own,
 )
 from appointments.storage.calendar_days import (
     MAX_ENTRIES_READ,
@@ -52,9 +55,11 @@ from appointments.storage.calendar_days import (
 from appointments.storage.calendar_settings import SERVICES, SETTINGS, SettingsItems, service_key, settings_key
 from appointments.storage.dynamodb import (
     TRANSACTION_ACTIONS,
+    ContentionError,
     Database,
     NotWrittenError,
     TransactionFailedError,
+    in_doubt,
 )
 
 if TYPE_CHECKING:
@@ -284,36 +289,63 @@ class Storage:
                 return None
         return reading
 
-    def commit(self, change: Change, reading: Reading) -> None:
+    def commit(self, change: Change, reading: Reading, change_id: str) -> Change:
         """Write a change, all of it or nothing, if what was read is still current.
 
         A change that touches no calendar is one update of the appointment's item. Any other change is one transaction.
         It writes the appointment, adds its entry to the days that it takes, and removes the entry from the days that it
         leaves. Its conditions are that the deciding quarter hours and the settings of the calendars are those that were
         read.
+        `change_id` is the same for each attempt of a request to change an appointment. What an earlier one wrote, of
+        which nobody heard, is returned as it is now.
         Raises AppointmentExistsError, AppointmentChangedError, ReadingOutdatedError, ChangeTooLargeError,
-        ContentionError.
+        ContentionError, CalendarBusyError in doubt.
         """
         if change.before is not None and not change.touches_calendars:
             if change.after is not change.before:
-                self.appointments.change(change.before, change.after)
-            return
+                self.appointments.change(change.before, change.after, change_id)
+            return change
         try:
-            self.database.transact(self.actions(change, reading))
+            self.database.transact(self.actions(change, reading, change_id))
         except TransactionFailedError as exc:
+            own = next((item for _, item in exc.failed if item and is_own(item, change_id)), None)
+            if own:
+                return change._replace(after=appointment_from_item(own))
             self._raise_for(exc, change.after.appointment_id)
+        except (ContentionError, ClientError) as exc:
+            if not in_doubt(exc) or not self._stands(change, change_id):
+                raise
         for key in carrying_days(change.new_claims):
             self.memory.touch(key, quarter_hours(change.new_claims, key))
+        return change
 
-    def actions(self, change: Change, reading: Reading) -> list[Entry]:
+    def _stands(self, change: Change, change_id: str) -> bool:
+        """Whether a change whose answer got lost was written.
+
+        Raises AppointmentExistsError for one that was new, and CalendarBusyError where it is unknown.
+        """
+        before, after = change.before, change.after
+        if isinstance(after, Block):
+            item = self.database.look(*self.blocks.key(after.user_id, after.appointment_id))
+            there: Appointment | None = self.blocks.from_item(item) if item else None
+        elif before:
+            return self.appointments.stands(before, change_id)
+        else:
+            item = self.database.look(self.appointments.table, appointment_key(after.appointment_id))
+            there = appointment_from_item(item) if item else None
+        if there and before is None:
+            raise AppointmentExistsError(there)
+        return there is not None and not there.status.occupies  # a block that was removed, whoever did it
+
+    def actions(self, change: Change, reading: Reading, change_id: str = "") -> list[Entry]:
         """The actions of the transaction that commits a change. Raises ChangeTooLargeError.
 
         Where those on overflow items make too many, its entries go into the days' own items.
         """
         overflow = self._overflow(change, reading)
-        entries = self._actions(change, reading, overflow)
+        entries = self._actions(change, reading, overflow, change_id)
         if overflow and len(entries) > TRANSACTION_ACTIONS:
-            entries = self._actions(change, reading, ())
+            entries = self._actions(change, reading, (), change_id)
         if len(entries) > TRANSACTION_ACTIONS:
             raise ChangeTooLargeError(len(entries))
         return entries
@@ -333,14 +365,18 @@ class Storage:
             if (day := reading.days.get(key)) and day.inline(id_) - len(day.run_out(now, id_)) >= self.days.most_inline
         )
 
-    def _actions(self, change: Change, reading: Reading, overflow: tuple[OverflowKey, ...]) -> list[Entry]:
+    def _actions(
+        self, change: Change, reading: Reading, overflow: tuple[OverflowKey, ...], change_id: str
+    ) -> list[Entry]:
         before, after = change.before, change.after
         if overflow != after.overflow:
             after = replace(after, overflow=overflow)
         if isinstance(after, Block):
             entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
+        elif before:
+            entries = [self.appointments.changing(before, after, change_id)]
         else:
-            entries = [self.appointments.changing(before, after) if before else self.appointments.putting(after)]
+            entries = [self.appointments.putting(after)]
         entries += self._on_days(change, reading, [key.day for key in overflow])
         entries += [self.days.entering(after.appointment_id, change.new_claims, key) for key in overflow]
         if before and before.overflow:

@@ -6,7 +6,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.storage.dynamodb import ConditionFailedError, NotWrittenError
+from botocore.exceptions import ClientError
+
+from appointments.errors import CalendarBusyError
+from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, in_doubt
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -25,9 +28,10 @@ class SettingsChangedError(NotWrittenError):
 
 
 class Versioned(NamedTuple):
-    """An item whose writes count its version, and exclude each other where they name the version they are over.
+    """An item whose writes count its version. Each is over one version, so that they exclude each other.
 
-    Both writes return the new item, and raise SettingsChangedError and ContentionError.
+    Without a version, it is the current one: else a write that the SDK repeats would come over what others wrote since.
+    Both writes return the new item, and raise SettingsChangedError, ContentionError and CalendarBusyError in doubt.
     """
 
     database: Database
@@ -36,41 +40,55 @@ class Versioned(NamedTuple):
 
     def put(self, body: Mapping[str, Any], now: datetime, version: int | None) -> Item:
         """Replace what is configured, only over `version` where one is given (0: never configured)."""
-        condition = {None: "", 0: "attribute_not_exists(#version)"}.get(version, "#version = :was")
         update = "SET settings = :settings, updatedAt = :now, revision = :revision REMOVE deletedAt ADD #version :one"
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}, **_was(version)}
-        return self._write(update, condition, values)
+        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}}
+        over = self._current() if version is None else version
+        while True:
+            try:
+                return self._write(update, "", values, over)
+            except SettingsChangedError as exc:
+                if version is not None:
+                    raise
+                over = exc.version
 
     def delete(self, now: datetime, version: int | None) -> Item:
         """Mark what is configured as deleted, only over `version` where one is given.
 
         The item stays, so that no later one has its version.
         """
-        condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt)"
-        if version is not None:
-            condition += " AND #version = :was" if version else " AND attribute_not_exists(#version)"
+        condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt) AND "
         update = "SET deletedAt = :now, updatedAt = :now, revision = :revision ADD #version :one"
-        return self._write(update, condition, {":now": {"S": to_utc_text(now)}, **_was(version)})
+        over = self._current() if version is None else version
+        return self._write(update, condition, {":now": {"S": to_utc_text(now)}}, over)
 
-    def _write(self, update: str, condition: str, values: Item) -> Item:
+    def _current(self) -> int:
+        return version_of(self.database.get(self.table, self.key))
+
+    def _write(self, update: str, condition: str, values: Item, over: int) -> Item:
+        condition += "#version = :was" if over else "attribute_not_exists(#version)"
+        was = {":was": {"N": str(over)}} if over else {}
         revision = {"S": str(uuid.uuid4())}
-        conditional = {"ConditionExpression": condition} if condition else {}
         try:
             answer = self.database.update(
                 TableName=self.table,
                 Key=self.key,
                 UpdateExpression=update,
                 ExpressionAttributeNames={"#version": "version"},
-                ExpressionAttributeValues={**values, ":one": {"N": "1"}, ":revision": revision},
+                ExpressionAttributeValues={**values, **was, ":one": {"N": "1"}, ":revision": revision},
                 ReturnValues="ALL_NEW",
-                **conditional,
+                ConditionExpression=condition,
             )
         except ConditionFailedError as exc:
-            # One with our revision was written by this call, and only its answer got lost.
-            if exc.item and exc.item.get("revision") == revision:
-                return exc.item
+            if item := _own(exc.item, revision, over, repeated=exc.repeated):
+                return item
             raise SettingsChangedError(version_of(exc.item)) from exc
+        except (ContentionError, ClientError) as exc:
+            if not in_doubt(exc):
+                raise
+            if item := _own(self.database.look(self.table, self.key), revision, over, repeated=True):
+                return item
+            raise
         written: Item = answer["Attributes"]
         return written
 
@@ -80,5 +98,13 @@ def version_of(item: Item | None) -> int:
     return int(item["version"]["N"]) if item else 0
 
 
-def _was(version: int | None) -> dict[str, Any]:
-    return {":was": {"N": str(version)}} if version else {}
+def _own(item: Item | None, revision: Item, over: int, *, repeated: bool) -> Item | None:
+    """The item if it has the revision of this write, and so only its answer got lost; None if it was not written.
+
+    Where others have written since, nobody can tell: CalendarBusyError in doubt.
+    """
+    if item and item.get("revision") == revision:
+        return item
+    if repeated and 0 <= over < version_of(item) - 1:
+        raise CalendarBusyError(in_doubt=True)
+    return None
