@@ -303,19 +303,27 @@ class Calendar:
         if (stays or wanted.start >= earliest) and not any(self._broken(in_place, now, current)):
             return in_place
         latest = datetime.max.replace(tzinfo=UTC) if latest is None else latest
+        # What begins as soon as it may is refused a second later: it begins on a quarter hour where one is left.
+        quarter = earliest + (datetime.min.replace(tzinfo=UTC) - earliest) % QUARTER_HOUR
+        nearest = self._nearest_within((quarter, latest), wanted.start, length)
+        return nearest or self._nearest_within((earliest, min(quarter, latest)), wanted.start, length)
+
+    def _nearest_within(self, limits: tuple[datetime, datetime], wanted: datetime, length: Length) -> Interval | None:
+        """What begins within the limits, both included, and nearest to `wanted`, in the hours of the calendar."""
+        earliest, latest = limits
         if earliest > latest:
             return None
-        start = min(max(wanted.start, earliest), latest)
-        if not settings.has_hours:
+        start = min(max(wanted, earliest), latest)
+        if not self.settings.has_hours:
             if start == latest:  # the last second of a day, on which nobody wants to start
                 start = max(start - (start - datetime.min.replace(tzinfo=UTC)) % QUARTER_HOUR, earliest)
             return Interval(start, length.after(start))
         from appointments.openings import nearest_start  # noqa: PLC0415 - as above
 
         for reach in SUGGESTION_REACHES:
-            far = reach + length.span + 2 * DAY
-            window = Interval(max(start - far, earliest), start + far)
-            nearest = nearest_start(settings.open_seconds(window), start, length, (earliest, latest))
+            around = length.span + 2 * DAY
+            window = Interval(max(start - reach - around, earliest), min(start + reach, latest) + around)
+            nearest = nearest_start(self.settings.open_seconds(window), start, length, limits)
             if nearest and abs(nearest - start) <= reach:
                 return Interval(nearest, length.after(nearest))
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,6 +137,27 @@ def test_a_move_obeys_the_rules_too(world: World) -> None:
         422,
         {"startTime": "2030-01-15T21:00:00Z", "endTime": "2030-01-15T22:00:00Z"},
     )
+
+
+@pytest.mark.parametrize("rules", [{}, NINE_TO_FIVE])
+def test_the_nearest_time_can_be_booked_a_moment_later(world: World, rules: dict[str, Any]) -> None:
+    """Notice ends two hours from now, which is later when the answer is read."""
+    world.now = datetime(2030, 1, 15, 13, 14, 37, tzinfo=UTC)
+    configure(world, minNoticeMinutes=120, **rules)
+    _, refusal = world.book("14:00", "14:30")
+    (fault,) = refusal["errors"]
+    assert fault["nearest"] == {"startTime": "2030-01-15T15:15:00Z", "endTime": "2030-01-15T15:45:00Z"}
+    world.now += timedelta(seconds=2)
+    assert world.book(fault["nearest"]["startTime"], fault["nearest"]["endTime"])[0] == 201
+
+
+def test_the_nearest_time_is_exact_where_no_quarter_hour_is_left(world: World) -> None:
+    """The last start of the only day is 21:50, and notice ends seconds before."""
+    world.now = datetime(2030, 1, 15, 20, 49, 10, tzinfo=UTC)
+    hours = {"overrides": {"2030-01-15": [{"start": "09:00", "end": "22:00"}]}, "workingHours": {}}
+    configure(world, minNoticeMinutes=60, **hours)
+    _, refusal = world.book("21:00", "21:10")
+    assert refusal["errors"][0]["nearest"] == {"startTime": "2030-01-15T21:49:10Z", "endTime": "2030-01-15T21:59:10Z"}
 
 
 def test_a_change_is_held_only_to_the_rules_that_it_touches(world: World) -> None:
