@@ -336,7 +336,7 @@ def assemble(
     return calendars
 
 
-def served_days(
+def served_days(  # noqa: PLR0913, PLR0917 - as below
     service_id: str, most: int, zone: ZoneInfo, days: Sequence[CalendarDay], now: datetime, ignore: str | None
 ) -> tuple[Interval, ...]:
     """The local days on which a person has as many appointments of a service as may be. `days` are the person's."""

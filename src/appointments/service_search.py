@@ -197,7 +197,10 @@ class ServiceSearch:
             soonest, latest = max(soonest, low), min(latest, high)
             taken = [*self._busy(self.person), *self._shut(settings, first, end)]
             gaps = rest(sorted(taken), first, end)
-            full = sorted((self._seconds[day], self._seconds[over]) for day, over in {*self.person.full_days, *self.person.served_days})
+            full = sorted(
+                (self._seconds[day], self._seconds[over])
+                for day, over in {*self.person.full_days, *self.person.served_days}
+            )
             begins = rest(full, first, end)
             least = _whole(settings.min_duration) if settings.min_duration else 0
             most = _whole(settings.max_duration) if settings.max_duration else None

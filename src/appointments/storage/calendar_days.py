@@ -322,7 +322,9 @@ def _taken_from_text(text: str) -> Taken:
     span, *options = text.split(";")
     values = {name: value for name, _, value in (option.partition("=") for option in options)}
     until = datetime.fromtimestamp(int(values["until"]), UTC) if "until" in values else None
-    return Taken(_interval_from_text(span), int(values.get("places", 1)), until, "block" in values, values.get("service"))
+    return Taken(
+        _interval_from_text(span), int(values.get("places", 1)), until, "block" in values, values.get("service")
+    )
 
 
 def _interval_from_text(text: str) -> Interval:
