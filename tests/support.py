@@ -141,7 +141,9 @@ def inconsistencies(
                 on_calendar.setdefault(calendar, []).append((start, end, id_))
             for day in range(start // 86400, (end - 1) // 86400 + 1):
                 date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
-                wanted[calendar, date, id_] = f"{start}-{end}{until}"
+                counted = f";service={item['serviceId']['S']}" if "servicePerDay" in item else ""
+                own = counted if calendar == item["userId"]["S"] else ""
+                wanted[calendar, date, id_] = f"{start}-{end}{own}{until}"
     lying = [
         ((item["calendarId"]["S"], item["day"]["S"].removeprefix("overflow#")[:10], name[2:]), value["S"])
         for item in _scan(client, calendars_table)
@@ -156,8 +158,10 @@ def inconsistencies(
         if after[0] < before[1]
     ]
     # An entry whose time is over may stay.
-    ghosts = [f"entry without its appointment: {key}" for key in found.keys() - wanted.keys() if ";" not in found[key]]
-    lasting = {key for key, text in wanted.items() if ";" not in text}
+    ghosts = [
+        f"entry without its appointment: {key}" for key in found.keys() - wanted.keys() if ";until=" not in found[key]
+    ]
+    lasting = {key for key, text in wanted.items() if ";until=" not in text}
     missing = [f"appointment without its entry: {key}" for key in lasting - found.keys()]
     moved = [f"entry of another time: {key}" for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
     twice = [f"entry in two items: {key}" for key, times in Counter(key for key, _ in lying).items() if times > 1]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from appointments.intervals import full_intervals, merged, overlapping, start_of, subtract
 from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Conflict, Interval
-from appointments.times import Length, find_zone, first_instant, local_day, wall_time
+from appointments.times import Length, day_around, find_zone, first_instant, wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,11 +69,7 @@ class CalendarSettings:
 
     def day_of(self, start: datetime) -> Interval:
         """The local day, in UTC, on which something counts that begins then."""
-        day = start.astimezone(self.zone).date()
-        first, following = local_day(day, self.zone)
-        if start >= following:  # the clock went back over midnight, and shows the date before once more
-            first, following = local_day(day + DAY, self.zone)
-        return Interval(first, following)
+        return Interval(*day_around(start, self.zone))
 
     @property
     def margin(self) -> timedelta:
@@ -142,7 +138,8 @@ class Calendar:
     """A calendar's settings, and what lies on the days of it that were read.
 
     `crowded` are days of it that hold as many appointments as an item can, and `full_days` local days on which no
-    further one may begin; both in order. What is free has room for `places`.
+    further one may begin; both in order. What is free has room for `places`. `served_days` are local days on which the
+    service that is booked takes this person no more.
     """
 
     calendar_id: str
@@ -151,6 +148,7 @@ class Calendar:
     crowded: tuple[Interval, ...] = ()
     full_days: tuple[Interval, ...] = ()
     places: int = 1
+    served_days: tuple[Interval, ...] = ()
 
     def fits(self, wanted: Interval, now: datetime) -> bool:
         """Whether `wanted` can be booked here at `now`."""
@@ -194,7 +192,7 @@ class Calendar:
         gap = self.settings.buffer
         blocks = (one.interval for one in self.busy if one.block and (since is None or one.block >= since))
         whole = [*self.crowded, *blocks]
-        taken = [(Interval(start, end + gap), many) for (start, end), many, _, block in self.busy if not block]
+        taken = [(Interval(start, end + gap), many) for (start, end), many, _, block, _ in self.busy if not block]
         full = full_intervals(taken, self.settings.capacity - places + 1)
         if not gap and not whole:
             return list(full)
@@ -341,24 +339,43 @@ def assemble(
         rules = settings.get(calendar_id) or UNCONFIGURED
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
         busy = busy_on(found, now, ignore) if found else ()
-        full_days = tuple(_full_days(rules, found, now, ignore)) if rules.max_per_day and busy else ()
+        most = rules.max_per_day
+        full_days = tuple(_full_days(rules.zone, most, found, now, ignore)) if most and busy else ()
         calendars[calendar_id] = Calendar(calendar_id, rules, busy, crowded, full_days)
     return calendars
 
 
-def _full_days(
-    settings: CalendarSettings, days: Sequence[CalendarDay], now: datetime, ignore: str | None
+def served_days(  # noqa: PLR0913, PLR0917 - as below
+    service_id: str, most: int, zone: ZoneInfo, days: Sequence[CalendarDay], now: datetime, ignore: str | None
+) -> tuple[Interval, ...]:
+    """The local days on which a person has as many appointments of a service as may be. `days` are the person's."""
+    return tuple(_full_days(zone, most, days, now, ignore, service_id))
+
+
+def _full_days(  # noqa: PLR0913, PLR0917 - what is counted, and where
+    zone: ZoneInfo,
+    most: int,
+    days: Sequence[CalendarDay],
+    now: datetime,
+    ignore: str | None,
+    service_id: str | None = None,
 ) -> list[Interval]:
-    """The local days on which as many appointments begin as may. One whose days show it at several counts with all."""
+    """The local days on which as many appointments begin as may, or as many of one service.
+
+    One whose days show it at several counts with all.
+    """
     beginning = {
-        (settings.day_of(one.interval.start), id_)
+        (Interval(*day_around(one.interval.start, zone)), id_)
         for day in days
         for id_, entry in day.entries.items()
         for one in entry
-        if id_ != ignore and not one.block and not one.has_run_out(now)
+        if id_ != ignore
+        and not one.block
+        and not one.has_run_out(now)
+        and (service_id is None or one.service_id == service_id)
     }
     count = Counter(day for day, _ in beginning)
-    return sorted(day for day, many in count.items() if many >= (settings.max_per_day or 0))
+    return sorted(day for day, many in count.items() if many >= most)
 
 
 def zone_of(appointment: Appointment, settings: Mapping[str, KnownSettings]) -> ZoneInfo | None:

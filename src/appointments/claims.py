@@ -12,20 +12,32 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.blocks import Block
 from appointments.model import MAX_CAPACITY, DayKey, Interval
+from appointments.times import day_around, find_zone, load_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from appointments.calendars import CalendarSettings
-    from appointments.model import Appointment
+    from appointments.model import Appointment, ServiceTerms
+
+
+class Daily(NamedTuple):
+    """The local day of a zone on which a person may have at most so many appointments of a service."""
+
+    service_id: str
+    most: int
+    zone: ZoneInfo
+    day: Interval
 
 
 class Claim(NamedTuple):
     """Time that an appointment takes on one calendar, how many of the calendar's places, and until when.
 
     A block takes all places, whatever lies there; `block` is when it was placed. `served` is what the calendar's rules
-    are about, where the buffers of a service are taken as well.
+    are about, where the buffers of a service are taken as well. `daily` is on the claim of
+    the person whose appointments a service counts.
     """
 
     calendar_id: str
@@ -34,11 +46,21 @@ class Claim(NamedTuple):
     until: datetime | None = None
     block: datetime | None = None
     served: Interval | None = None
+    daily: Daily | None = None
 
     @property
     def ruled(self) -> Interval:
         """The interval that the calendar's own rules judge."""
         return self.served or self.interval
+
+    def keeps_its_day(self, before: Claim | None) -> bool:
+        """Whether the claim that it had `before` was counted on this day already.
+
+        A hold that is confirmed counts anew: who saw it expire may have got its place.
+        """
+        if self.daily is None or before is None or (before.until is not None and self.until is None):
+            return False
+        return self.daily.day.start <= before.interval.start < self.daily.day.end
 
     def covers(self, other: Claim) -> bool:
         """Whether `other` takes nothing beyond this claim."""
@@ -94,13 +116,23 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
         if appointment.session_id:
             claims = (*claims, Claim(session_calendar(appointment.session_id), interval, places, until))
         return claims
-    own = Claim(appointment.user_id, appointment.interval, until=appointment.expires_at)
+    daily = daily_of(appointment.service, appointment.interval.start)
+    own = Claim(appointment.user_id, appointment.interval, until=appointment.expires_at, daily=daily)
     of_steps = (
         Claim(calendar_id, taken, appointment.places, appointment.expires_at, served=served)
         for calendar_id, taken, served in _taken_by_steps(appointment)
         if calendar_id != appointment.user_id
     )
     return tuple(dict.fromkeys((own, *of_steps)))
+
+
+def daily_of(service: ServiceTerms | None, start: datetime) -> Daily | None:
+    """The day on which a service counts what a person has of it, if it does. A zone that was lost counts as UTC."""
+    if service is None or service.per_person is None:
+        return None
+    most, name = service.per_person
+    zone = find_zone(name) or load_zone("UTC")
+    return Daily(service.service_id, most, zone, Interval(*day_around(start, zone)))
 
 
 def _taken_by_steps(appointment: Appointment) -> Iterator[tuple[str, Interval, Interval | None]]:
@@ -134,16 +166,18 @@ def reach(claim: Claim, settings: CalendarSettings) -> Interval:
     """The time that decides about a claim on a calendar of these settings.
 
     It is the claim's own, with the buffer before and after it. Where appointments are counted by day, it is also the
-    whole local day on which the claim begins: whatever begins on that day touches a quarter hour of it. Beside a block
-    no buffer is needed, and it counts on no day.
+    whole local day on which the claim begins: whatever begins on that day touches a quarter hour of it. So it is where
+    a service counts what a person has of it. Beside a block no buffer is needed, and it counts on no day.
     """
     start, end = interval = claim.interval
-    if (not settings.buffer and settings.max_per_day is None) or claim.block:
+    if (not settings.buffer and settings.max_per_day is None and claim.daily is None) or claim.block:
         return interval
     start, end = start - settings.buffer, end + settings.buffer
     if settings.max_per_day is not None:
         first, following = settings.day_of(interval.start)
         start, end = min(start, first), max(end, following)
+    if claim.daily:
+        start, end = min(start, claim.daily.day.start), max(end, claim.daily.day.end)
     return Interval(start, end)
 
 

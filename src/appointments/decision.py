@@ -7,10 +7,10 @@ that what was read is still current.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.calendars import Calendar, assemble, busy_on, is_crowded
+from appointments.calendars import Calendar, assemble, busy_on, is_crowded, served_days
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.errors import Fault
 from appointments.model import EXPIRY_GRACE, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.calendars import Violation
+    from appointments.claims import Daily
     from appointments.memory import KnownService, KnownSettings
 
 
@@ -145,6 +146,7 @@ def decide(
         verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change, now)]
         if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
             all_faults.update(dict.fromkeys(broken))
+            full += [verdict.claim for verdict in verdicts if verdict.faults and verdict.claim.daily]
             continue
         conflicts = [conflict for verdict in verdicts for conflict in verdict.conflicts]
         if not conflicts:
@@ -270,6 +272,15 @@ def _broken_rules(claim: Claim, before: Claim | None, calendar: Calendar, now: d
     """A fault for each rule of the calendar that the claim breaks."""
     for broken in calendar.violations(claim.ruled, now, current=before.ruled if before else None):
         yield rule_fault(broken)
+    if claim.daily and claim.daily.day in calendar.served_days and not claim.keeps_its_day(before):
+        yield daily_fault(claim.calendar_id, claim.daily)
+
+
+def daily_fault(person: str, daily: Daily) -> Fault:
+    """The fault of a start on a day on which a person has as many appointments of a service as may be."""
+    day = daily.day.start.astimezone(daily.zone).date()
+    message = f"breaks maxPerPersonPerDay of the service: {person} has {daily.most} on {day} already"
+    return Fault("startTime", message, person, "maxPerPersonPerDay")
 
 
 def rule_fault(broken: Violation) -> Fault:
@@ -292,7 +303,11 @@ def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Cal
     if not reading.days:
         return Calendar(claim.calendar_id, settings, ())
     days = [day for key in reading.deciding_days([claim]) if (day := reading.days.get(key))]
-    return assemble({claim.calendar_id: settings}, days, now, ignore=own_id)[claim.calendar_id]
+    calendar = assemble({claim.calendar_id: settings}, days, now, ignore=own_id)[claim.calendar_id]
+    if claim.daily:
+        service_id, most, zone, _ = claim.daily
+        return replace(calendar, served_days=served_days(service_id, most, zone, days, now, own_id))
+    return calendar
 
 
 def _turn(wanted: Appointment, reading: Reading, now: datetime) -> tuple[int, bytes]:

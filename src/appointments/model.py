@@ -91,12 +91,14 @@ class Taken(NamedTuple):
 
     With `until`, it takes them only until that moment, unless it is confirmed before. A block takes all of them, and
     `block` is when it was placed.
+    `service_id` is the service that counts it on the person's day, if one does.
     """
 
     interval: Interval
     places: int = 1
     until: datetime | None = None
     block: datetime | None = None
+    service_id: str | None = None
 
     def has_run_out(self, now: datetime) -> bool:
         """Whether nobody has to respect it any more at `now`."""
@@ -249,16 +251,24 @@ class Step(NamedTuple):
     resource_ids: tuple[str, ...]
 
 
+class PerPerson(NamedTuple):
+    """At most how many appointments of a service a person may have on a local day, and the zone of these days."""
+
+    most: int
+    zone: str
+
+
 class ServiceTerms(NamedTuple):
     """The service that an appointment was booked with, as it was then: its id, and its body as JSON.
 
-    Around each step, its calendars are taken for the buffers as well.
+    Around each step, its calendars are taken for the buffers as well. `per_person` limits a person's day, if it does.
     """
 
     service_id: str
     body: str
     buffer_before: timedelta = timedelta()
     buffer_after: timedelta = timedelta()
+    per_person: PerPerson | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,9 +161,7 @@ class ServiceSearch:
     @property
     def zone(self) -> ZoneInfo:
         """The zone of the service's local days: that of the first of its calendars that has one, else UTC."""
-        own = (self.calendars[id_].settings for id_ in self.service.calendar_ids)
-        zones = (settings.zone for settings in own if settings.zone_set)
-        return next(zones, load_zone("UTC"))
+        return zone_of_days(self.service, {id_: one.settings for id_, one in self.calendars.items()})
 
     def bookable(self) -> tuple[datetime, datetime | None]:
         """The earliest and the latest start that the service's notice and horizon allow, both included."""
@@ -199,7 +197,10 @@ class ServiceSearch:
             soonest, latest = max(soonest, low), min(latest, high)
             taken = [*self._busy(self.person), *self._shut(settings, first, end)]
             gaps = rest(sorted(taken), first, end)
-            full = sorted((self._seconds[day], self._seconds[over]) for day, over in self.person.full_days)
+            full = sorted(
+                (self._seconds[day], self._seconds[over])
+                for day, over in {*self.person.full_days, *self.person.served_days}
+            )
             begins = rest(full, first, end)
             least = _whole(settings.min_duration) if settings.min_duration else 0
             most = _whole(settings.max_duration) if settings.max_duration else None
@@ -248,7 +249,7 @@ class ServiceSearch:
         known = self._taken.get(calendar.calendar_id)
         if known is None:
             seconds, gap = self._seconds, _whole(calendar.settings.buffer)
-            single = [interval for interval, places, _, block in calendar.busy if places == 1 and not block]
+            single = [interval for interval, places, _, block, _ in calendar.busy if places == 1 and not block]
             if len(single) == len(calendar.busy):
                 starts = sorted([seconds[start] - gap for start, _ in single])
                 ends = sorted([seconds[end] + gap for _, end in single])
@@ -311,6 +312,12 @@ class ServiceSearch:
         whole_day = calendar.settings.day_of(start)
         booked = sum(one.interval.overlaps(whole_day) and not one.block for one in calendar.busy)
         return booked, hashlib.sha256(f"{self.appointment_id} {calendar_id}".encode()).digest()
+
+
+def zone_of_days(service: Service, settings: Mapping[str, CalendarSettings]) -> ZoneInfo:
+    """The zone of a service's local days, by the settings of all of its calendars."""
+    own = (settings[id_] for id_ in service.calendar_ids)
+    return next((each.zone for each in own if each.zone_set), load_zone("UTC"))
 
 
 def _whole(span: timedelta) -> int:

@@ -258,6 +258,7 @@ class _ServiceReader(_PartReader):
         items = (
             1
             + _most_days(service.most_length)
+            + (0 if self.stored or service.max_per_person_per_day is None else 2)  # the person's whole local day
             + sum(
                 count * (1 + _most_days(step.duration + buffers))
                 for count, step in zip(taken, service.steps, strict=True)

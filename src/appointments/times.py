@@ -156,6 +156,15 @@ def local_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return first, following
 
 
+def day_around(start: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first instants of the local day of a zone on which a moment lies, and of the following one."""
+    day = start.astimezone(zone).date()
+    first, following = local_day(day, zone)
+    if start >= following:  # the clock went back over midnight, and shows the date before once more
+        first, following = local_day(day + _DAY, zone)
+    return first, following
+
+
 def change_of_offset(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
     """The instant between two at which the zone's offset changes, to the second."""
     old = low.astimezone(zone).utcoffset()

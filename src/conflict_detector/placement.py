@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from appointments.calendars import assemble, with_zone
-from appointments.claims import Claim, claims_of
-from appointments.decision import Accepted, Change, Reading, Refused, decide, rule_fault
+from appointments.calendars import assemble, served_days, with_zone
+from appointments.claims import Claim, claims_of, daily_of
+from appointments.decision import Accepted, Change, Reading, Refused, daily_fault, decide, rule_fault
 from appointments.errors import Fault, TooManyAppointmentsError
-from appointments.model import DAY, Appointment, DayKey, Interval, Step
+from appointments.model import DAY, Appointment, DayKey, Interval, PerPerson, Step
 from appointments.service_refusal import obstacles, reaches
-from appointments.service_search import ServiceSearch
+from appointments.service_search import ServiceSearch, zone_of_days
 from appointments.services import parse_service
 from appointments.storage.dynamodb import BATCH_GET_KEYS
 from appointments.times import find_zone, to_utc_text
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appointments.calendars import Calendar
+    from appointments.claims import Daily
     from appointments.services import Service
     from appointments.storage.store import Storage
 
@@ -48,6 +49,7 @@ class Placement:
 
     def candidates(self, reading: Reading) -> list[Change]:
         """The change that fits by what was read; one that takes everything, where there is none or nothing was read."""
+        self._count_by_day(reading)
         everything = self._everything()
         self.search = None
         if reading.lacks([everything]):
@@ -88,6 +90,8 @@ class Placement:
         # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
         buffers = max(self.service.buffer_before, self.service.buffer_after)
         gap = buffers + max(known.settings.margin for known in reading.settings.values())
+        if self.service.max_per_person_per_day:
+            gap = max(gap, 2 * DAY)
         begin, end = _midnight(days[0]) + gap, _midnight(days[-1] + DAY) - gap
         search = self._search(reading)
         offered = [one for one in search.offered(Interval(begin, end)) if one.start != start] if begin < end else []
@@ -95,12 +99,25 @@ class Placement:
         return offered[:MAX_ALTERNATIVES]
 
     def more_days(self) -> list[DayKey]:
-        """For the order of fair pools: in every zone, the local day of a step lies within these UTC days."""
+        """For the order of fair pools, and to count by day: in every zone, the local day lies within these UTC days."""
         fair = [pool for step in self.service.steps for pool in step.pools if pool.fair and len(pool.any_of) > 1]
         start = self.wanted.interval.start
         count = ((start + self.service.most_length).date() - start.date()).days
         days = [start.date() + n * DAY for n in range(-1, count + 2)]
-        return [DayKey(id_, day) for id_ in dict.fromkeys(chain(*(pool.any_of for pool in fair))) for day in days]
+        ids = dict.fromkeys(chain(*(pool.any_of for pool in fair)))
+        if self.service.max_per_person_per_day:
+            ids[self.wanted.user_id] = None
+        return [DayKey(id_, day) for id_ in ids for day in days]
+
+    def _count_by_day(self, reading: Reading) -> None:
+        """Put down in which zone the service counts by day, as soon as the settings that say so were read."""
+        most, terms = self.service.max_per_person_per_day, self.wanted.service
+        settings = {id_: known.settings for id_, known in reading.settings.items()}
+        if most is None or terms is None or not settings.keys() >= {*self.service.calendar_ids}:
+            return
+        per_person = PerPerson(most, zone_of_days(self.service, settings).key)
+        if terms.per_person != per_person:
+            self.wanted = replace(self.wanted, service=terms._replace(per_person=per_person))
 
     def _found(self, search: ServiceSearch) -> tuple[Step, ...] | None:
         """The steps: those of the calendars that it had, where these fit at some time, else others of the pools."""
@@ -116,7 +133,27 @@ class Placement:
         calendars = _calendars(reading, self.now, self.wanted.appointment_id)
         given = self.before.steps if self.before else ()
         person = calendars.get(self.wanted.user_id)
+        if person and (daily := self._daily()):
+            own = [day for key, day in reading.days.items() if key.calendar_id == person.calendar_id]
+            full = served_days(daily.service_id, daily.most, daily.zone, own, self.now, self.wanted.appointment_id)
+            person = replace(person, served_days=tuple(day for day in full if day != daily.day or not self._stays()))
         return ServiceSearch(self.service, calendars, self.now, person, self.wanted.appointment_id, given)
+
+    def _daily(self) -> Daily | None:
+        return daily_of(self.wanted.service, self.wanted.interval.start)
+
+    def _stays(self) -> bool:
+        """Whether it is counted already on the day on which it starts."""
+        if self.before is None or self.before.has_expired(self.now):
+            return False
+        before = claims_of(self.before)
+        return bool(before) and self._own_claim().keeps_its_day(before[0])
+
+    def _own_claim(self) -> Claim:
+        """The claim on the person's calendar with the longest gaps."""
+        begin = self.wanted.interval.start
+        whole = Interval(begin, begin + self.service.most_length)
+        return Claim(self.wanted.user_id, whole, until=self.wanted.expires_at, daily=self._daily())
 
     def _broken_rules(self, search: ServiceSearch) -> list[Fault]:
         """The service's own rules that the start breaks. A start in the past is at fault already."""
@@ -133,12 +170,15 @@ class Placement:
                 near = sorted(around, key=lambda one: (abs(one - _seconds(start)), one))[:2]
                 texts = " and ".join(to_utc_text(datetime.fromtimestamp(one, UTC)) for one in sorted(near))
                 broken.append("is no start of the service" + (f"; the nearest are {texts}" if texts else ""))
-        return [Fault("startTime", message) for message in broken]
+        faults = [Fault("startTime", message) for message in broken]
+        if search.person and (daily := self._daily()) and daily.day in search.person.served_days:
+            faults.append(daily_fault(search.person.calendar_id, daily))
+        return faults
 
     def _everything(self) -> Change:
         """A change that takes all that the appointment may take, at every time that it may have."""
         begin = self.wanted.interval.start
-        claims = [Claim(self.wanted.user_id, Interval(begin, begin + self.service.most_length))]
+        claims = [self._own_claim()._replace(until=None)]
         for step, (start, end) in zip(self.service.steps, reaches(self.service, begin), strict=True):
             taken = Interval(start - self.service.buffer_before, end + self.service.buffer_after)
             claims += [Claim(id_, taken) for id_ in dict.fromkeys(step.named)]

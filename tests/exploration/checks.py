@@ -62,7 +62,8 @@ def limits_of(database: Database, *later: tuple[str, Mapping[str, Any]]) -> dict
 
 
 def broken_invariants(database: Database, limits: Mapping[str, Limits]) -> list[str]:
-    return [*_on_calendars(database, limits), *_reminders(database), *_in_sessions(database)]
+    broken = [*_on_calendars(database, limits), *_reminders(database), *_in_sessions(database)]
+    return [*broken, *_too_often(database)]
 
 
 def _epoch(text: str) -> int:
@@ -84,6 +85,8 @@ class Lying(NamedTuple):
     decided_at: int
     until: int | None = None
     places: int = 1
+    # The service that counts it on the person's day; on the person's calendar alone.
+    service: str = ""
 
     def counts_for(self, other: Lying) -> bool:
         """Whether the other had to respect it, by the other's own clock."""
@@ -101,7 +104,9 @@ def _live(database: Database) -> Iterator[tuple[str, Lying]]:
         if item["status"]["S"] in LIVE:
             start, end, decided_at = (_epoch(item[name]["S"]) for name in ("startTime", "endTime", "updatedAt"))
             own = Lying(start, end, key.partition, decided_at, _until(item))
-            lying = own._replace(places=int(item["places"]["N"]) if "places" in item else 1)
+            if "servicePerDay" in item:
+                own = own._replace(service=item["serviceId"]["S"])
+            lying = own._replace(service="", places=int(item["places"]["N"]) if "places" in item else 1)
             steps = [step["M"] for step in item.get("steps", {"L": []})["L"]]
             yield item["userId"]["S"], own
             for calendar in {text["S"] for text in item["resourceIds"]["L"]} - {item["userId"]["S"]}:
@@ -124,7 +129,8 @@ def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[
             date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
             until = "" if lying.until is None else f";until={lying.until}"
             places = "" if lying.places == 1 else f";places={lying.places}"
-            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{places}{until}"
+            counted = f";service={lying.service}" if lying.service else ""
+            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{places}{counted}{until}"
     for calendar, block in _blocks(database):
         for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
             date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
@@ -225,6 +231,21 @@ def _overfull_days(calendar: str, lying: list[Lying], limits: Limits) -> Iterato
         there = [one.appointment_id for one in begin if all(one.counts_for(other) for other in begin)]
         if len(there) > limits.per_day:
             yield f"{calendar} takes {len(there)} on {day}: {', '.join(sorted(there))}"
+
+
+def _too_often(database: Database) -> Iterator[str]:
+    """Persons who have more appointments of a service on a local date than each of these allows."""
+    days: dict[tuple[str, str, date], list[tuple[int, Lying]]] = {}
+    items = {key.partition: item for key, item in database.within(APPOINTMENTS)}
+    for calendar, lying in _live(database):
+        if lying.service:
+            most, zone = items[lying.appointment_id]["servicePerDay"]["S"].split()
+            day = datetime.fromtimestamp(lying.start, ZoneInfo(zone)).date()
+            days.setdefault((calendar, lying.service, day), []).append((int(most), lying))
+    for (person, service, day), begin in sorted(days.items()):
+        counting = [one for one in begin if all(one[1].counts_for(other) for _, other in begin)]
+        if counting and len(counting) > max(most for most, _ in counting):
+            yield f"{person} has {len(counting)} of {service} on {day}"
 
 
 def _reminders(database: Database) -> Iterator[str]:

@@ -645,6 +645,59 @@ SERVICES = [
     ),
 ]
 
+# --- so many a day of one person ---------------------------------------------------------------------
+
+# In Kolkata a day lasts from 18:30 UTC until 18:30 on the next, and so over two UTC days. `e` has the zone. X lies on
+# the day before, Y on the day itself, where it is served or held.
+OFTEN = service("often", {"durationMinutes": 30, "pools": [pool("c", "d", "e")]}, maxPerPersonPerDay=1)
+SOMETIMES: list[Any] = [put("e", timeZone="Asia/Kolkata"), OFTEN, serve("a", "often", "1T10:00", name="X")]
+OF_ONE_PERSON: dict[str, Request] = {
+    "before midnight": serve("a", "often", "1T19:00"),
+    "after midnight": serve("a", "often", "2T17:00"),
+    "hold": serve("a", "often", "2T06:00", hold={"minutes": 1}),
+    "move X": move("X", "2T08:00"),
+    "of another": serve("b", "often", "2T08:00"),
+    "plain": book("a", "2T05:00", "2T05:30", "d"),
+}
+ON_Y: dict[str, Request] = {
+    **OF_ONE_PERSON,
+    "move Y on the day": move("Y", "1T20:00"),
+    "move Y to the next day": move("Y", "2T19:00"),
+    "cancel Y": delete("Y"),
+    "two a day": service("often", {"durationMinutes": 30, "pools": [pool("c", "d", "e")]}, maxPerPersonPerDay=2),
+}
+# By the clock of each, as on other holds.
+ON_A_HELD_Y: dict[str, Request] = {
+    "confirm Y in time": clock(patch("Y", status="scheduled"), -1),
+    "confirm Y elsewhere": clock(patch("Y", status="scheduled", startTime=at("2T12:00")), -2),
+    "move Y": clock(move("Y", "2T13:00"), -3),
+    "book after it": clock(OF_ONE_PERSON["after midnight"], 6),
+    "book as it expires": clock(OF_ONE_PERSON["before midnight"], 3),
+    "sweep": Request("sweep", NOW + timedelta(minutes=10, seconds=11)),
+}
+Y_IS_SERVED = [*SOMETIMES, serve("a", "often", "2T10:00", name="Y")]
+Y_IS_HELD = [*SOMETIMES, serve("a", "often", "2T10:00", name="Y", hold={"minutes": 10})]
+NO_CHOICE = service("often", {"durationMinutes": 30, "resourceIds": ["e"]}, maxPerPersonPerDay=1)
+PER_PERSON = [
+    *beside_each_other("one a day of a person, none yet", SOMETIMES, OF_ONE_PERSON),
+    *(
+        one
+        for one in beside_each_other("one a day of a person, has one", Y_IS_SERVED, ON_Y)
+        if "Y" in one.name or "two a day" in one.name
+    ),
+    *beside_each_other("one a day of a person, holds one", Y_IS_HELD, ON_A_HELD_Y),
+    # The processes remember the service and its calendar, and try the transaction before any read.
+    *beside_each_other(
+        "one a day of a person, warm",
+        [
+            put("e", timeZone="Asia/Kolkata"),
+            NO_CHOICE,
+            *((actor, replace(serve("t", "often", "1T10:00"), query={"dryRun": "true"})) for actor in "AB"),
+        ],
+        {name: OF_ONE_PERSON[name] for name in ("before midnight", "after midnight", "hold")},
+    ),
+]
+
 # --- seats and sessions ------------------------------------------------------------------------------
 
 
@@ -862,6 +915,7 @@ SCENARIOS = [
     *DAILY,
     *BLOCKED,
     *SERVICES,
+    *PER_PERSON,
     *SEATS,
     *DYING,
     *PAIRS,

@@ -168,6 +168,46 @@ def test_a_reminder_that_is_moved_away_from_and_forgotten_is_found(
     assert "published 2 times" in failure.faults[0]
 
 
+# --- so many a day of one person ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ground", "name"),
+    [
+        ("none yet", "before midnight | after midnight"),
+        ("none yet", "after midnight | hold"),
+        ("none yet", "after midnight | move X"),
+        ("warm", "before midnight | after midnight"),
+        ("holds one", "confirm Y in time | book after it"),
+    ],
+)
+def test_a_day_of_a_person_that_is_counted_without_a_condition_is_found(
+    ground: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of one person on one day touch no quarter hour together."""
+    name = f"one a day of a person, {ground}: {name}"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("appointments.decision"), "reach", lambda claim, _: claim.interval)
+    assert any("a has 2 of often on 2030-01-16" in fault for fault in missed_on(name).faults)
+
+
+def test_a_hold_that_keeps_its_day_after_others_saw_it_expire_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "one a day of a person, holds one: confirm Y in time | book after it"
+    claim = importlib.import_module("appointments.claims").Claim
+    monkeypatch.setattr(claim, "keeps_its_day", lambda _, before: before is not None)
+    assert any("a has 2 of often on 2030-01-16" in fault for fault in missed_on(name).faults)
+
+
+def test_a_refusal_by_a_day_of_a_person_that_is_read_once_is_not_taken_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry without its service counts for none."""
+    name = "one a day of a person, has one: after midnight | cancel Y"
+    assert failure_on(name) is None
+    days = importlib.import_module("appointments.storage.calendar_days")
+    original = days.entry_to_text
+    monkeypatch.setattr(days, "entry_to_text", lambda claims: original([one._replace(daily=None) for one in claims]))
+    assert missed_on(name)
+
+
 # --- services ----------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from exploration.scenarios import (
     MIDNIGHT,
     MOVED_AWAY,
     OPERATIONS,
+    PER_PERSON,
     REMINDERS,
     SEATS,
     SERVICES,
@@ -169,6 +170,21 @@ def test_services_are_explained_in_every_order() -> None:
         assert statuses[both] == one_of_them
 
 
+def test_so_many_a_day_of_one_person_are_explained_in_every_order() -> None:
+    reports = examined(PER_PERSON)
+    told("so many a day of one person", reports)
+    assert sum(report.overlapping for report in reports) > 0.5 * len(reports)
+    statuses = {report.scenario: set(report.statuses) for report in reports}
+    one_of_them = {((201,), (422,)), ((422,), (201,))}
+    for ground in ("none yet", "warm"):
+        assert statuses[f"one a day of a person, {ground}: before midnight | after midnight"] == one_of_them
+    one_or_none = {((201,), (200,)), ((422,), (200,))}
+    assert statuses["one a day of a person, none yet: before midnight | move X"] == {((201,), (422,)), ((422,), (200,))}
+    assert statuses["one a day of a person, has one: after midnight | cancel Y"] == one_or_none
+    assert statuses["one a day of a person, none yet: before midnight | of another"] == {((201,), (201,))}
+    assert statuses["one a day of a person, has one: after midnight | move Y on the day"] == {((422,), (200,))}
+
+
 def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
     (report,) = examined([scenario])
@@ -266,7 +282,7 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_so_many_a_day_blocks_and_services_with_a_fault_are_explained(fault: Fault) -> None:
-    told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES], [fault]))
+    told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES, *PER_PERSON], [fault]))
 
 
 @pytest.mark.long

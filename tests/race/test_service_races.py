@@ -6,16 +6,17 @@ import random
 import uuid
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from appointments.errors import CalendarBusyError, ConflictError
+from appointments.errors import CalendarBusyError, ConflictError, InvalidRequestError
 from appointments.memory import Memory
 from appointments.model import Appointment, Interval
 from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.store import Storage
-from conflict_detector.booking import book, change
+from conflict_detector.booking import book, cancel, change
 from conflict_detector.serving import ServiceAsk, book_service
 from support import at_once, inconsistencies, with_memory
 
@@ -118,3 +119,68 @@ def test_the_check_above_notices_a_missing_condition(storage: Storage, monkeypat
     monkeypatch.setattr(CalendarDays, "taking", without_condition)
     serve_at_random(storage)
     assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
+
+
+# --- so many a day of one person ---------------------------------------------------------------------
+
+MOST = 2
+DATES = [date(2031, 5, 5), date(2031, 5, 6)]
+
+
+def ask_for_one_person(storage: Storage, bookings: int = 4) -> Counter[str]:
+    """32 clients book a service for one person on two dates, and move and cancel what they have."""
+    rooms = [f"bed-{n}" for n in range(4)]
+    storage.settings.put(rooms[0], {"timeZone": "Asia/Kolkata"}, DAY)
+    body = {"steps": [{"durationMinutes": 15, "pools": [{"anyOf": rooms}]}], "maxPerPersonPerDay": MOST}
+    storage.services.put("rest", body, DAY)
+
+    def client(seed: int) -> list[str]:
+        chance = random.Random(seed)
+        mine = with_memory(storage, Memory())
+        outcomes: list[str] = []
+        booked: list[str] = []
+        for _ in range(bookings):
+            # In Kolkata the first of the dates begins at 18:30 UTC on the day before.
+            start = DAY - timedelta(hours=5, minutes=30) + timedelta(minutes=15) * chance.randrange(2 * 96)
+            does = chance.choice(["move", "cancel", "rest"]) if booked else "rest"
+            try:
+                if does == "move":
+                    move(mine, booked[-1], start)
+                elif does == "cancel":
+                    cancel(booked.pop(), lambda _: None, mine, DAY)
+                else:
+                    made = book_service(wanted("anna", start, chance), ServiceAsk("rest"), mine, DAY)
+                    booked.append(made.appointment_id)
+                outcomes.append(does)
+            except ConflictError:
+                outcomes.append("taken")
+            except InvalidRequestError as exc:
+                outcomes += [fault.rule or fault.message for fault in exc.faults]
+        return outcomes
+
+    return Counter(one for many in at_once([partial(client, seed) for seed in range(CLIENTS)]) for one in many)
+
+
+def on_each_date(storage: Storage) -> Counter[date]:
+    """How many of the person's appointments start on each local date, counted in the items."""
+    found = storage.database.client.scan(TableName=storage.appointments.table, ConsistentRead=True)["Items"]
+    zone = ZoneInfo("Asia/Kolkata")
+    starts = [item["startTime"]["S"] for item in found if item["status"]["S"] == "scheduled"]
+    return Counter(datetime.fromisoformat(start).astimezone(zone).date() for start in starts)
+
+
+def test_32_clients_of_one_person_never_get_more_of_a_day_than_the_service_allows(storage: Storage) -> None:
+    outcomes = ask_for_one_person(storage)
+    assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table) == []
+    there = on_each_date(storage)
+    assert there.keys() <= set(DATES)
+    assert max(there.values()) <= MOST
+    assert outcomes["rest"] >= MOST
+    assert outcomes["maxPerPersonPerDay"] >= CLIENTS  # most of them came too late
+    assert outcomes.keys() <= {"rest", "move", "cancel", "taken", "maxPerPersonPerDay"}
+
+
+def test_that_check_notices_a_day_that_no_condition_covers(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appointments.decision.reach", lambda claim, _: claim.interval)
+    ask_for_one_person(storage, bookings=1)
+    assert max(on_each_date(storage).values()) > MOST

@@ -17,6 +17,7 @@ from appointments.model import (
     DayKey,
     Interval,
     OverflowKey,
+    PerPerson,
     ServiceTerms,
     Step,
     WallTimes,
@@ -399,6 +400,8 @@ def _steps_to_item(appointment: Appointment) -> dict[str, Any]:
         item |= {"serviceId": {"S": service.service_id}, "serviceTerms": {"S": service.body}}
         if before or after:
             item["serviceBuffers"] = {"S": f"{before.total_seconds():.0f} {after.total_seconds():.0f}"}
+        if service.per_person:
+            item["servicePerDay"] = {"S": f"{service.per_person.most} {service.per_person.zone}"}
     return item
 
 
@@ -414,6 +417,9 @@ def _steps_from_item(item: Item) -> dict[str, Any]:
     if "serviceId" not in item:
         return {"steps": tuple(steps)}
     terms = ServiceTerms(item["serviceId"]["S"], item["serviceTerms"]["S"], before, after)
+    if "servicePerDay" in item:
+        most, zone = item["servicePerDay"]["S"].split()
+        terms = terms._replace(per_person=PerPerson(int(most), zone))
     return {"steps": tuple(steps), "service": terms}
 
 

@@ -2,8 +2,9 @@
 
 `a#<appointmentId>` is what an appointment takes on the calendar, `<start>-<end>` in epoch seconds and several of them
 separated by commas. Options follow a `;`: `;places=3` takes three places, `;until=` with epoch seconds ends then by
-itself, and `;block=` with the epoch seconds at which it was placed takes all places. One that this version does not
-know is passed over; so a block, which names as many places as there can be, is one in other versions too.
+itself, `;block=` with the epoch seconds at which it was placed takes all places, and `;service=` is the service that
+counts it on the person's day. One that this version does not know is passed over; so a block, which names as many
+places as there can be, is one in other versions too.
 `q<n>` counts how often time was taken in a quarter hour.
 
 A day whose item holds `most_inline` entries writes further ones into overflow items, and a marker into its own item. An
@@ -301,6 +302,7 @@ def entry_to_text(claims: Iterable[Claim]) -> str:
     return ",".join(
         f"{claim.interval.start.timestamp():.0f}-{claim.interval.end.timestamp():.0f}"
         + (f";places={claim.places}" if claim.places != 1 else "")
+        + (f";service={claim.daily.service_id}" if claim.daily else "")
         + (f";until={claim.until.timestamp():.0f}" if claim.until else "")
         + (f";block={int(claim.block.timestamp())}" if claim.block else "")
         for claim in claims
@@ -321,7 +323,7 @@ def _taken_from_text(text: str) -> Taken:
     values = {name: value for name, _, value in (option.partition("=") for option in options)}
     until = datetime.fromtimestamp(int(values["until"]), UTC) if "until" in values else None
     block = datetime.fromtimestamp(int(values["block"]), UTC) if "block" in values else None
-    return Taken(_interval_from_text(span), int(values.get("places", 1)), until, block)
+    return Taken(_interval_from_text(span), int(values.get("places", 1)), until, block, values.get("service"))
 
 
 def _interval_from_text(text: str) -> Interval:

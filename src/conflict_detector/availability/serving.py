@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.calendars import served_days
 from appointments.errors import Fault, InvalidRequestError
-from appointments.model import Interval
+from appointments.model import DAY, Interval
 from appointments.reader import Reader
 from appointments.service_search import ServiceSearch
 from conflict_detector.availability.answers import availability_response, days_response
@@ -83,5 +85,13 @@ def _search(asked: ServiceQuery, call: Call) -> ServiceSearch:
     ids = dict.fromkeys([*service.calendar_ids, *([asked.user_id] if asked.user_id else [])])
     around = Interval(start - service.buffer_before, end + service.buffer_after)
     calendars = {one.calendar_id: one for one in read_calendars(tuple(ids), around, call.storage, call.now)}
-    person = calendars[asked.user_id] if asked.user_id else None
-    return ServiceSearch(service, calendars, call.now, person)
+    search = ServiceSearch(service, calendars, call.now)
+    if asked.user_id is None:
+        return search
+    person = calendars[asked.user_id]
+    if most := service.max_per_person_per_day:
+        first, last = (start - 2 * DAY).date(), (end + 2 * DAY).date()  # whole local days, in every zone
+        days = list(call.storage.days.span(asked.user_id, first, last))
+        full = served_days(asked.service_id, most, search.zone, days, call.now, None)
+        person = replace(person, served_days=full)
+    return search.for_person(person)
