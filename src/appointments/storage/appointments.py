@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from appointments.errors import CalendarBusyError
 from appointments.model import (
     Appointment,
     DayKey,
@@ -23,7 +20,14 @@ from appointments.model import (
     WallTimes,
 )
 from appointments.statuses import Status
-from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, in_doubt, texts
+from appointments.storage.dynamodb import (
+    ConditionFailedError,
+    ContentionError,
+    NotWrittenError,
+    own_change,
+    texts,
+    unless_written,
+)
 from appointments.storage.reminder_items import reminder_from_item, reminders_as_read, reminders_to_item
 from appointments.times import from_utc_text, to_utc_text
 
@@ -171,26 +175,15 @@ class Appointments:
             self.database.update(**self.changing(before, after, change_id)["Update"])
         except ConditionFailedError as exc:
             # The SDK repeats a write whose answer got lost, and meets its own.
-            if is_own(exc.item, change_id) or (exc.repeated and self._stands(before, exc.item, change_id)):
-                return
-            raise AppointmentChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
-        except (ContentionError, ClientError) as exc:
-            if not in_doubt(exc) or not self.stands(before, change_id):
-                raise
+            if not own_change(exc.item, change_id, before.version if exc.repeated else None):
+                raise AppointmentChangedError(appointment_from_item(exc.item) if exc.item else None) from exc
+        except ContentionError as exc:
+            unless_written(exc, lambda: self.changed(before, change_id))
 
-    def stands(self, before: Appointment, change_id: str) -> bool:
-        """Whether a change whose answer got lost was written. Raises CalendarBusyError where that is unknown."""
-        key = appointment_key(before.appointment_id)
-        return self._stands(before, self.database.look(self.table, key), change_id)
-
-    @staticmethod
-    def _stands(before: Appointment, item: Item | None, change_id: str) -> bool:
-        if is_own(item, change_id):
-            return True
-        if item and int(item["version"]["N"]) > before.version + 1:
-            # Either of the changes since may have been this one.
-            raise CalendarBusyError(in_doubt=True)
-        return False
+    def changed(self, before: Appointment, change_id: str) -> Item | None:
+        """The item, if a change whose answer got lost was written. Raises CalendarBusyError where that is unknown."""
+        item = self.database.look(self.table, appointment_key(before.appointment_id))
+        return own_change(item, change_id, before.version)
 
     # --- actions of a transaction ---
 
@@ -284,11 +277,6 @@ def _list_request(wanted: ListQuery) -> dict[str, Any]:
             "appointmentId": {"S": wanted.after.appointment_id},
         }
     return request
-
-
-def is_own(item: Item | None, change_id: str) -> bool:
-    """Whether an appointment's item was last changed by the request that has this id."""
-    return item is not None and item.get("changeId") == {"S": change_id}
 
 
 def appointment_key(appointment_id: str) -> dict[str, Any]:

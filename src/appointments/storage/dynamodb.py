@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Item = Mapping[str, Any]
     Entry = dict[str, Any]  # one element of TransactItems
+
+Found = TypeVar("Found")
 
 # DynamoDB's limits: keys in one BatchGetItem, actions in one TransactWriteItems.
 BATCH_GET_KEYS = 100
@@ -44,12 +46,14 @@ class NotWrittenError(Exception):
 class ContentionError(NotWrittenError):
     """DynamoDB was working on another transaction over the same items, or throttled this one; it may be tried again.
 
-    `in_doubt`, an attempt before this answer may have been carried out.
+    `in_doubt`, an attempt before this answer may have been carried out. Where it was `throttled`, the SDK has tried
+    again, and nobody else should.
     """
 
-    def __init__(self, *, in_doubt: bool = False) -> None:
+    def __init__(self, *, in_doubt: bool = False, throttled: bool = False) -> None:
         super().__init__()
         self.in_doubt = in_doubt
+        self.throttled = throttled
 
 
 class ConditionFailedError(NotWrittenError):
@@ -82,11 +86,30 @@ def error_code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
 
 
-def in_doubt(error: ContentionError | ClientError) -> bool:
-    """Whether a write that was refused for now may have been carried out: by an attempt whose answer got lost."""
-    if isinstance(error, ContentionError):
-        return error.in_doubt
-    return error_code(error) in THROTTLES and _repetitions(error) > 0
+def unless_written(error: ContentionError, look: Callable[[], Found | None]) -> Found:
+    """What `look` finds of a write that was refused for now: by an attempt whose answer got lost.
+
+    Raises the error where there is no doubt, or where it finds nothing; CalendarBusyError for one that was throttled.
+    """
+    found = look() if error.in_doubt else None
+    if found is not None:
+        return found
+    if error.throttled:
+        raise CalendarBusyError from error
+    raise error
+
+
+def own_change(item: Item | None, own: str, over: int | None, name: str = "changeId") -> Item | None:
+    """The item, if its last change has this id, and so is one whose answer got lost; None if it was not written.
+
+    `over` is the version that it was made from, where it may have come more than once: where others have written more
+    than once since, nobody can tell, which is CalendarBusyError.
+    """
+    if item and item.get(name) == {"S": own}:
+        return item
+    if over is not None and item and 0 <= over < int(item["version"]["N"]) - 1:
+        raise CalendarBusyError(in_doubt=True)
+    return None
 
 
 def _repetitions(error: ClientError) -> int:
@@ -193,6 +216,8 @@ class Database:
                 repetitions += _repetitions(exc)
                 if error_code(exc) != refusal:
                     if repetitions:  # those of all calls: any of them may have been carried out
+                        if error_code(exc) in THROTTLES:
+                            raise ContentionError(in_doubt=True, throttled=True) from exc
                         answer: Any = exc.response
                         answer.setdefault("ResponseMetadata", {})["RetryAttempts"] = repetitions
                     raise

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from botocore.exceptions import ClientError
-
 from appointments.blocks import Block
 from appointments.claims import (
     carrying_days,
@@ -41,7 +39,6 @@ from appointments.storage.appointments import (
     Position,
     appointment_from_item,
     appointment_key,
-    is_own,
 )
 from appointments.storage.calendar_days import (
     MAX_ENTRIES_READ,
@@ -59,7 +56,8 @@ from appointments.storage.dynamodb import (
     Database,
     NotWrittenError,
     TransactionFailedError,
-    in_doubt,
+    own_change,
+    unless_written,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ if TYPE_CHECKING:
     from appointments.model import Appointment, DayKey, OverflowKey, Taken
     from appointments.storage.appointments import CalendarQuery
     from appointments.storage.blocks import Blocks
-    from appointments.storage.dynamodb import Entry
+    from appointments.storage.dynamodb import Entry, Item
     from appointments.storage.services import ServiceItems
 
 
@@ -308,34 +306,35 @@ class Storage:
         try:
             self.database.transact(self.actions(change, reading, change_id))
         except TransactionFailedError as exc:
-            own = next((item for _, item in exc.failed if item and is_own(item, change_id)), None)
+            own = next((item for _, item in exc.failed if own_change(item, change_id, None)), None)
             if own:
                 return change._replace(after=appointment_from_item(own))
             self._raise_for(exc, change.after.appointment_id)
-        except (ContentionError, ClientError) as exc:
-            if not in_doubt(exc) or not self._stands(change, change_id):
-                raise
+        except ContentionError as exc:
+            unless_written(exc, lambda: self._written(change, change_id))
         for key in carrying_days(change.new_claims):
             self.memory.touch(key, quarter_hours(change.new_claims, key))
         return change
 
-    def _stands(self, change: Change, change_id: str) -> bool:
-        """Whether a change whose answer got lost was written.
+    def _written(self, change: Change, change_id: str) -> Item | None:
+        """The item, if a change whose answer got lost was written. Raises CalendarBusyError where that is unknown.
 
-        Raises AppointmentExistsError for one that was new, and CalendarBusyError where it is unknown.
+        A new one is raised as AppointmentExistsError. A block may have been removed by somebody else.
         """
         before, after = change.before, change.after
         if isinstance(after, Block):
             item = self.database.look(*self.blocks.key(after.user_id, after.appointment_id))
-            there: Appointment | None = self.blocks.from_item(item) if item else None
+            if before:
+                return item if item and "removedAt" in item else None
         elif before:
-            return self.appointments.stands(before, change_id)
+            return self.appointments.changed(before, change_id)
         else:
             item = self.database.look(self.appointments.table, appointment_key(after.appointment_id))
-            there = appointment_from_item(item) if item else None
-        if there and before is None:
-            raise AppointmentExistsError(there)
-        return there is not None and not there.status.occupies  # a block that was removed, whoever did it
+        if item:
+            raise AppointmentExistsError(
+                self.blocks.from_item(item) if isinstance(after, Block) else appointment_from_item(item)
+            )
+        return None
 
     def actions(self, change: Change, reading: Reading, change_id: str = "") -> list[Entry]:
         """The actions of the transaction that commits a change. Raises ChangeTooLargeError.

@@ -6,10 +6,13 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from appointments.errors import CalendarBusyError
-from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, in_doubt
+from appointments.storage.dynamodb import (
+    ConditionFailedError,
+    ContentionError,
+    NotWrittenError,
+    own_change,
+    unless_written,
+)
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -68,27 +71,24 @@ class Versioned(NamedTuple):
     def _write(self, update: str, condition: str, values: Item, over: int) -> Item:
         condition += "#version = :was" if over else "attribute_not_exists(#version)"
         was = {":was": {"N": str(over)}} if over else {}
-        revision = {"S": str(uuid.uuid4())}
+        revision = str(uuid.uuid4())
         try:
             answer = self.database.update(
                 TableName=self.table,
                 Key=self.key,
                 UpdateExpression=update,
                 ExpressionAttributeNames={"#version": "version"},
-                ExpressionAttributeValues={**values, **was, ":one": {"N": "1"}, ":revision": revision},
+                ExpressionAttributeValues={**values, **was, ":one": {"N": "1"}, ":revision": {"S": revision}},
                 ReturnValues="ALL_NEW",
                 ConditionExpression=condition,
             )
         except ConditionFailedError as exc:
-            if item := _own(exc.item, revision, over, repeated=exc.repeated):
+            if item := own_change(exc.item, revision, over if exc.repeated else None, "revision"):
                 return item
             raise SettingsChangedError(version_of(exc.item)) from exc
-        except (ContentionError, ClientError) as exc:
-            if not in_doubt(exc):
-                raise
-            if item := _own(self.database.look(self.table, self.key), revision, over, repeated=True):
-                return item
-            raise
+        except ContentionError as exc:
+            look = self.database.look
+            return unless_written(exc, lambda: own_change(look(self.table, self.key), revision, over, "revision"))
         written: Item = answer["Attributes"]
         return written
 
@@ -96,15 +96,3 @@ class Versioned(NamedTuple):
 def version_of(item: Item | None) -> int:
     """The version of an item; 0 where there is none."""
     return int(item["version"]["N"]) if item else 0
-
-
-def _own(item: Item | None, revision: Item, over: int, *, repeated: bool) -> Item | None:
-    """The item if it has the revision of this write, and so only its answer got lost; None if it was not written.
-
-    Where others have written since, nobody can tell: CalendarBusyError in doubt.
-    """
-    if item and item.get("revision") == revision:
-        return item
-    if repeated and 0 <= over < version_of(item) - 1:
-        raise CalendarBusyError(in_doubt=True)
-    return None
