@@ -349,6 +349,20 @@ def test_local_times_and_their_zone(world: World) -> None:
     assert read(world, f"/{body['blockId']}")[1] == body
 
 
+@pytest.mark.parametrize(
+    ("zone", "start", "instant"),
+    [
+        ("Africa/Cairo", "2030-04-26T00:00", "2030-04-25T22:00:00Z"),  # skipped: the instant of the change
+        ("Europe/Berlin", "2030-10-27T02:00", "2030-10-27T00:00:00Z"),  # repeated: the first pass
+    ],
+)
+def test_a_block_begins_where_the_clock_skips_or_repeats_its_start(
+    world: World, zone: str, start: str, instant: str
+) -> None:
+    body = blocked(world, start, f"{start[:10]}T09:00", timeZone=zone)
+    assert body["startTime"] == instant
+
+
 def test_a_block_may_begin_in_the_past_and_not_end_there(world: World) -> None:
     assert block(world, "2029-12-01T00:00:00Z", "2029-12-02T00:00:00Z")[0] == 201
     status, body = block(world, "2029-12-01T00:00:00Z", "2029-12-01T12:00:00Z")

@@ -72,6 +72,24 @@ def test_an_end_that_is_skipped_is_the_instant_of_the_change(world: World) -> No
     assert (status, moved["endTime"]) == (200, "2027-04-29T22:00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("end", "length"), [("T00:00", 1), ("t00:30", 1.5), ("T01:00", 2), ("T01:30", 2.5), ("T01:00:00+03:00", 1)]
+)
+def test_a_move_keeps_the_length_to_an_end_that_is_skipped(world: World, end: str, length: float) -> None:
+    """In Cairo, 00:00 to 01:00 is skipped on that day: an hour until 00:00 ends when the clock shows 01:00."""
+    there = "2027-04-29T23:00"
+    _, booked = book(world, startTime=there, endTime="2027-04-30" + end, timeZone="Africa/Cairo")
+    path = f"/appointments/{booked['appointmentId']}"
+    moves = ["2027-05-02T23:00", there, there, "2027-05-03T22:00"]
+    first, back, again, last = [world.request("PATCH", path, {"startTime": start})[2] for start in moves]
+    assert (hours(first), hours(last)) == (length, length)
+    assert back["endTime"] == again["endTime"] == booked["endTime"]
+    assert world.request("PATCH", path, {"startTime": there})[2]["endTime"] == booked["endTime"]
+    # Another end that the clock skips.
+    assert world.request("PATCH", path, {"startTime": there, "endTime": "2027-04-30T00:15"})[0] == 200
+    assert hours(world.request("PATCH", path, {"startTime": "2027-05-04T23:00"})[2]) == 1.25
+
+
 def test_an_end_that_is_repeated_is_the_first_pass(world: World) -> None:
     times = {"startTime": f"{LONG_DAY}T00:30", "endTime": f"{LONG_DAY}T01:30", "timeZone": NEW_YORK}
     status, booked = book(world, **times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from appointments.claims import carrying_days, claims_of
@@ -12,7 +13,7 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import Appointment, Interval, expiry_under, reminders_after_change, with_clearing
+from appointments.model import Appointment, expiry_under, reminders_after_change, with_clearing
 from appointments.reader import Reader
 from appointments.statuses import ONCE_BEGUN, Status
 from appointments.times import Length, find_zone, has_offset, wall_time
@@ -28,7 +29,6 @@ from conflict_detector.appointments.fields import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from appointments.errors import Fault
@@ -138,12 +138,12 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
     # A start that stays where it was may have passed: what has begun can still get another end.
     if start != before.interval.start and (past := past_fault(start, now)):
         reader.faults.append(past)
-    end = start and _moved(before, start, zone).end
+    end, asked_end = _moved(before, start, zone) if start else (None, None)
     for name in ("endTime", "resourceIds"):
         if before.service and name in body:
             reader.fault(name, f"is decided by the service {before.service.service_id}; startTime alone moves it")
     if "endTime" in body:
-        end = reader.time("endTime", zone, exact=False)
+        end, asked_end = reader.time("endTime", zone, exact=False), body["endTime"]
     interval = read_interval(reader, start, end, zone)
     offsets = reader.reminder_offsets()
     offsets = before.offsets if offsets is None else offsets
@@ -162,30 +162,32 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
         updated_at=now,
     )
     moved = (after.interval, after.time_zone) != (before.interval, before.time_zone)
-    if "startTime" in body:
-        after = replace(after, wall=None if has_offset(str(body["startTime"])) else wall_times_of(after.interval, zone))
-    elif before.wall and moved:  # without a zone, what the clock on the wall shows cannot be told any more
-        after = replace(after, wall=wall_times_of(after.interval, zone))
+    if interval and ("startTime" in body or (before.wall and moved)):
+        exact = "startTime" in body and has_offset(body["startTime"])
+        # Without a zone, what the clock on the wall shows cannot be told any more.
+        after = replace(after, wall=None if exact else wall_times_of(interval, zone, asked_end))
     if before.service:  # its service fits into one transaction
         return after
     fit_one_transaction(reader, len(carrying_days((*claims_of(before), *claims_of(after)))), len(after.calendar_ids))
     return after
 
 
-def _moved(before: Appointment, start: datetime, zone: ZoneInfo | None) -> Interval:
-    """Where an appointment lies that is moved and keeps its length; `zone` is the one that it will have.
+def _moved(before: Appointment, start: datetime, zone: ZoneInfo | None) -> tuple[datetime, str | None]:
+    """The end of an appointment that is moved and keeps its length, and its local time if the length is on the wall.
 
-    It keeps its length on the wall if it was given in local time, or if it is whole days of its zone.
+    `zone` is the one that it will have. It keeps its length on the wall if it was given in local time, or if it is
+    whole days of its zone. The clock may skip the local time of the end.
     """
     was, own = before.interval, find_zone(before.time_zone)
     if start == was.start:
-        return was
+        return was.end, before.wall and before.wall.end
     elapsed = was.end - was.start
     length = Length.between(*was, own)
     if before.wall and own:
-        length = Length(wall_time(was.end, own) - wall_time(was.start, own), own)
-    if length.zone:
-        length = length._replace(zone=zone or own)
-    end = length.after(start)
-    # The first pass of an end that comes twice may lie before the start.
-    return Interval(start, end if end > start else start + elapsed)
+        first, last = map(datetime.fromisoformat, before.wall)
+        length = Length(last - first, own)
+    zone = length.zone and (zone or own)
+    end = length._replace(zone=zone).after(start)
+    if end <= start:  # the first pass of an end that comes twice
+        return start + elapsed, None
+    return end, (wall_time(start, zone) + length.span).isoformat(timespec="seconds") if zone else None

@@ -9,7 +9,16 @@ from appointments.errors import Fault
 from appointments.model import MAX_CAPACITY, MAX_DURATION, Interval, WallTimes
 from appointments.reader import LAST_YEAR
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
-from appointments.times import is_longer, to_utc_text, to_wall_text
+from appointments.times import (
+    first_instant,
+    has_offset,
+    is_longer,
+    load_zone,
+    parse_time,
+    to_utc_text,
+    to_wall_text,
+    wall_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,9 +34,23 @@ MAX_DETAILS_DEPTH = 32
 DETAILS_TEXTS = ("title", "location", "description", "contact")
 
 
-def wall_times_of(interval: Interval, zone: ZoneInfo | None) -> WallTimes | None:
-    """An interval as the clock on the wall shows it; None without a zone."""
-    return WallTimes(*(to_wall_text(moment, zone) for moment in interval)) if zone else None
+def wall_times_of(interval: Interval, zone: ZoneInfo | None, end: str | None = None) -> WallTimes | None:
+    """An interval as the clock on the wall shows it; None without a zone.
+
+    An `end` that was asked for and that the clock skips is kept as it was asked for, because the length rests on it. If
+    that has an offset, it is as long after the start on the wall as in elapsed time.
+    """
+    if zone is None:
+        return None
+    wall = WallTimes(*(to_wall_text(moment, zone) for moment in interval))
+    if end is None or wall.end.startswith(end):
+        return wall
+    if has_offset(end):
+        asked = wall_time(interval.start, zone) + (interval.end - interval.start)
+    else:
+        asked = wall_time(parse_time(end, load_zone("UTC")), load_zone("UTC"))
+    skipped = first_instant(asked, zone) == interval.end
+    return wall._replace(end=asked.isoformat(timespec="seconds")) if skipped else wall
 
 
 def past_fault(start: datetime | None, now: datetime) -> Fault | None:

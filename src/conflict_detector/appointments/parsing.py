@@ -165,7 +165,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         any_of=any_of,
         fingerprint=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None,
         past=past,
-        wall=None if has_offset(body["startTime"]) else wall_times_of(interval, zone),
+        wall=None if has_offset(body["startTime"]) else wall_times_of(interval, zone, body["endTime"]),
         idempotency_key=key,
         dry_run=dry_run == "true",
         hold=hold,

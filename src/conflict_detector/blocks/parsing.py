@@ -42,7 +42,7 @@ def parse_block(body: dict[str, Any], calendar_id: str, now: datetime, headers: 
     reader = Reader(body, _FIELDS, ("startTime", "endTime"))
     key = read_idempotency_key(headers, reader)
     zone = reader.zone()
-    start, end = reader.time("startTime", zone), reader.time("endTime", zone, exact=False)
+    start, end = (reader.time(name, zone, exact=False) for name in ("startTime", "endTime"))
     reason = reader.text("reason")
     if reason is not None and len(reason) > MAX_REASON_CHARACTERS:
         reader.fault("reason", f"must be at most {MAX_REASON_CHARACTERS} characters; these are {len(reason)}")
