@@ -144,10 +144,8 @@ class Placement:
 
     def _stays(self) -> bool:
         """Whether it is counted already on the day on which it starts."""
-        if self.before is None or self.before.has_expired(self.now):
-            return False
-        before = claims_of(self.before)
-        return bool(before) and self._own_claim().keeps_its_day(before[0])
+        had = () if self.before is None or self.before.has_expired(self.now) else claims_of(self.before)
+        return self._own_claim().keeps_its_day(had[0] if had else None)
 
     def _own_claim(self) -> Claim:
         """The claim on the person's calendar with the longest gaps."""
