@@ -190,8 +190,7 @@ class Calendar:
         in which a calendar is closed: an appointment may end as it begins.
         """
         gap = self.settings.buffer
-        blocks = (one.interval for one in self.busy if one.block and (since is None or one.block >= since))
-        whole = [*self.crowded, *blocks]
+        whole = [*self.crowded, *(one.interval for one in self.busy if one.block and (not since or one.block >= since))]
         taken = [(Interval(start, end + gap), many) for (start, end), many, _, block, _ in self.busy if not block]
         full = full_intervals(taken, self.settings.capacity - places + 1)
         if not gap and not whole:

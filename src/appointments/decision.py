@@ -14,6 +14,7 @@ from appointments.calendars import Calendar, assemble, busy_on, is_crowded, serv
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.errors import Fault
 from appointments.model import EXPIRY_GRACE, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
+from appointments.statuses import Status
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -292,6 +293,28 @@ def rule_fault(broken: Violation) -> Fault:
         start, end = map(to_utc_text, broken.nearest)
         message += f"; the nearest time that its rules accept is {start} to {end}"
     return Fault(broken.field, message, broken.calendar_id, broken.rule, broken.nearest)
+
+
+def asking_for_approval(reading: Reading) -> set[str]:
+    """The calendars whose bookings have to be approved."""
+    return {id_ for id_, known in reading.settings.items() if known.settings.approval}
+
+
+def without_approval(change: Change, reading: Reading) -> list[Fault]:
+    """The faults of calendars that ask for approval and would be taken without one.
+
+    A request waits for it still. One approval is for all calendars among which a service chooses.
+    """
+    before, after = change.before, change.after
+    gained = set(after.calendar_ids).difference(before.calendar_ids) if before else ()
+    if before is None or not gained or before.status is Status.REQUESTED or not after.status.occupies:
+        return []
+    asking = asking_for_approval(reading)
+    if before.service and before.status is not Status.HELD and not asking.isdisjoint(before.calendar_ids):
+        return []
+    name = "startTime" if before.service else "resourceIds"
+    message = "takes calendar {}, whose bookings have to be approved; cancel this and book anew"
+    return [Fault(name, message.format(id_), id_, "approval") for id_ in sorted(asking.intersection(gained))]
 
 
 def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Calendar:

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from appointments.calendars import with_zone
 from appointments.claims import carrying_days
-from appointments.decision import Accepted, Change, Reading, Refused, agree, decide, rests_on_one_item
+from appointments.decision import (
+    Accepted,
+    Change,
+    Reading,
+    Refused,
+    agree,
+    asking_for_approval,
+    decide,
+    rests_on_one_item,
+    without_approval,
+)
 from appointments.errors import (
     AppointmentNotFoundError,
     CalendarBusyError,
@@ -252,32 +262,10 @@ def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:
     return replace(wanted, status=Status.REQUESTED, reminders=())
 
 
-def asking_for_approval(reading: Reading) -> set[str]:
-    """The calendars whose bookings have to be approved."""
-    return {id_ for id_, known in reading.settings.items() if known.settings.approval}
-
-
 def not_held(calendar_id: str) -> Fault:
     """The fault of a hold on a calendar that asks for approval."""
     message = f"is not possible on calendar {calendar_id}, whose bookings have to be approved; book without it"
     return Fault("hold", message, calendar_id, "approval")
-
-
-def _without_approval(change: Change, reading: Reading) -> list[Fault]:
-    """The faults of calendars that ask for approval and would be taken without one.
-
-    A request waits for it still. One approval is for all calendars among which a service chooses.
-    """
-    before, after = change.before, change.after
-    gained = set(after.calendar_ids).difference(before.calendar_ids) if before else ()
-    if before is None or not gained or before.status is Status.REQUESTED or not after.status.occupies:
-        return []
-    asking = asking_for_approval(reading)
-    if before.service and before.status is not Status.HELD and not asking.isdisjoint(before.calendar_ids):
-        return []
-    name = "startTime" if before.service else "resourceIds"
-    message = "takes calendar {}, whose bookings have to be approved; cancel this and book anew"
-    return [Fault(name, message.format(id_), id_, "approval") for id_ in sorted(asking.intersection(gained))]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -311,7 +299,7 @@ class _Update(OnCalendars):
         return [Change.of(before, after)]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
-        faults = _without_approval(candidates[0], reading)
+        faults = without_approval(candidates[0], reading)
         if self.placement:
             return self.placement.decide(candidates, reading, now, faults)
         return decide(candidates, reading, now, faults)

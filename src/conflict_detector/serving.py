@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.decision import Accepted, Change, Reading, Refused
+from appointments.decision import Accepted, Change, Reading, Refused, asking_for_approval
 from appointments.errors import Fault, IdempotencyKeyReusedError, InvalidRequestError
 from appointments.model import Appointment, DayKey, Interval, ServiceTerms
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import asking_for_approval, not_held, settle, with_offsets
+from conflict_detector.booking import not_held, settle, with_offsets
 from conflict_detector.placement import Placement
 
 if TYPE_CHECKING:
