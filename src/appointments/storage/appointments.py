@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.model import (
-    Appointment,
-    DayKey,
-    Interval,
-    OverflowKey,
-    ServiceTerms,
-    Step,
-    WallTimes,
-)
+from appointments.model import Appointment, DayKey, Interval, OverflowKey, ServiceTerms, Step, WallTimes
 from appointments.statuses import REMINDING, Status
 from appointments.storage.dynamodb import (
     ConditionFailedError,
