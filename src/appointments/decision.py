@@ -147,7 +147,6 @@ def decide(
         verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change, now)]
         if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
             all_faults.update(dict.fromkeys(broken))
-            full += [verdict.claim for verdict in verdicts if verdict.faults and verdict.claim.daily]
             continue
         conflicts = [conflict for verdict in verdicts for conflict in verdict.conflicts]
         if not conflicts:

@@ -10,7 +10,7 @@ import pytest
 
 from appointments.calendars import CalendarSettings
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
-from appointments.model import Appointment, DayKey, Interval, ServiceTerms, Step, Taken
+from appointments.model import Appointment, DayKey, Interval, PerPerson, ServiceTerms, Step, Taken
 from appointments.statuses import Status
 from appointments.storage.appointments import appointment_from_item, appointment_to_item
 from appointments.storage.calendar_days import entry_from_text, entry_to_text
@@ -172,3 +172,42 @@ def test_a_service_survives_the_item_and_who_does_not_know_it_leaves_all_that_it
     unknowing = appointment_from_item({name: value for name, value in item.items() if not name.startswith("service")})
     taken = [(claim.calendar_id, claim.interval) for claim in claims_of(booked)]
     assert [(claim.calendar_id, claim.interval) for claim in claims_of(unknowing)] == taken
+
+
+# --- so many a day of one person ---------------------------------------------------------------------
+
+COUNTED = ServiceTerms("check", "{}", per_person=PerPerson(2, "Asia/Kolkata"))
+
+
+def test_what_a_service_counts_rests_on_the_whole_local_day_of_the_person_alone() -> None:
+    own, *others = claims_of(replace(IN_STEPS, service=COUNTED))
+    assert reach(own, CalendarSettings()) == span(-5.5, 18.5)
+    assert reach(own._replace(interval=span(9, 20)), CalendarSettings(buffer=timedelta(hours=1))) == span(-5.5, 21)
+    assert [reach(claim, CalendarSettings()) for claim in others] == [claim.interval for claim in others]
+    assert carrying_days([own]) == [DayKey("anna", DAY_1)]
+
+
+def test_what_a_service_counts_survives_the_item_and_the_entry() -> None:
+    booked = replace(IN_STEPS, reminders=(), offsets=(), service=COUNTED, status=Status.HELD, expires_at=MIDNIGHT)
+    assert appointment_from_item(appointment_to_item(booked, timedelta(days=1))) == booked
+    (own, other, _) = claims_of(booked)
+    assert entry_to_text([own]) == "1894698000-1894701600;service=check;until=1894665600"
+    assert entry_from_text(entry_to_text([own])) == (Taken(span(9, 10), until=MIDNIGHT, service_id="check"),)
+    assert "service" not in entry_to_text([other])
+    assert entry_from_text("1894698000-1894701600;service=a=b|c") == (Taken(span(9, 10), service_id="a=b|c"),)
+
+
+def test_a_zone_that_was_lost_counts_as_utc() -> None:
+    lost = COUNTED._replace(per_person=PerPerson(1, "Mars/Olympus"))
+    assert reach(claims_of(replace(IN_STEPS, service=lost))[0], CalendarSettings()) == span(0, 24)
+
+
+def test_a_claim_keeps_its_day_unless_it_is_confirmed_or_begins_on_another() -> None:
+    own = claims_of(replace(IN_STEPS, service=COUNTED))[0]
+    held = own._replace(until=MIDNIGHT)
+    assert own.keeps_its_day(own._replace(interval=span(-5.5, -5)))
+    assert held.keeps_its_day(held)
+    assert not own.keeps_its_day(held)
+    assert not own.keeps_its_day(own._replace(interval=span(18.5, 19)))
+    assert not own.keeps_its_day(None)
+    assert not own._replace(daily=None).keeps_its_day(own)
