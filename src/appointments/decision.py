@@ -129,8 +129,8 @@ def decide(
     """Accept the first candidate that fits. The calendar with the fewest appointments that day is tried first.
 
     Among equals, the order follows from the appointment's id, so that no calendar is always first. Candidates are
-    changes of one appointment to different calendars. `faults` were found before and apply to all of them. Time that
-    the appointment already has is not decided again.
+    changes of one appointment to different calendars. `faults` were found before: one that names a calendar applies to
+    the candidates that take it, any other to all. Time that the appointment already has is not decided again.
     """
     own_id = candidates[0].after.appointment_id
     if len(candidates) > 1:
@@ -145,7 +145,8 @@ def decide(
     full: list[Claim] = []
     for change in candidates:
         verdicts = [_judge(claim, before, calendar_of, now, known) for claim, before in _compared(change, now)]
-        if broken := [*faults, *(fault for verdict in verdicts for fault in verdict.faults)]:
+        given = [one for one in faults if one.calendar_id in (None, *change.after.calendar_ids)] if faults else ()
+        if broken := [*given, *(fault for verdict in verdicts for fault in verdict.faults)]:
             all_faults.update(dict.fromkeys(broken))
             continue
         conflicts = [conflict for verdict in verdicts for conflict in verdict.conflicts]

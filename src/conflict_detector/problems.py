@@ -135,7 +135,7 @@ def _conflict(error: ConflictError) -> tuple[str, dict[str, Any]]:
     more["alternatives"] = [interval_body(free) for free in error.alternatives]
     if error.faults:
         more |= _faults(error.faults)
-    return f"Other appointments occupy the time on {calendars}.", more
+    return f"The time is occupied on {calendars}.", more
 
 
 def internal_error_response(request: Request) -> Response:

@@ -40,7 +40,7 @@ def test_a_local_day_takes_so_many_and_no_more(world: World, first: str, second:
     booked, body = world.book(*span(second))
     assert booked == status
     if status == 409:
-        assert body["conflicts"] == [THE_15TH]
+        assert (body["conflicts"], body["detail"]) == ([THE_15TH], "The time is occupied on C.")
         assert world.request("POST", "/appointments", {"userId": "C", **body["alternatives"][0]})[0] == 201
 
 

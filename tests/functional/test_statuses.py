@@ -334,6 +334,22 @@ def test_a_request_gets_a_calendar_that_asks_and_waits_on(world: World, requeste
     assert ask(world, requested, status="scheduled")[1]["status"] == "scheduled"
 
 
+def test_any_of_holds_a_calendar_that_takes_holds(world: World) -> None:
+    world.request("PUT", "/calendars/dr-lee", {"approval": True})
+    asked = {"anyOf": ["dr-lee", "dr-kim"], "hold": {"minutes": 5}}
+    status, held = world.book(*SLOT, user="anna", **asked)
+    assert (status, held.get("status"), held.get("assignedCalendarId")) == (201, "held", "dr-kim")
+    status, refusal = world.book(*SLOT, user="ben", **asked)
+    assert status == 409
+    assert [conflict["calendarId"] for conflict in refusal["conflicts"]] == ["dr-kim"]
+    assert [(fault["field"], fault["rule"], fault["calendarId"]) for fault in refusal["errors"]] == [
+        ("hold", "approval", "dr-lee")
+    ]
+    world.request("PUT", "/calendars/cem", {"approval": True})
+    status, refusal = world.book(*SLOT, user="cem", **asked)
+    assert (status, [fault["calendarId"] for fault in refusal["errors"]]) == (422, ["cem", "dr-lee"])
+
+
 @pytest.mark.parametrize("value", [1, "true", None])
 def test_approval_is_true_or_false(world: World, value: object) -> None:
     status, _, refusal = world.request("PUT", "/calendars/dr-lee", {"approval": value})
