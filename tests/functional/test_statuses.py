@@ -336,7 +336,7 @@ def test_a_request_gets_a_calendar_that_asks_and_waits_on(world: World, requeste
 
 def test_any_of_holds_a_calendar_that_takes_holds(world: World) -> None:
     world.request("PUT", "/calendars/dr-lee", {"approval": True})
-    asked = {"anyOf": ["dr-lee", "dr-kim"], "hold": {"minutes": 5}}
+    asked: dict[str, Any] = {"anyOf": ["dr-lee", "dr-kim"], "hold": {"minutes": 5}}
     status, held = world.book(*SLOT, user="anna", **asked)
     assert (status, held.get("status"), held.get("assignedCalendarId")) == (201, "held", "dr-kim")
     status, refusal = world.book(*SLOT, user="ben", **asked)
