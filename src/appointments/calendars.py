@@ -7,14 +7,13 @@ One predicate decides bookings and draws free slots: `Calendar.violations` (the 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from appointments.intervals import full_intervals, merged, overlapping, start_of, subtract
+from appointments.intervals import filled_days, full_intervals, merged, overlapping, start_of, subtract
 from appointments.model import DAY, QUARTER_HOUR, CalendarDay, Conflict, Interval
 from appointments.times import Length, day_around, find_zone, first_instant, wall_time
 
@@ -339,42 +338,9 @@ def assemble(
         crowded = tuple([whole_day(day.key.day) for day in found if is_crowded(day, ignore)])
         busy = busy_on(found, now, ignore) if found else ()
         most = rules.max_per_day
-        full_days = tuple(_full_days(rules.zone, most, found, now, ignore)) if most and busy else ()
+        full_days = filled_days(found, rules.zone, most, now, ignore) if most and busy else ()
         calendars[calendar_id] = Calendar(calendar_id, rules, busy, crowded, full_days)
     return calendars
-
-
-def served_days(  # noqa: PLR0913, PLR0917 - as below
-    service_id: str, most: int, zone: ZoneInfo, days: Sequence[CalendarDay], now: datetime, ignore: str | None
-) -> tuple[Interval, ...]:
-    """The local days on which a person has as many appointments of a service as may be. `days` are the person's."""
-    return tuple(_full_days(zone, most, days, now, ignore, service_id))
-
-
-def _full_days(  # noqa: PLR0913, PLR0917 - what is counted, and where
-    zone: ZoneInfo,
-    most: int,
-    days: Sequence[CalendarDay],
-    now: datetime,
-    ignore: str | None,
-    service_id: str | None = None,
-) -> list[Interval]:
-    """The local days on which as many appointments begin as may, or as many of one service.
-
-    One whose days show it at several counts with all.
-    """
-    beginning = {
-        (Interval(*day_around(one.interval.start, zone)), id_)
-        for day in days
-        for id_, entry in day.entries.items()
-        for one in entry
-        if id_ != ignore
-        and not one.block
-        and not one.has_run_out(now)
-        and (service_id is None or one.service_id == service_id)
-    }
-    count = Counter(day for day, _ in beginning)
-    return sorted(day for day, many in count.items() if many >= most)
 
 
 def zone_of(appointment: Appointment, settings: Mapping[str, KnownSettings]) -> ZoneInfo | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.calendars import Calendar, assemble, busy_on, is_crowded, served_days
+from appointments.calendars import Calendar, assemble, busy_on, is_crowded
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.errors import Fault
+from appointments.intervals import filled_days
 from appointments.model import EXPIRY_GRACE, Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
 from appointments.statuses import Status
 from appointments.times import to_utc_text
@@ -329,7 +330,7 @@ def _calendar(claim: Claim, reading: Reading, now: datetime, own_id: str) -> Cal
     calendar = assemble({claim.calendar_id: settings}, days, now, ignore=own_id)[claim.calendar_id]
     if claim.daily:
         service_id, most, zone, _ = claim.daily
-        return replace(calendar, served_days=served_days(service_id, most, zone, days, now, own_id))
+        return replace(calendar, served_days=filled_days(days, zone, most, now, own_id, service_id))
     return calendar
 
 

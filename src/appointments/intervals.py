@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from appointments.model import Interval
+from appointments.times import day_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from appointments.model import CalendarDay
 
 
 def full_intervals(entries: Iterable[tuple[Interval, int]], capacity: int = 1) -> Iterator[Interval]:
@@ -123,3 +128,29 @@ def overlapping(intervals: list[Interval], wanted: Interval) -> Iterator[Interva
     while index < len(intervals) and intervals[index].start < wanted.end:
         yield intervals[index]
         index += 1
+
+
+def filled_days(  # noqa: PLR0913, PLR0917 - what is counted, and where
+    days: Iterable[CalendarDay],
+    zone: ZoneInfo,
+    most: int,
+    now: datetime,
+    ignore: str | None,
+    service_id: str | None = None,
+) -> tuple[Interval, ...]:
+    """The local days on which as many appointments of a calendar begin as may, or as many of one service.
+
+    One whose days show it at several counts with all.
+    """
+    beginning = {
+        (Interval(*day_around(one.interval.start, zone)), id_)
+        for day in days
+        for id_, entry in day.entries.items()
+        for one in entry
+        if id_ != ignore
+        and not one.block
+        and not one.has_run_out(now)
+        and (service_id is None or one.service_id == service_id)
+    }
+    count = Counter(day for day, _ in beginning)
+    return tuple(sorted(day for day, many in count.items() if many >= most))

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from appointments.calendars import assemble, served_days, with_zone
+from appointments.calendars import assemble, with_zone
 from appointments.claims import Claim, claims_of, daily_of
 from appointments.decision import Accepted, Change, Reading, Refused, daily_fault, decide, rule_fault
 from appointments.errors import Fault, TooManyAppointmentsError
+from appointments.intervals import filled_days
 from appointments.model import DAY, Appointment, DayKey, Interval, PerPerson, Step
 from appointments.service_refusal import obstacles, reaches
 from appointments.service_search import ServiceSearch, zone_of_days
@@ -135,7 +136,7 @@ class Placement:
         person = calendars.get(self.wanted.user_id)
         if person and (daily := self._daily()):
             own = [day for key, day in reading.days.items() if key.calendar_id == person.calendar_id]
-            full = served_days(daily.service_id, daily.most, daily.zone, own, self.now, self.wanted.appointment_id)
+            full = filled_days(own, daily.zone, daily.most, self.now, self.wanted.appointment_id, daily.service_id)
             person = replace(person, served_days=tuple(day for day in full if day != daily.day or not self._stays()))
         return ServiceSearch(self.service, calendars, self.now, person, self.wanted.appointment_id, given)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.calendars import served_days
 from appointments.errors import Fault, InvalidRequestError
+from appointments.intervals import filled_days
 from appointments.model import DAY, Interval
 from appointments.reader import Reader
 from appointments.service_search import ServiceSearch
@@ -92,6 +92,6 @@ def _search(asked: ServiceQuery, call: Call) -> ServiceSearch:
     if most := service.max_per_person_per_day:
         first, last = (start - 2 * DAY).date(), (end + 2 * DAY).date()  # whole local days, in every zone
         days = list(call.storage.days.span(asked.user_id, first, last))
-        full = served_days(asked.service_id, most, search.zone, days, call.now, None)
+        full = filled_days(days, search.zone, most, call.now, None, asked.service_id)
         person = replace(person, served_days=full)
     return search.for_person(person)
