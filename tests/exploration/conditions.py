@@ -33,6 +33,10 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
     "UpdateItem settings: version =": ("untouched: set capacity | set over a version", None),
 }
 
+# What is sent without a version is written over the one that was read.
+_REPEATED = (
+    "it matters only where an answer got lost, and others wrote before the repetition: `test_in_doubt.py` plays that"
+)
 # Those whose loss shows nowhere, and why.
 IMPLIED = {
     "Update block: calendarId exists": "a block that was read is there until DynamoDB deletes what ended long ago",
@@ -44,6 +48,9 @@ IMPLIED = {
     "ConditionCheck settings: version =": (
         "the revision changes with it, except where release 0.1.0 writes settings: `test_moved_meanwhile.py` plays that"
     ),
+    "UpdateItem service: version =": _REPEATED,
+    "UpdateItem service: version absent": _REPEATED,
+    "UpdateItem settings: version absent": _REPEATED,
     "UpdateItem appointment: reminders.*.claim =": (
         "whoever records a reminder holds all of the appointment's reminders to what was read, the claim included"
     ),
