@@ -215,6 +215,11 @@ def hold_ask_and_arrive(clinic: Clinic) -> None:
     patch(here, status="no_show")
     happened.update(["BookingSuccessMetric", "AppointmentConfirmedMetric", "AppointmentArrivedMetric"])
     happened.update(["AppointmentCompletedMetric", "AppointmentNoShowMetric"])
+    times = {name: clinic.body()[name] for name in ("startTime", "endTime")}
+    status, block = clinic.call("POST", "/calendars/dr-kim/blocks", times)
+    assert status == 201
+    assert clinic.call("DELETE", f"/calendars/dr-kim/blocks/{block['blockId']}")[0] == 200
+    happened.update(["CalendarBlockedMetric", "BlockRemovedMetric"])
     # The sweep that follows finds it expired.
     path = post(hold={"minutes": 5})
     clinic.engine.client("dynamodb").update_item(
@@ -224,6 +229,18 @@ def hold_ask_and_arrive(clinic: Clinic) -> None:
         ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00Z"}},
     )
     happened.update(["AppointmentHeldMetric", "AppointmentExpiredMetric"])
+    # As if whoever cancelled the session had died at once: the sweep cancels who joined.
+    session_id = post(session={"seats": 2}, resourceIds=["studio"]).removeprefix("/appointments/")
+    joining = {"userId": "carla", "sessionId": session_id, "reminders": []}
+    assert clinic.call("POST", "/appointments", joining)[0] == 201
+    clinic.engine.client("dynamodb").update_item(
+        TableName=clinic.stack.appointments_table,
+        Key={"appointmentId": {"S": session_id}},
+        UpdateExpression="SET #status = :cancelled, clearing = :past, nextReminderAt = :past",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00Z"}, ":cancelled": {"S": "cancelled"}},
+    )
+    happened.update({"BookingSuccessMetric": 2, "AppointmentCancelledInSweepMetric": 1})
 
 
 def sweep(clinic: Clinic) -> None:
