@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,12 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
+def pytest_runtest_setup() -> None:
+    """Whatever ran before in this process: the product logs."""
+    logging.disable(logging.NOTSET)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one folder that use an engine in one process, where the tests are spread over several."""
     for item in items:

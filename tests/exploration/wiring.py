@@ -225,7 +225,6 @@ def determinism() -> Iterator[Determinism]:
     made = Determinism()
     replaced = {time.sleep: made.sleep, time.monotonic: made.monotonic, uuid.uuid4: made.uuid4}
     disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     with (
         patch.object(uuid, "uuid4", made.uuid4),
         patch.object(time, "sleep", made.sleep),
@@ -234,6 +233,7 @@ def determinism() -> Iterator[Determinism]:
         patch.object(sweep, "ThreadPoolExecutor", _Inline),
         _rebound(replaced),
     ):
+        logging.disable(logging.CRITICAL)
         try:
             yield made
         finally:
