@@ -41,9 +41,9 @@ run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
 demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
 
-# All tests run in three processes, of which the one with the end-to-end tests mostly waits. Coverage is measured only
-# then: a part of the tests would not reach the figure.
-ALL_TESTS := slipcover -m pytest --numprocesses=3 --dist=loadgroup --durations=15 --durations-min=5
+# All tests run in three processes, as end-to-end tests mostly wait. Coverage is measured only then: a part of the tests
+# would not reach the figure.
+ALL_TESTS := slipcover -m pytest --numprocesses=3 --durations=15 --durations-min=5
 test: setup node ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m $(if $(filter-out --randomly-seed=%,$(ARGS)),pytest,$(ALL_TESTS)) $(ARGS)
 

@@ -28,17 +28,9 @@ def pytest_runtest_setup() -> None:
     logging.disable(logging.NOTSET)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one folder that use an engine in one process, where the tests are spread over several."""
-    for item in items:
-        if "engine" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
-
-
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """An engine of this test run's own, on a free port, without a memory, and strict about IAM."""
+    """An engine of this test process's own, on a free port, without a memory, and strict about IAM."""
     with Engine(auth=True) as running:
         yield running
 
