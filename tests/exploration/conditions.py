@@ -24,7 +24,6 @@ WITHOUT: dict[str, tuple[str, Fault | None]] = {
     "UpdateItem appointment: reminders =": ("untouched: change reminders | send", None),
     "UpdateItem appointment: reminders.*.leaseUntil <=": ("untouched: send | send", None),
     "UpdateItem appointment: reminders.*.state = pending": ("untouched: send | send", None),
-    "UpdateItem appointment: reminders.*.dueAt =": ("untouched: move X before midnight | send", None),
     "UpdateItem appointment: status = scheduled": ("of a dead sender: sweep | cancel", None),
     "UpdateItem appointment: version =": (
         "untouched: change details of a version | change details of a version",
@@ -51,6 +50,9 @@ IMPLIED = {
     "UpdateItem service: version =": _REPEATED,
     "UpdateItem service: version absent": _REPEATED,
     "UpdateItem settings: version absent": _REPEATED,
+    "UpdateItem appointment: reminders.*.dueAt =": (
+        "no scenario shows its loss since a reminder that is claimed is kept when its appointment moves"
+    ),
     "UpdateItem appointment: reminders.*.claim =": (
         "whoever records a reminder holds all of the appointment's reminders to what was read, the claim included"
     ),
