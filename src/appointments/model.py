@@ -35,6 +35,8 @@ MAX_EARLIER = 5
 EXPIRY_GRACE = timedelta(seconds=5)
 # The most places that a calendar can have.
 MAX_CAPACITY = 1000
+# A hold keeps others away, so it is short.
+MAX_HOLD_MINUTES = 60
 
 
 class Interval(NamedTuple):

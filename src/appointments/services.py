@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.matching import distinct
-from appointments.model import DAY, MAX_DURATION
+from appointments.model import DAY, MAX_DURATION, MAX_HOLD_MINUTES
 from appointments.reader import MAX_CALENDARS, Reader
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ MAX_POOLS = 5
 # All calendars that are named: each is read to book, and to find what is free.
 MAX_NAMED = 50
 MAX_PER_DAY = 1000
-MAX_HOLD_MINUTES = 60
 MAX_TITLE = 200
 MAX_DESCRIPTION = 4000
 # Every appointment keeps what it was booked with.

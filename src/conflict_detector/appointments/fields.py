@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import Fault
-from appointments.model import MAX_CAPACITY, MAX_DURATION, Interval, WallTimes
+from appointments.model import MAX_CAPACITY, MAX_DURATION, MAX_HOLD_MINUTES, Interval, WallTimes
 from appointments.reader import LAST_YEAR
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import (
@@ -102,6 +103,20 @@ def read_seats(reader: Reader, calendar_ids: Collection[str], default: int = 1) 
     if seats > 1 and not calendar_ids:
         reader.fault("seats", "are places of the calendars in resourceIds or anyOf, and there are none")
     return seats
+
+
+def read_hold(reader: Reader, *, by_service: bool = False) -> timedelta | None:
+    """For how long to hold the time instead of booking it; zero where that is left to the service."""
+    if "hold" not in reader.body:
+        return None
+    value = reader.body["hold"]
+    named = {"minutes"} if value or not by_service else set()
+    if not isinstance(value, dict) or value.keys() != named:
+        more = "; without minutes, the service says how many" if by_service else ""
+        reader.fault("hold", 'must be an object such as {"minutes": 10}' + more)
+        return None
+    minutes = reader.whole_value("hold.minutes", value["minutes"], 1, MAX_HOLD_MINUTES) if named else 0
+    return timedelta(minutes=minutes or 0)
 
 
 def read_session(reader: Reader, default: int | None = None) -> int | None:

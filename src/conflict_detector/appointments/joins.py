@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.claims import session_calendar
@@ -17,8 +14,9 @@ from conflict_detector.appointments.fields import read_details, read_seats
 from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (
     BOOKING_FIELDS,
-    KEY_NAMESPACE,
+    fingerprint_of,
     is_appointment_id,
+    new_id,
     read_idempotency_key,
 )
 
@@ -55,16 +53,15 @@ def parse_join(body: dict[str, Any], now: datetime, query: Query, headers: Heade
     faults = [*reader.faults, *parameters.faults]
     if faults or user_id is None:
         raise InvalidRequestError(faults)
-    new_id = uuid.uuid5(KEY_NAMESPACE, json.dumps([user_id, key])) if key else uuid.uuid4()
     wanted = Appointment(
-        appointment_id=str(new_id),
+        appointment_id=new_id(key, user_id),
         user_id=user_id,
         interval=Interval(now, now),
         created_at=now,
         updated_at=now,
         details=details,
         offsets=DEFAULT_REMINDERS if offsets is None else offsets,
-        fingerprint=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None,
+        fingerprint=fingerprint_of(body, key),
         places=seats,
         session_id=session_id,
     )

@@ -7,7 +7,6 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestError
@@ -27,6 +26,7 @@ from conflict_detector.appointments.fields import (
     fit_one_transaction,
     past_fault,
     read_details,
+    read_hold,
     read_interval,
     read_seats,
     read_session,
@@ -35,17 +35,15 @@ from conflict_detector.appointments.fields import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from appointments.reader import Query
     from conflict_detector.request import Headers
 
-MAX_HOLD_MINUTES = 60
-
 # Every id is one that this API made.
 _APPOINTMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
+_KEY_NAMESPACE = uuid.UUID("8f8a4a53-6c1b-4b55-9e0a-4d3c8e0f6a02")
 BOOKING_FIELDS = (
     "userId",
     "startTime",
@@ -94,14 +92,10 @@ class BookingRequest:
         An idempotency key is folded into the id, together with the user whose key it is: a repetition
         has the same id, and the transaction itself notices it.
         """
-        if self.idempotency_key is None:
-            appointment_id = uuid.uuid4()
-        else:
-            appointment_id = uuid.uuid5(KEY_NAMESPACE, json.dumps([self.user_id, self.idempotency_key]))
         offsets = DEFAULT_REMINDERS if self.offsets is None else self.offsets
         status = Status.SCHEDULED if self.hold is None else Status.HELD
         return Appointment(
-            appointment_id=str(appointment_id),
+            appointment_id=new_id(self.idempotency_key, self.user_id),
             user_id=self.user_id,
             interval=self.interval,
             time_zone=self.time_zone,
@@ -144,7 +138,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     start, end = reader.time("startTime", zone), reader.time("endTime", zone, exact=False)
     resource_ids = reader.calendar_ids("resourceIds")
     any_of = _any_of(reader, {user_id, *resource_ids})
-    details, offsets, hold = read_details(reader), reader.reminder_offsets(), _hold(reader)
+    details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader)
     seats = read_seats(reader, {*resource_ids, *any_of} - {user_id})
     session_seats = read_session(reader)
     past = past_fault(start, now)
@@ -163,7 +157,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         details=details,
         offsets=offsets,
         any_of=any_of,
-        fingerprint=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None,
+        fingerprint=fingerprint_of(body, key),
         past=past,
         wall=None if has_offset(body["startTime"]) else wall_times_of(interval, zone, body["endTime"]),
         idempotency_key=key,
@@ -174,16 +168,14 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     )
 
 
-def _hold(reader: Reader) -> timedelta | None:
-    """For how long to hold the time instead of booking it."""
-    if "hold" not in reader.body:
-        return None
-    value = reader.body["hold"]
-    if not isinstance(value, dict) or value.keys() != {"minutes"}:
-        reader.fault("hold", 'must be an object such as {"minutes": 10}')
-        return None
-    minutes = reader.whole_value("hold.minutes", value["minutes"], 1, MAX_HOLD_MINUTES)
-    return timedelta(minutes=minutes) if minutes else None
+def new_id(key: str | None, *owner: str) -> str:
+    """The id of something new: of an idempotency key and whose it is, so that a repetition has the same one."""
+    return str(uuid.uuid5(_KEY_NAMESPACE, json.dumps([*owner, key])) if key else uuid.uuid4())
+
+
+def fingerprint_of(body: dict[str, Any], key: str | None) -> str | None:
+    """What tells requests under one idempotency key apart; None without a key."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None
 
 
 def read_idempotency_key(headers: Headers, reader: Reader) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +9,11 @@ from appointments.errors import InvalidRequestError
 from appointments.model import Interval
 from appointments.reader import Reader
 from appointments.times import has_offset
-from conflict_detector.appointments.fields import past_fault, read_details, wall_times_of
-from conflict_detector.appointments.parsing import MAX_HOLD_MINUTES, BookingRequest, read_idempotency_key
+from conflict_detector.appointments.fields import past_fault, read_details, read_hold, wall_times_of
+from conflict_detector.appointments.parsing import BookingRequest, fingerprint_of, read_idempotency_key
 from conflict_detector.serving import ServiceAsk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from appointments.reader import Query
@@ -42,7 +39,7 @@ def parse_service_booking(
     service_id, user_id = reader.calendar_id("serviceId"), reader.calendar_id("userId")
     zone = reader.zone()
     start = reader.time("startTime", zone)
-    details, offsets, hold = read_details(reader), reader.reminder_offsets(), _hold(reader)
+    details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader, by_service=True)
     past = past_fault(start, now)
     faults = [*reader.faults, *parameters.faults]
     if faults or start is None or user_id is None or service_id is None:
@@ -56,7 +53,7 @@ def parse_service_booking(
         details=details,
         offsets=offsets,
         any_of=(),
-        fingerprint=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None,
+        fingerprint=fingerprint_of(body, key),
         past=past,
         wall=None if has_offset(body["startTime"]) else wall_times_of(interval, zone),
         idempotency_key=key,
@@ -64,15 +61,3 @@ def parse_service_booking(
         hold=hold,
     )
     return asked, ServiceAsk(service_id, offsets is not None, hold or None, dry_run, [past] if past else [])
-
-
-def _hold(reader: Reader) -> timedelta | None:
-    """For how long to hold the time instead of booking it; zero where the service says it."""
-    if "hold" not in reader.body:
-        return None
-    value: Mapping[str, Any] = reader.body["hold"]
-    if not isinstance(value, dict) or value.keys() - {"minutes"}:
-        reader.fault("hold", 'must be an object such as {"minutes": 10}; without minutes, the service says how many')
-        return None
-    minutes = reader.whole_value("hold.minutes", value["minutes"], 1, MAX_HOLD_MINUTES) if value else 0
-    return timedelta(minutes=minutes or 0)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from appointments.blocks import Block
@@ -15,7 +12,8 @@ from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, Calend
 from appointments.times import is_longer, to_utc_text
 from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (
-    KEY_NAMESPACE,
+    fingerprint_of,
+    new_id,
     parse_appointment_id,
     read_idempotency_key,
 )
@@ -50,14 +48,13 @@ def parse_block(body: dict[str, Any], calendar_id: str, now: datetime, headers: 
     over = [Fault("endTime", f"lies in the past; it is now {to_utc_text(now)}")] if end and end <= now else []
     if reader.faults or interval is None:
         raise InvalidRequestError([*reader.faults, *over])
-    named = json.dumps(["block", calendar_id, key])
     block = Block(
-        appointment_id=str(uuid.uuid5(KEY_NAMESPACE, named) if key else uuid.uuid4()),
+        appointment_id=new_id(key, "block", calendar_id),
         user_id=calendar_id,
         interval=interval,
         time_zone=zone.key if zone else None,
         reason=reason,
-        fingerprint=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() if key else None,
+        fingerprint=fingerprint_of(body, key),
         created_at=now,
         updated_at=now,
     )
