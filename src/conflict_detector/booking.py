@@ -349,9 +349,14 @@ def book(wanted: Appointment, storage: Storage, now: datetime, terms: Terms = PL
     try:
         return settle(proposal, reading or Reading(), storage, now).after
     except AppointmentExistsError as exc:
-        if exc.existing.fingerprint != wanted.fingerprint:
-            raise IdempotencyKeyReusedError from exc
-        return exc.existing
+        return same_request(exc, wanted)
+
+
+def same_request(exc: AppointmentExistsError, wanted: Appointment) -> Appointment:
+    """What was booked under the idempotency key of a request. Raises IdempotencyKeyReusedError if by another one."""
+    if exc.existing.fingerprint != wanted.fingerprint:
+        raise IdempotencyKeyReusedError from exc
+    return exc.existing
 
 
 def booking_of(wanted: Appointment, now: datetime, terms: Terms, lookup: str | None) -> Proposal:
@@ -393,15 +398,11 @@ def cancel(
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
-    def updated(before: Appointment) -> Appointment:
-        check(before)
+    def cancelled(before: Appointment) -> Appointment:
         if before.status is Status.CANCELLED:
             return before
         if not before.status.may_become(Status.CANCELLED):
             raise InvalidTransitionError(before.status, before.may_become(now))
         return with_status(before, Status.CANCELLED, now)
 
-    current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated, now), current, storage, now)
-    assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
-    return done.before, done.after
+    return change(appointment_id, check, cancelled, storage, now)

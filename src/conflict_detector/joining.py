@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appointments.decision import Change, Reading
-from appointments.errors import IdempotencyKeyReusedError, RefusalError, SessionJoinedError
+from appointments.errors import RefusalError, SessionJoinedError
 from appointments.model import reminders_ahead
 from appointments.sessions import refuse_unless_open, seats_left
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import OnCalendars, Terms, booking_of, settle
+from conflict_detector.booking import OnCalendars, Terms, booking_of, same_request, settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +67,8 @@ def join(wanted: Appointment, storage: Storage, now: datetime, terms: Terms) -> 
                 raise
             raise AppointmentExistsError(existing) from None
     except AppointmentExistsError as exc:
-        if exc.existing.fingerprint != wanted.fingerprint:
-            raise IdempotencyKeyReusedError from exc
-        return exc.existing, _left(storage, exc.existing.session_id or "", now)
+        existing = same_request(exc, wanted)
+        return existing, _left(storage, existing.session_id or "", now)
     return joined, proposal.left
 
 

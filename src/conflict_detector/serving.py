@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.decision import Accepted, Change, Reading, Refused, asking_for_approval
-from appointments.errors import Fault, IdempotencyKeyReusedError, InvalidRequestError
+from appointments.errors import Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey, Interval, ServiceTerms
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import not_held, settle, with_offsets
+from conflict_detector.booking import not_held, same_request, settle, with_offsets
 from conflict_detector.placement import Placement
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ def book_service(wanted: Appointment, ask: ServiceAsk, storage: Storage, now: da
     try:
         return settle(proposal, _first_reading(proposal, storage), storage, now).after
     except AppointmentExistsError as exc:
-        if exc.existing.fingerprint != wanted.fingerprint:
-            raise IdempotencyKeyReusedError from exc
-        return exc.existing
+        return same_request(exc, wanted)
 
 
 def _first_reading(proposal: _ServiceBooking, storage: Storage) -> Reading:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from appointments.blocks import Block
 from appointments.claims import carrying_days, claims_of
 from appointments.decision import Change, Reading, decide
-from appointments.errors import BlockNotFoundError, Fault, IdempotencyKeyReusedError, InvalidRequestError
+from appointments.errors import BlockNotFoundError, Fault, InvalidRequestError
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import OnCalendars, settle
+from conflict_detector.booking import OnCalendars, same_request, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,9 +84,9 @@ def place(block: Block, faults: Sequence[Fault], storage: Storage, now: datetime
     try:
         settle(proposal, Reading(appointment=before), storage, now)
     except AppointmentExistsError as exc:
-        if not isinstance(exc.existing, Block) or exc.existing.fingerprint != block.fingerprint:
-            raise IdempotencyKeyReusedError from exc
-        return exc.existing, meets(exc.existing, storage, now)
+        existing = same_request(exc, block)
+        assert isinstance(existing, Block)  # noqa: S101 - no appointment's key makes the id of a block
+        return existing, meets(existing, storage, now)
     return block, proposal.meets
 
 
