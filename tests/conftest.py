@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 # characters, which takes seconds.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
-
-
-def pytest_runtest_setup() -> None:
-    """Whatever ran before in this process: the product logs."""
-    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
