@@ -17,7 +17,8 @@ from appointments.errors import ProductError
 from appointments.firing import Backend, Firing, firing_minute, timer_name
 from appointments.model import EXPIRY_GRACE, Appointment, Reminder, ReminderState, with_status
 from appointments.statuses import Status
-from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
+from appointments.storage.appointment_items import REMINDER_SHARDS
+from appointments.storage.appointments import AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
 from reminder_sender.sender import log_missed

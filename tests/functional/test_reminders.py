@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from appointments.firing import LEAD, Backend, Firing
 from appointments.model import ReminderState
 from appointments.statuses import Status
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, ReminderNotRecordedError
 from reminder_sender.channels.channel import NotSentError
 from reminder_sender.sender import LEASE, SEND_PAUSES

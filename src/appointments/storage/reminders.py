@@ -10,11 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.model import ReminderState
 from appointments.statuses import REMINDING
-from appointments.storage.appointments import (
-    Appointments,
-    appointment_from_item,
-    appointment_key,
-)
+from appointments.storage.appointment_items import appointment_from_item, appointment_key
+from appointments.storage.appointments import Appointments
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
 from appointments.storage.reminder_items import reminder_to_item, reminders_as_read
 from appointments.times import to_utc_text

@@ -31,14 +31,13 @@ from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import KnownService, Memory, unconfigured
 from appointments.model import CalendarDay
+from appointments.storage.appointment_items import appointment_from_item, appointment_key
 from appointments.storage.appointments import (
     AppointmentChangedError,
     AppointmentExistsError,
     Appointments,
     Page,
     Position,
-    appointment_from_item,
-    appointment_key,
 )
 from appointments.storage.calendar_days import (
     MAX_ENTRIES_READ,
