@@ -33,7 +33,8 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import DAY, Appointment, DayKey, Interval, reminders_ahead, with_status
+from appointments.model import DAY, Appointment, DayKey, Interval, with_status
+from appointments.reminders import reminders_ahead
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS, ContentionError, pause

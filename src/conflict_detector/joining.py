@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appointments.decision import Change, Reading
 from appointments.errors import RefusalError, SessionJoinedError
-from appointments.model import reminders_ahead
+from appointments.reminders import reminders_ahead
 from appointments.sessions import refuse_unless_open, seats_left
 from appointments.storage.appointments import AppointmentExistsError
 from conflict_detector.booking import OnCalendars, Terms, booking_of, same_request, settle

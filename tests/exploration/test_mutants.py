@@ -153,8 +153,8 @@ def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("where", "name", "forgetful"),
     [
-        ("appointments.model", "_earlier", lambda *_: ()),
-        ("appointments.model.Reminder", "keeps", lambda *_: False),
+        ("appointments.reminders", "_earlier", lambda *_: ()),
+        ("appointments.reminders.Reminder", "keeps", lambda *_: False),
     ],
     ids=["not kept", "not recorded"],
 )

@@ -23,7 +23,8 @@ from world import KilledError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
     from world import World
 
     LogLines = Callable[[], list[dict[str, Any]]]

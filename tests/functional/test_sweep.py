@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import Backend, Firing
-from appointments.model import ReminderState
+from appointments.reminders import ReminderState
 from appointments.rules import Rules
 from appointments.statuses import Status
 from appointments.storage.appointment_items import REMINDER_SHARDS, appointment_to_item

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.claims import session_calendar
 from appointments.errors import InvalidRequestError
-from appointments.model import DEFAULT_REMINDERS, Appointment, Interval
+from appointments.model import Appointment, Interval
 from appointments.reader import Reader
+from appointments.reminders import DEFAULT_REMINDERS
 from appointments.statuses import Status
 from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from conflict_detector.appointments.fields import read_details, read_seats
