@@ -10,7 +10,8 @@ from appointments.errors import RefusalError, SessionJoinedError
 from appointments.reminders import reminders_ahead
 from appointments.sessions import refuse_unless_open, seats_left
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import OnCalendars, Terms, booking_of, same_request, settle
+from conflict_detector.booking import Terms, booking_of, same_request
+from conflict_detector.settling import OnCalendars, settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
