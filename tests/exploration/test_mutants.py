@@ -468,7 +468,7 @@ def test_a_session_that_does_not_count_who_joins_is_found(
 def test_a_session_that_is_moved_away_from_those_in_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "a session: move the session | J has a note"
     assert failure_on(name) is None
-    monkeypatch.setattr(Storage, "seats_left", lambda _, session, __: session.session_seats)
+    monkeypatch.setattr(CalendarDays, "seats_left", lambda _, session, __: session.session_seats)
     assert any("does not lie where its session lies" in fault for fault in missed_on(name).faults)
 
 
@@ -489,7 +489,7 @@ def test_seats_that_are_counted_at_another_moment_than_their_session_are_found(m
     assert failure_on(name) is None
 
     def once(session: Any, storage: Any, now: Any) -> Any:
-        return session, storage.seats_left(session, now) if session.status.occupies else None
+        return session, storage.days.seats_left(session, now) if session.status.occupies else None
 
     monkeypatch.setattr(importlib.import_module("conflict_detector.joining"), "with_seats_left", once)
     assert missed_on(name).faults == [UNEXPLAINED]

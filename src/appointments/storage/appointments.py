@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from appointments.statuses import Status
 from appointments.storage.appointment_items import appointment_from_item, appointment_key, appointment_to_item
@@ -17,19 +16,14 @@ from appointments.storage.dynamodb import (
     unless_written,
 )
 from appointments.storage.reminder_items import reminders_as_read
-from appointments.times import from_utc_text, to_utc_text
+from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import datetime, timedelta
 
-    from appointments.model import Appointment, Interval
+    from appointments.model import Appointment
     from appointments.storage.dynamodb import Database, Entry, Item
-
-USER_INDEX = "UserAppointmentsIndex"
-# Queries for one page of a list: those of another status are read and left out, 200 at a time.
-LIST_QUERIES = 25
-BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 # What a sender goes by: a change of these and a sender's claim or record exclude each other.
 _FOR_SENDERS = {"offsets", "reminders", "status"}
@@ -51,44 +45,6 @@ class AppointmentChangedError(NotWrittenError):
         self.now = now
 
 
-class Position(NamedTuple):
-    """Where in a list a page ended."""
-
-    start: datetime
-    appointment_id: str
-
-
-class ListQuery(NamedTuple):
-    """A person's appointments by start, those with `starts_from <= start < starts_before`."""
-
-    user_id: str
-    starts_from: datetime = BEGIN_OF_TIME
-    starts_before: datetime = END_OF_TIME
-    status: Status | None = None
-    limit: int = 50
-    after: Position | None = None
-    service_id: str | None = None
-
-
-class CalendarQuery(NamedTuple):
-    """What occupies a calendar somewhere within an interval, by start: appointments and blocks, or `only_blocks`."""
-
-    calendar_id: str
-    within: Interval
-    status: Status | None = None
-    limit: int = 50
-    after: Position | None = None
-    only_blocks: bool = False
-    service_id: str | None = None
-
-
-class Page(NamedTuple):
-    """Some appointments, each with its position, in order, and the position to go on from, None at the end."""
-
-    entries: list[tuple[Position, Appointment]]
-    next_position: Position | None
-
-
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Appointments:
     """Reads of appointments, and the writes of one. `retention` is how long an item outlives its appointment."""
@@ -101,32 +57,6 @@ class Appointments:
         """Strongly consistent."""
         item = self.database.get(self.table, appointment_key(appointment_id))
         return appointment_from_item(item) if item else None
-
-    def page(self, wanted: ListQuery) -> Page:
-        """A page of a person's list.
-
-        Read from the index, which follows the table within moments and not at once. Where few are of the `status`,
-        a page may end before it is full.
-        """
-        if wanted.starts_before <= wanted.starts_from:
-            return Page([], None)
-        request = {"TableName": self.table, "IndexName": USER_INDEX, **_list_request(wanted)}
-        limit = wanted.limit
-        found: list[tuple[Position, Appointment]] = []
-        for _ in range(LIST_QUERIES):
-            answer = self.database.client.query(**request)
-            appointments = [appointment_from_item(item) for item in answer["Items"]]
-            found += [(Position(each.interval.start, each.appointment_id), each) for each in appointments]
-            read_up_to = answer.get("LastEvaluatedKey")
-            if read_up_to is None or len(found) > limit:
-                break
-            request["ExclusiveStartKey"] = read_up_to
-        page, next_position = found[:limit], None
-        if len(found) > limit:
-            next_position = page[-1][0]
-        elif read_up_to is not None:
-            next_position = Position(from_utc_text(read_up_to["startTime"]["S"]), read_up_to["appointmentId"]["S"])
-        return Page(page, next_position)
 
     def given_in_local_time(self, time_zones: Collection[str], now: datetime) -> Iterator[Appointment]:
         """Every appointment to come that takes time and was given in the local time of one of these zones.
@@ -231,32 +161,3 @@ class Appointments:
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
-
-
-def _list_request(wanted: ListQuery) -> dict[str, Any]:
-    """The conditions of a page: a sort key takes one, and BETWEEN includes both ends, in whole seconds."""
-    values: dict[str, Any] = {
-        ":user": {"S": wanted.user_id},
-        ":first": {"S": to_utc_text(wanted.starts_from)},
-        ":last": {"S": to_utc_text(wanted.starts_before - timedelta(seconds=1))},
-    }
-    request: dict[str, Any] = {
-        "KeyConditionExpression": "userId = :user AND startTime BETWEEN :first AND :last",
-        "ExpressionAttributeValues": values,
-        # One more than asked for tells whether there is a next page.
-        "Limit": wanted.limit + 1,
-    }
-    filters = {"status": wanted.status, "serviceId": wanted.service_id}
-    asked = {name: value for name, value in filters.items() if value}
-    if asked:
-        values |= {f":{name}": {"S": value} for name, value in asked.items()}
-        request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in asked)
-        request["ExpressionAttributeNames"] = {f"#{name}": name for name in asked}
-        request["Limit"] = max(wanted.limit + 1, 200)  # the filter comes after the limit
-    if wanted.after:
-        request["ExclusiveStartKey"] = {
-            "userId": {"S": wanted.user_id},
-            "startTime": {"S": to_utc_text(wanted.after.start)},
-            "appointmentId": {"S": wanted.after.appointment_id},
-        }
-    return request
