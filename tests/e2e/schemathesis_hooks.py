@@ -67,7 +67,8 @@ EXPLAINED = re.compile(
     r"is not the id of a session|is a session that has begun|"
     r"are places of the calendars in resourceIds or anyOf|is not for a session|cannot be added to an appointment|"
     r"is that of the session|is unknown; the query parameters are sessionId|"
-    r"is no service that can be booked: |must not be sent beside serviceId: "
+    r"is no service that can be booked: |must not be sent beside serviceId: |must not be sent without serviceId: |"
+    r"cannot be changed where the status is "
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "
