@@ -12,7 +12,7 @@ from conflict_detector.responses import interval_body, json_response
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appointments.storage.appointments import Page
+    from appointments.storage.lists import Page
     from conflict_detector.responses import Response
 
 # What a segment of a path may hold as it is, besides letters and digits (RFC 3986, `pchar`).
