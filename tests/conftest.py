@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     third = len(items) // 3
     second = max(third, 2 * third - len(deployed))
     items[:] = [*others[:third], *deployed, *others[third:second], *longest, *others[second:]]
+
+
+def pytest_collection_finish() -> None:
+    """All that was loaded stays to the end: without this the garbage collector goes through it every few tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
