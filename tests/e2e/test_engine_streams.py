@@ -194,6 +194,16 @@ def test_without_a_limit_a_failure_is_repeated_until_it_gets_through(engine: Eng
     assert streaming.given_up() == []
 
 
+def test_a_batch_waits_for_what_comes_within_its_window(engine: Engine, tmp_path: Path) -> None:
+    streaming = Streaming(engine, tmp_path, BatchSize=3, MaximumBatchingWindowInSeconds=2)
+    streaming.begin()
+    for number in range(4):
+        streaming.put(f"n{number}")
+        time.sleep(0.2)
+    until(lambda: len(flat(streaming.calls())) == 4)
+    assert [len(call) for call in streaming.calls()] == [3, 1]
+
+
 def test_records_that_are_too_old_are_given_up(engine: Engine, tmp_path: Path) -> None:
     streaming = Streaming(engine, tmp_path, BatchSize=1, MaximumRecordAgeInSeconds=60)
     mapping = streaming.begin()
