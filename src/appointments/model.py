@@ -35,6 +35,8 @@ MAX_EARLIER = 5
 EXPIRY_GRACE = timedelta(seconds=5)
 # The most places that a calendar can have.
 MAX_CAPACITY = 1000
+# Who makes the changes that nobody asks for, and those of callers who are not told apart.
+SYSTEM = "system"
 # A hold keeps others away, so it is short.
 MAX_HOLD_MINUTES = 60
 
@@ -325,6 +327,8 @@ class Appointment:
     # Its reminders as the storage keeps them, where it was read from there: another version may write the same in
     # another way, and a write is on condition that they are as they were read.
     stored_reminders: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    # Who made this version: the person whose token it was, the IAM principal, or SYSTEM.
+    by: str = SYSTEM
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appointments.bodies import service_body
 from appointments.errors import ServiceNotFoundError
 from appointments.services import check_service
 from appointments.telemetry import logger
 from conflict_detector.pages import parse_page
 from conflict_detector.responses import json_response
-from conflict_detector.services.answers import list_response, service_body
+from conflict_detector.services.answers import list_response
 from conflict_detector.services.parsing import READ_ONLY, check_service_id
 from conflict_detector.versions import over_allowed_version
 
