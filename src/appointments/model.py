@@ -437,10 +437,10 @@ def _given_up(reminder: Reminder) -> Reminder:
     return replace(reminder, state=ReminderState.SKIPPED) if reminder.state is ReminderState.PENDING else reminder
 
 
-def with_status(before: Appointment, status: Status, now: datetime) -> Appointment:
-    """The appointment with another status: a version later, its reminders as the status has them."""
+def with_status(before: Appointment, status: Status, now: datetime, by: str = SYSTEM) -> Appointment:
+    """The appointment with another status: a version later and made by `by`, its reminders as the status has them."""
     expires_at = expiry_under(status, before)
-    after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
+    after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now, by=by)
     after = with_clearing(before, after)
     return replace(after, reminders=reminders_after_change(before, after, now))
 

@@ -33,7 +33,7 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import DAY, Appointment, DayKey, Interval, reminders_ahead, with_status
+from appointments.model import DAY, SYSTEM, Appointment, DayKey, Interval, reminders_ahead, with_status
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS, ContentionError, pause
@@ -390,11 +390,11 @@ def change(
 
 
 def cancel(
-    appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime
+    appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime, by: str = SYSTEM
 ) -> tuple[Appointment, Appointment]:
     """Cancel an appointment; idempotent. Returns the appointment before and after the change.
 
-    `check` is called with the current appointment first, and may raise.
+    `by` cancels it. `check` is called with the current appointment first, and may raise.
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
@@ -403,6 +403,6 @@ def cancel(
             return before
         if not before.status.may_become(Status.CANCELLED):
             raise InvalidTransitionError(before.status, before.may_become(now))
-        return with_status(before, Status.CANCELLED, now)
+        return with_status(before, Status.CANCELLED, now, by)
 
     return change(appointment_id, check, cancelled, storage, now)

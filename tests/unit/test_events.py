@@ -36,7 +36,8 @@ BOOKED = Appointment(
 
 
 def changed(before: Appointment, **fields: Any) -> Appointment:
-    return replace(before, **{"version": before.version + 1, "updated_at": LATER, "by": "desk"} | fields)
+    wanted: Any = {"version": before.version + 1, "updated_at": LATER, "by": "desk"} | fields
+    return replace(before, **wanted)
 
 
 def only(events: list[Event]) -> Event:

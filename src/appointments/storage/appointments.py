@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.model import (
+    SYSTEM,
     Appointment,
     DayKey,
     Interval,
@@ -314,6 +315,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
         "clearing": appointment.clearing and to_utc_text(appointment.clearing),
+        "by": appointment.by if appointment.by != SYSTEM else None,
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
     if appointment.wall:
@@ -363,6 +365,7 @@ def appointment_from_item(item: Item) -> Appointment:
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
         stored_reminders=item["reminders"],
+        by=item["by"]["S"] if "by" in item else SYSTEM,
     )
 
 

@@ -46,8 +46,8 @@ def put(call: Call, calendar_id: str) -> Response:
     call.caller.configure(calendar_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_settings(body)
-    settings = call.storage.settings
-    stored = over_allowed_version(call.request, lambda over: settings.put(calendar_id, body, call.now, over))
+    settings, by = call.storage.settings, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: settings.put(calendar_id, body, call.now, over, by))
     logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
     return _settings_response(calendar_id, stored)
 

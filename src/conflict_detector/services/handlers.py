@@ -36,8 +36,8 @@ def put(call: Call, service_id: str) -> Response:
     call.caller.manage()
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_service(body)
-    services = call.storage.services
-    stored = over_allowed_version(call.request, lambda over: services.put(service_id, body, call.now, over))
+    services, by = call.storage.services, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: services.put(service_id, body, call.now, over, by))
     logger.info("Service configured", service_id=service_id, version=stored.version)
     return json_response(service_body(stored), stored.version)
 
@@ -47,8 +47,8 @@ def remove(call: Call, service_id: str) -> Response:
     call.request.refuse_parameters()
     check_service_id(service_id)
     call.caller.manage()
-    services = call.storage.services
-    stored = over_allowed_version(call.request, lambda over: services.delete(service_id, call.now, over))
+    services, by = call.storage.services, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: services.delete(service_id, call.now, over, by))
     if stored is None:
         raise ServiceNotFoundError
     logger.info("Service deleted", service_id=service_id, version=stored.version)
