@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
-    from appointments.model import Appointment, Interval, Reminder
+    from appointments.model import Appointment, Interval
+    from appointments.reminders import Reminder
     from appointments.storage.calendar_settings import StoredSettings
     from appointments.storage.services import StoredService
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.bodies import appointment_body, reminder_body
 from appointments.happened import Happened, happened
-from appointments.model import SYSTEM, ReminderState
+from appointments.model import SYSTEM
+from appointments.reminders import ReminderState
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
 
 # Every type that an event of a change can have, with those that `happened` names.
 EVENT_TYPES = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from appointments.bodies import calendar_body, service_body
 from appointments.events import Configured, of_appointment, of_configured
 from appointments.model import SYSTEM
-from appointments.storage.appointments import appointment_from_item
+from appointments.storage.appointment_items import appointment_from_item
 from appointments.storage.calendar_settings import SERVICES, SETTINGS, StoredSettings
 from appointments.storage.history import Entry, Kept
 from appointments.storage.services import StoredService

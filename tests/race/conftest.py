@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def storage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Storage:
     """Both tables, fresh. Nobody gives up: how long so many clients take is a matter of the machine."""
-    monkeypatch.setattr("conflict_detector.booking.DECIDE_WITHIN", 120.0)
+    monkeypatch.setattr("conflict_detector.settling.DECIDE_WITHIN", 120.0)
     client = engine.client("dynamodb", max_pool_connections=64)
     for name in ("AppointmentsTable", "CalendarsTable"):
         if name in client.list_tables()["TableNames"]:

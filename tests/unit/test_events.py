@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from appointments.events import EVENT_TYPES, Configured, Event, of_appointment, of_configured
 from appointments.happened import Happened
-from appointments.model import Appointment, Interval, Reminder, ReminderState
+from appointments.model import Appointment, Interval
+from appointments.reminders import Reminder, ReminderState
 from appointments.statuses import Status
 
 NOW = datetime(2029, 12, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from conflict_detector.responses import json_response, to_json
 
 if TYPE_CHECKING:
     from appointments.model import Appointment
-    from appointments.storage.appointments import Page
+    from appointments.storage.lists import Page
     from conflict_detector.responses import Response
 
 # A page ends where its next appointment would make it larger. One appointment is some 20 KB at most.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conflict_detector.responses import Response
 
 _PARAMETERS = ("serviceId", "userId", "from", "to", "timeZone")
-_OF_CALENDARS = ("calendarIds", "durationMinutes", "stepMinutes", "mode")
+_OF_CALENDARS = ("calendarIds", "durationMinutes", "stepMinutes", "mode", "seats")
 
 
 class ServiceQuery(NamedTuple):
