@@ -21,7 +21,7 @@ class Failures:
     client: SQSClient
     queue_url: str
 
-    def put(self, record: Record, reason: str) -> None:
+    def note(self, record: Record, reason: str) -> None:
         """Note a record. Lambda tells no function the shard, so that has to be found by the number."""
         number = sequence_number(record)
         info = {

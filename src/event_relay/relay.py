@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Entries(Protocol):
     """Where entries of the history are kept."""
 
-    def put(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
+    def write(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
         """Write entries, and return the appointments and versions of those that were not."""
 
 
@@ -38,7 +38,7 @@ class Receivers(Protocol):
 class Unreadable(Protocol):
     """Where records are noted that cannot be read."""
 
-    def put(self, record: Record, reason: str) -> None:
+    def note(self, record: Record, reason: str) -> None:
         """Note a record, for `make redrive`."""
 
 
@@ -73,7 +73,7 @@ class Relay:
     def _note(self, record: Record, error: Exception) -> bool:
         number = sequence_number(record)
         try:
-            self.unreadable.put(record, type(error).__name__)
+            self.unreadable.note(record, type(error).__name__)
         except Exception:  # noqa: BLE001 - then the record has to come again
             logger.exception("Record not noted", event_type=EventType.EVENT_RELAY_ERROR, sequence_number=number)
             return False
@@ -86,7 +86,7 @@ class Relay:
         if not entries:
             return set()
         try:
-            left = self.history.put(list(entries.values()))
+            left = self.history.write(list(entries.values()))
         except Exception:  # noqa: BLE001 - as above
             logger.exception("History not written", event_type=EventType.EVENT_RELAY_ERROR, entries=len(entries))
             return set(entries)

@@ -55,7 +55,7 @@ class History:
     database: Database
     table: str
 
-    def put(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
+    def write(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
         """Write entries, and return the appointments and versions of those that DynamoDB did not take in time."""
         items = {(kept.entry.appointment_id, kept.entry.version): _to_item(kept) for kept in entries}
         keys = {(item["calendarId"]["S"], item["day"]["S"]): which for which, item in items.items()}
