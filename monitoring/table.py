@@ -11,8 +11,9 @@ from monitoring.shapes import Alarm, Chart, Event, Figure, Math, Metric, Series,
 DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
+RELAY = Source("EventRelayLogGroup", "OnRelay")
 
-BOOKINGS, STATUSES, REMINDERS = "Bookings", "Statuses", "Reminders"
+BOOKINGS, STATUSES, REMINDERS, TOLD = "Bookings", "Statuses", "Reminders", "Events: failures"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
 )  # fmt: skip
@@ -46,6 +47,7 @@ EVENTS = (
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+    Event(EventType.EVENT_RELAY_ERROR, (RELAY,), TOLD, "relay errors", RED),
 )
 
 # --- Figures: numbers in log lines -------------------------------------------------------------------------
@@ -98,10 +100,11 @@ def of_table(name: str, table: str, index: str | None = None) -> Metric:
     return Metric("AWS/DynamoDB", name, (("TableName", f"${{{table}}}"), *of_index))
 
 
-DELIVERY, EXECUTION, SWEEPS = (
+DELIVERY, EXECUTION, SWEEPS, UNRELAYED = (
     "ReminderDeliveryDeadLetterQueue",
     "ReminderExecutionDeadLetterQueue",
     "ReminderSweepDeadLetterQueue",
+    "RelayFailures",
 )
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
@@ -314,6 +317,51 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm("ReminderSweepAgeAlarm", "reminder-sweep-dlq-age", of_queue(AGE, SWEEPS), "Maximum", "> 86400", AGE_MEANS),
     Alarm(
+        "EventRelayErrorAlarm",
+        "event-relay-errors",
+        of_logs("EventRelayError"),
+        "Sum",
+        ">= 1",
+        """Records of the tables' streams could not be relayed in two periods of five minutes, and are tried again.
+        Bookings do not wait for this, but events and the history are late. Read the EVENT_RELAY_ERROR lines.
+        docs/operations.md#event-relay-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "EventRelayBehindAlarm",
+        "event-relay-behind",
+        of_function("IteratorAge", "EventRelayFunction"),
+        "Maximum",
+        "> 60000",
+        """For ten minutes the event relay has read records that were older than a minute, so events and the history are
+        late. Nothing is lost for half a day. Usually the bus or a table refuses calls, or the function fails.
+        docs/operations.md#event-relay-behind""",
+        datapoints=2,
+        periods=2,
+        unit="Milliseconds",
+    ),
+    Alarm(
+        "RelayFailuresDepthAlarm",
+        "relay-failures-depth",
+        of_queue(DEPTH, UNRELAYED),
+        "Maximum",
+        ">= 1",
+        """Changes were not told to anybody and may be missing in the history: records that this version cannot read, or
+        that failed for half a day. The streams keep them for a day after the change. Find the cause, then redrive.
+        docs/operations.md#relay-failures""",
+    ),
+    Alarm(
+        "RelayFailuresAgeAlarm",
+        "relay-failures-age",
+        of_queue(AGE, UNRELAYED),
+        "Maximum",
+        "> 28800",
+        """The name of a record that was not relayed has been in the queue for eight hours. A record that Lambda gave up
+        vanishes from its stream four hours later, and cannot be told any more. Redrive now.
+        docs/operations.md#relay-failures""",
+    ),
+    Alarm(
         "AppointmentsTableThrottleAlarm",
         "appointments-table-throttles",
         Math(
@@ -397,6 +445,12 @@ ALARMS += (
         "A reminder sweep failed",
         datapoints=1,  # it runs once in this time
     ),
+    of_deployment(
+        "EventRelayNewVersionAlarm",
+        "event-relay-new-version",
+        of_new_version("EventRelayFunction"),
+        "In two of five minutes the event relay failed",
+    ),
 )
 
 # --- Charts: two beside each other -------------------------------------------------------------------------
@@ -462,6 +516,15 @@ CHARTS = (
             Series(of_queue(DEPTH, DELIVERY), "undelivered"),
             Series(of_queue(DEPTH, EXECUTION), "failed"),
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
+        ),
+    ),
+    Chart(
+        TOLD,
+        "Sum",
+        (
+            Series(of_function("Errors", "EventRelayFunction"), "event relay crashes"),
+            Series(of_queue(DEPTH, UNRELAYED), "not relayed", "Maximum"),
+            Series(of_function("IteratorAge", "EventRelayFunction"), "relay behind (ms)", "Maximum", axis="right"),
         ),
     ),
     Chart(

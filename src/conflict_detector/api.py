@@ -59,7 +59,10 @@ class Api:
             with busy_where_crowded():
                 headers = request.headers
                 caller = self.access.caller(
-                    request.claims, headers.get("authorization", ()), headers.get("x-acting-for", ())
+                    request.claims,
+                    headers.get("authorization", ()),
+                    headers.get("x-acting-for", ()),
+                    request.principal,
                 )
                 response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers))
         except RefusalError as exc:

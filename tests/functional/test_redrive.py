@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from appointments.firing import Firing
-from ops.redrive import Redrive, Redriven
+from ops.emptying import Redriven
+from ops.redrive import Redrive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

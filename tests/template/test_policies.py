@@ -29,6 +29,7 @@ REASONS = {
     "ConflictDetectorRole/SendTraces": TRACES,
     "ReminderSenderRole/SendTraces": TRACES,
     "ReminderSweepRole/SendTraces": TRACES,
+    "EventRelayRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
@@ -38,6 +39,7 @@ REASONS = {
     "ReminderDeliveryDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "ReminderExecutionDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "ReminderSweepDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
+    "RelayFailuresPolicy/NothingWithoutTls": DENIES,
 }
 # Actions that AWS itself uses in a function's name, so that no line of the code calls them.
 FOR_THE_RUNTIME = {
@@ -48,6 +50,10 @@ FOR_THE_RUNTIME = {
     "kms:Decrypt": "SNS and SQS encrypt for the caller",
     "xray:PutTraceSegments": "Lambda sends its traces",
     "xray:PutTelemetryRecords": "Lambda sends its traces",
+    "dynamodb:DescribeStream": "Lambda reads the streams",
+    "dynamodb:GetRecords": "Lambda reads the streams",
+    "dynamodb:GetShardIterator": "Lambda reads the streams",
+    "dynamodb:ListStreams": "Lambda reads the streams",
     "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
 }
 CALLED_SERVICES = ("dynamodb", "events", "scheduler", "sns")

@@ -417,6 +417,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ConflictDetectorFunction": {"Fn::If": ["ReservesConcurrency", {"Ref": "ReservedConcurrency"}, none]},
         "ReminderSenderFunction": None,
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
+        "EventRelayFunction": None,
     }
 
 

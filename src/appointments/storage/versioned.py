@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.model import SYSTEM
 from appointments.storage.dynamodb import (
     ConditionFailedError,
     ContentionError,
@@ -41,11 +42,14 @@ class Versioned(NamedTuple):
     table: str
     key: Item
 
-    def put(self, body: Mapping[str, Any], now: datetime, version: int | None) -> Item:
+    def put(self, body: Mapping[str, Any], now: datetime, version: int | None, by: str = SYSTEM) -> Item:
         """Replace what is configured, only over `version` where one is given (0: never configured)."""
-        update = "SET settings = :settings, updatedAt = :now, revision = :revision REMOVE deletedAt ADD #version :one"
+        update = (
+            "SET settings = :settings, updatedAt = :now, revision = :revision, #by = :by "
+            "REMOVE deletedAt ADD #version :one"
+        )
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}}
+        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}, ":by": {"S": by}}
         over = self._current() if version is None else version
         while True:
             try:
@@ -55,15 +59,15 @@ class Versioned(NamedTuple):
                     raise
                 over = exc.version
 
-    def delete(self, now: datetime, version: int | None) -> Item:
+    def delete(self, now: datetime, version: int | None, by: str = SYSTEM) -> Item:
         """Mark what is configured as deleted, only over `version` where one is given.
 
         The item stays, so that no later one has its version.
         """
         condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt) AND "
-        update = "SET deletedAt = :now, updatedAt = :now, revision = :revision ADD #version :one"
+        update = "SET deletedAt = :now, updatedAt = :now, revision = :revision, #by = :by ADD #version :one"
         over = self._current() if version is None else version
-        return self._write(update, condition, {":now": {"S": to_utc_text(now)}}, over)
+        return self._write(update, condition, {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}, over)
 
     def _current(self) -> int:
         return version_of(self.database.get(self.table, self.key))
@@ -77,7 +81,7 @@ class Versioned(NamedTuple):
                 TableName=self.table,
                 Key=self.key,
                 UpdateExpression=update,
-                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeNames={"#version": "version", "#by": "by"},
                 ExpressionAttributeValues={**values, **was, ":one": {"N": "1"}, ":revision": {"S": revision}},
                 ReturnValues="ALL_NEW",
                 ConditionExpression=condition,
