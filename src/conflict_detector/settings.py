@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from appointments.timers import TimerSettings, timer_settings
+from appointments.wiring import WebhookSettings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Settings:
     timers: TimerSettings
     access: Access
     cors_origin: str
+    webhooks: WebhookSettings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -37,4 +39,5 @@ class Settings:
             timers=timer_settings(env),
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
+            webhooks=WebhookSettings(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
         )
