@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
 
@@ -13,36 +13,10 @@ if TYPE_CHECKING:
     from appointments.direct import Direct
     from appointments.rules import Rules
     from appointments.schedules import Schedules
-    from appointments.storage.deliveries import Deliveries
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
-    from appointments.storage.webhooks import WebhookItems
-    from appointments.targets import Targets
     from appointments.timers import ReminderTimers, TimerSettings
-    from appointments.webhook_queue import DeliveryQueue
-    from appointments.webhook_secrets import WebhookSecrets
-
-
-class WebhookSettings(NamedTuple):
-    """What the template tells about webhooks: the key of their secrets, the queue, and where they may go.
-
-    Whoever gives deliveries up has the queue of dead letters too.
-    """
-
-    key_id: str
-    queue_url: str
-    targets: str
-    failures_url: str = ""
-
-
-class WebhookParts(NamedTuple):
-    """Webhooks, for whoever configures them or sends to them."""
-
-    items: WebhookItems
-    deliveries: Deliveries
-    secrets: WebhookSecrets
-    queue: DeliveryQueue
-    targets: Targets
+    from appointments.webhook_parts import WebhookParts
 
 
 # What one function needs and another does not is imported where it is made: a start waits for every import.
@@ -87,20 +61,14 @@ def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:
     return ReminderTimers(cache(rules), cache(schedules), cache(direct), backend)
 
 
-def webhooks_of(settings: WebhookSettings, calendars_table: str) -> WebhookParts:
-    """Webhooks over clients of their own."""
-    from appointments.storage.deliveries import Deliveries  # noqa: PLC0415
+def webhooks_of(
+    calendars_table: str, key_id: str, queue_url: str, targets: str, failures_url: str = ""
+) -> WebhookParts:
+    """Webhooks over clients of their own, for whoever configures them or sends to them."""
     from appointments.storage.dynamodb import Database  # noqa: PLC0415
-    from appointments.storage.webhooks import WebhookItems  # noqa: PLC0415
-    from appointments.targets import Targets  # noqa: PLC0415
-    from appointments.webhook_queue import DeliveryQueue  # noqa: PLC0415
-    from appointments.webhook_secrets import WebhookSecrets  # noqa: PLC0415
+    from appointments.webhook_parts import WebhookParts  # noqa: PLC0415
 
     database = Database(client("dynamodb"))
-    return WebhookParts(
-        WebhookItems(database, calendars_table),
-        Deliveries(database, calendars_table),
-        WebhookSecrets(client("kms"), settings.key_id),
-        DeliveryQueue(client("sqs"), settings.queue_url, settings.failures_url),
-        Targets(settings.targets),
+    return WebhookParts.of(
+        database, calendars_table, client("kms"), key_id, client("sqs"), (queue_url, failures_url), targets
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
-    from appointments.wiring import WebhookParts
+    from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Access
     from conflict_detector.responses import Response
 

@@ -37,7 +37,7 @@ def api_of(settings: Settings) -> Api:
     # A person is waiting: a timer that EventBridge does not take at once is left to the sweep.
     timers = timers_of(settings.timers, read_timeout=1.5, attempts=2)
     storage = storage_of(settings.appointments_table, settings.calendars_table, settings.retention)
-    webhooks = cache(partial(webhooks_of, settings.webhooks, settings.calendars_table))
+    webhooks = cache(partial(webhooks_of, settings.calendars_table, *settings.webhook_settings))
     return Api(storage, timers, settings.access, settings.cors_origin, webhooks=webhooks)
 
 

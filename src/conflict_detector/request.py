@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appointments.reader import Query
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
-    from appointments.wiring import WebhookParts
+    from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
 
     # Headers by name in lower case, each with every value that was sent for it.

@@ -81,7 +81,7 @@ ROUTES = (
     Route("PUT", "/webhooks/{webhookId}", "webhooks.put"),
     Route("DELETE", "/webhooks/{webhookId}", "webhooks.remove"),
     Route("POST", "/webhooks/{webhookId}/secret", "webhooks.replace_secret"),
-    Route("POST", "/webhooks/{webhookId}/test", "webhooks.test"),
+    Route("POST", "/webhooks/{webhookId}/test", "webhooks.send_test"),
     Route("GET", "/webhooks/{webhookId}/deliveries", "webhooks.find_deliveries"),
     Route("POST", "/webhooks/{webhookId}/deliveries/{eventId}", "webhooks.send_again"),
     Route("GET", "/availability", "availability.find"),

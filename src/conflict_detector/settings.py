@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from appointments.timers import TimerSettings, timer_settings
-from appointments.wiring import WebhookSettings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 class Settings:
     """Names of what the function uses. `retention` is how long data outlives its appointment.
 
-    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none.
+    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are the key of
+    the secrets, the queue of deliveries, and where webhooks may go.
     """
 
     appointments_table: str
@@ -27,7 +27,7 @@ class Settings:
     timers: TimerSettings
     access: Access
     cors_origin: str
-    webhooks: WebhookSettings
+    webhook_settings: tuple[str, str, str]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -39,5 +39,5 @@ class Settings:
             timers=timer_settings(env),
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
-            webhooks=WebhookSettings(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
+            webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
         )

@@ -19,11 +19,11 @@ from appointments.webhooks import MAX_WEBHOOKS, TEST_TYPE, Delivery, check_webho
 from conflict_detector.responses import json_response
 from conflict_detector.versions import over_allowed_version
 from conflict_detector.webhooks.answers import deliveries_response, list_response, queued_response, webhook_body
-from conflict_detector.webhooks.parsing import READ_ONLY, parse_deliveries
+from conflict_detector.webhooks.parsing import READ_ONLY, is_event_id, parse_deliveries
 
 if TYPE_CHECKING:
     from appointments.storage.webhooks import StoredWebhook
-    from appointments.wiring import WebhookParts
+    from appointments.webhook_parts import WebhookParts
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
@@ -37,12 +37,14 @@ def find(call: Call) -> Response:
 
 def get(call: Call, webhook_id: str) -> Response:
     """`GET /webhooks/{id}`: 200."""
+    call.caller.manage()
     _, stored = _found(call, webhook_id)
     return json_response(webhook_body(stored, call.now), stored.version)
 
 
 def put(call: Call, webhook_id: str) -> Response:
     """`PUT /webhooks/{id}`: 200; with its secret where there was none before, and never again."""
+    call.caller.manage()
     parts = _parts(call, webhook_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     parse_webhook(body, parts.targets)
@@ -59,6 +61,7 @@ def put(call: Call, webhook_id: str) -> Response:
 
 def remove(call: Call, webhook_id: str) -> Response:
     """`DELETE /webhooks/{id}`: 200, again and again. What is still on its way to it is dropped."""
+    call.caller.manage()
     items = _parts(call, webhook_id).items
     stored = over_allowed_version(call.request, lambda over: items.delete(webhook_id, call.now, over))
     if stored is None:
@@ -69,6 +72,7 @@ def remove(call: Call, webhook_id: str) -> Response:
 
 def replace_secret(call: Call, webhook_id: str) -> Response:
     """`POST /webhooks/{id}/secret`: 200 with the new secret. The old one stays valid for a day."""
+    call.caller.manage()
     parts = _parts(call, webhook_id)
     nonce = uuid.uuid4().hex
     secret = parts.secrets.of(webhook_id, nonce)
@@ -85,8 +89,9 @@ def replace_secret(call: Call, webhook_id: str) -> Response:
     return json_response(webhook_body(stored, call.now) | {"secret": secret}, stored.version)
 
 
-def test(call: Call, webhook_id: str) -> Response:
+def send_test(call: Call, webhook_id: str) -> Response:
     """`POST /webhooks/{id}/test`: 202. An event of its own type goes to this webhook alone."""
+    call.caller.manage()
     parts, stored = _found(call, webhook_id)
     if not stored.webhook.active:
         raise WebhookInactiveError
@@ -109,8 +114,9 @@ def find_deliveries(call: Call, webhook_id: str) -> Response:
 
 def send_again(call: Call, webhook_id: str, event_id: str) -> Response:
     """`POST /webhooks/{id}/deliveries/{eventId}`: 202. The event is sent once more, with the same id."""
+    call.caller.manage()
     parts, stored = _found(call, webhook_id)
-    delivery = parts.deliveries.kept(webhook_id, event_id, call.now) if event_id.isascii() else None
+    delivery = parts.deliveries.kept(webhook_id, event_id, call.now) if is_event_id(event_id) else None
     if delivery is None:
         raise DeliveryNotFoundError
     if not stored.webhook.active:
@@ -122,10 +128,9 @@ def send_again(call: Call, webhook_id: str, event_id: str) -> Response:
 
 
 def _parts(call: Call, webhook_id: str) -> WebhookParts:
-    """What every call about one webhook begins with."""
+    """What webhooks are made of, for a request about one. Raises InvalidRequestError."""
     call.request.refuse_parameters()
     check_webhook_id(webhook_id)
-    call.caller.manage()
     return call.webhooks()
 
 

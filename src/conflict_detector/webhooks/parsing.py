@@ -24,6 +24,12 @@ READ_ONLY = (
 )
 
 _KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ#[!-~]+", re.ASCII)
+_EVENT_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
+
+
+def is_event_id(text: str) -> bool:
+    """Whether a text in a path can be the id of an event."""
+    return _EVENT_ID.fullmatch(text) is not None
 
 
 def parse_deliveries(query: Query) -> tuple[int, str | None]:

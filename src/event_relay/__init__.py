@@ -1,0 +1,1 @@
+"""The event relay: tells others what was committed."""
