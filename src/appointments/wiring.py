@@ -65,10 +65,19 @@ def webhooks_of(
     calendars_table: str, key_id: str, queue_url: str, targets: str, failures_url: str = ""
 ) -> WebhookParts:
     """Webhooks over clients of their own, for whoever configures them or sends to them."""
+    from appointments.storage.deliveries import Deliveries  # noqa: PLC0415
     from appointments.storage.dynamodb import Database  # noqa: PLC0415
+    from appointments.storage.webhooks import WebhookItems  # noqa: PLC0415
+    from appointments.targets import Targets  # noqa: PLC0415
     from appointments.webhook_parts import WebhookParts  # noqa: PLC0415
+    from appointments.webhook_queue import DeliveryQueue  # noqa: PLC0415
+    from appointments.webhook_secrets import WebhookSecrets  # noqa: PLC0415
 
     database = Database(client("dynamodb"))
-    return WebhookParts.of(
-        database, calendars_table, client("kms"), key_id, client("sqs"), (queue_url, failures_url), targets
+    return WebhookParts(
+        WebhookItems(database, calendars_table),
+        Deliveries(database, calendars_table),
+        WebhookSecrets(client("kms"), key_id),
+        DeliveryQueue(client("sqs"), queue_url, failures_url),
+        Targets(targets),
     )

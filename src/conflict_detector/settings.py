@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Settings:
     """Names of what the function uses. `retention` is how long data outlives its appointment.
 
-    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are the key of
-    the secrets, the queue of deliveries, and where webhooks may go.
+    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are
+    the key of their secrets, the queue of deliveries, and where webhooks may go.
     """
 
     appointments_table: str

@@ -29,7 +29,7 @@ class FanOut:
             return set()
         try:
             webhooks = [(stored.webhook_id, stored.webhook) for stored in self.items.every()]
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, nothing got through
             logger.exception("Webhooks not read")
             return {event.event_id for event in events}
         left = self.queue.send_all(
