@@ -1,0 +1,1 @@
+"""The webhook sender: brings events to those who want to hear of them."""
