@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.start import ON_LAMBDA, finish
-from appointments.telemetry import EventType, logger
+from appointments.telemetry import logger
 from appointments.webhooks import Delivery
 from appointments.wiring import webhooks_of
 from webhook_sender.guard import Guard

@@ -109,6 +109,7 @@ class WebhookSender:
                     event_id=letter.delivery.event_id,
                 )
                 batch.stay.setdefault(letter.receipt, None)
+                batch.known = False
         return batch.stay
 
 
