@@ -1,4 +1,4 @@
-"""The webhook sender on moto: at least once to each receiver, a record that is right, and no receiver waits for another."""
+"""The webhook sender on moto: at least once to each receiver, and a record of it that is right."""
 
 from __future__ import annotations
 
