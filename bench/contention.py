@@ -24,7 +24,7 @@ import psycopg
 
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
-from appointments.storage.appointments import appointment_to_item
+from appointments.storage.appointment_items import appointment_to_item
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from bench.dynamodb_local import dynamodb_client, dynamodb_local

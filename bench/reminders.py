@@ -16,7 +16,8 @@ from typing import Any
 
 from appointments.direct import Direct
 from appointments.firing import Firing
-from appointments.model import Appointment, Interval, ReminderState, reminders_ahead
+from appointments.model import Appointment, Interval
+from appointments.reminders import ReminderState, reminders_ahead
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.reminders import Reminders

@@ -28,7 +28,7 @@ import appointments.storage.dynamodb
 import reminder_sender.app
 import reminder_sweep.app
 from appointments.firing import Backend
-from appointments.model import due_at
+from appointments.reminders import due_at
 from appointments.rules import parse_cron
 from appointments.schedules import parse_at
 from appointments.telemetry import logger

@@ -37,7 +37,7 @@ def clear(
 
     `cancelled` is told of each, before and after. Raises ContentionError.
     """
-    joined = sorted(storage.joined(session))
+    joined = sorted(storage.days.joined(session))
     for appointment_id in joined[:most]:
         _cancel(appointment_id, session, storage, cancelled)
     if most is not None and len(joined) > most:

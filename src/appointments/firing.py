@@ -12,7 +12,7 @@ from appointments.times import floor_to_minute, from_utc_text, to_utc_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appointments.model import Reminder
+    from appointments.reminders import Reminder
 
 TIMER_PREFIX = "appointment-reminder"
 # EventBridge needs a moment before a new timer is live. Whatever is due sooner is given to the sender at once.

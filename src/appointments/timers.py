@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from botocore.exceptions import ClientError
 
 from appointments.firing import DIRECT, LEAD, Backend, Firing, Timer, Way, firing_minute, timer_name
-from appointments.model import Appointment, Reminder, ReminderState
+from appointments.reminders import Reminder, ReminderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from appointments.direct import Direct
+    from appointments.model import Appointment
     from appointments.rules import Rules
     from appointments.schedules import Schedules
 

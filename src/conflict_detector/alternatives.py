@@ -38,7 +38,7 @@ def alternatives(candidates: Sequence[Change], reading: Reading, storage: Storag
     zone = zone_of(wanted, reading.settings)
 
     def find(first: date, last: date) -> list[Interval]:
-        start, end = _midnight_to_midnight(first, last)
+        start, end = midnight_to_midnight(first, last)
         window = Interval(start + gap, end - gap)
         settings = {calendar_id: reading.settings[calendar_id].settings for calendar_id in calendar_ids}
         days = [day for day in reading.days.values() if day.key.calendar_id in calendar_ids]
@@ -64,5 +64,6 @@ def alternatives(candidates: Sequence[Change], reading: Reading, storage: Storag
     return found
 
 
-def _midnight_to_midnight(first: date, last: date) -> Interval:
+def midnight_to_midnight(first: date, last: date) -> Interval:
+    """The UTC days from `first` to `last`, both included."""
     return Interval(*(datetime.combine(day, datetime.min.time(), UTC) for day in (first, last + DAY)))

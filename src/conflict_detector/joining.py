@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from appointments.decision import Change, Reading
 from appointments.errors import RefusalError, SessionJoinedError
-from appointments.model import reminders_ahead
+from appointments.reminders import reminders_ahead
 from appointments.sessions import refuse_unless_open, seats_left
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import OnCalendars, Terms, booking_of, same_request, settle
+from conflict_detector.booking import Terms, booking_of, same_request
+from conflict_detector.settling import OnCalendars, settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def with_seats_left(session: Appointment, storage: Storage, now: datetime) -> tu
     Its item and those who take seats are read one after the other, until the session has not changed in between.
     """
     while session.status.occupies and session.joins:
-        left = storage.seats_left(session, now)
+        left = storage.days.seats_left(session, now)
         again = storage.appointments.get(session.appointment_id)
         if again is None or again.version == session.version:
             return session, left
@@ -100,7 +101,7 @@ def left_after(before: Appointment, after: Appointment, storage: Storage, now: d
     if not after.status.occupies:
         return None
     had, has = before.session_seats or 0, after.session_seats or 0
-    taken = had - storage.seats_left(before, now) if before.joins else 0
+    taken = had - storage.days.seats_left(before, now) if before.joins else 0
     if taken and (before.interval, before.time_zone) != (after.interval, after.time_zone):
         raise SessionJoinedError("moved", taken)
     if has < min(taken, had):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from appointments.claims import Daily
     from appointments.services import Service
     from appointments.storage.store import Storage
-
-MAX_ALTERNATIVES = 3
-# How far before and after a start that was refused to look for others.
-ALTERNATIVES_REACH = 7
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -77,10 +73,16 @@ class Placement:
 
     def alternatives(self, reading: Reading, storage: Storage) -> list[Interval]:
         """The nearest starts that are offered and can be booked, from what was read and one further read."""
+        from appointments.alternatives import MAX_ALTERNATIVES, nearest_first  # noqa: PLC0415
+        from conflict_detector.alternatives import (  # noqa: PLC0415 - most appointments are not refused
+            ALTERNATIVES_REACH,
+            midnight_to_midnight,
+        )
+
         start = self.wanted.interval.start
         ids = self._calendar_ids()
         partial = [key for key, day in reading.days.items() if day.seen is not None]
-        around = max(min(ALTERNATIVES_REACH, BATCH_GET_KEYS // len(ids) // 2), 1)
+        around = max(min(ALTERNATIVES_REACH // DAY, BATCH_GET_KEYS // len(ids) // 2), 1)
         first = start.date() - around * DAY
         days = [first + n * DAY for n in range(2 * around + 1 + -(-self.service.most_length // DAY))]
         keys = {DayKey(id_, day) for id_ in ids for day in days}
@@ -93,11 +95,11 @@ class Placement:
         gap = buffers + max(known.settings.margin for known in reading.settings.values())
         if self.service.max_per_person_per_day:
             gap = max(gap, 2 * DAY)
-        begin, end = _midnight(days[0]) + gap, _midnight(days[-1] + DAY) - gap
-        search = self._search(reading)
-        offered = [one for one in search.offered(Interval(begin, end)) if one.start != start] if begin < end else []
-        offered.sort(key=lambda one: (abs(one.start - start), one.start))
-        return offered[:MAX_ALTERNATIVES]
+        begin, end = midnight_to_midnight(days[0], days[-1])
+        window = Interval(begin + gap, end - gap)
+        offered = self._search(reading).offered(window) if window.start < window.end else ()
+        others = [one for one in offered if one.start != start]
+        return nearest_first(self.wanted.interval, others)[:MAX_ALTERNATIVES]
 
     def more_days(self) -> list[DayKey]:
         """For the order of fair pools, and to count by day: in every zone, the local day lies within these UTC days."""
@@ -210,10 +212,6 @@ def shifted(moved: Appointment) -> Appointment:
 def _calendars(reading: Reading, now: datetime, own_id: str) -> dict[str, Calendar]:
     settings = {id_: known.settings for id_, known in reading.settings.items()}
     return assemble(settings, reading.days.values(), now, ignore=own_id)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _seconds(moment: datetime) -> int:

@@ -10,8 +10,9 @@ from appointments.errors import Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey, Interval, ServiceTerms
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import not_held, same_request, settle, with_offsets
+from conflict_detector.booking import not_held, same_request, with_offsets
 from conflict_detector.placement import Placement
+from conflict_detector.settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

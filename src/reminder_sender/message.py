@@ -17,7 +17,8 @@ from appointments.times import InvalidTimeError, load_zone, to_utc_text
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
 
 # What SNS puts before each SMS of a topic, made from its DisplayName.
 SMS_PREFIX = "REMINDER> "

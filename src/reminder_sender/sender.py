@@ -9,7 +9,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from appointments.firing import LEAD, Backend
-from appointments.model import Appointment, Delivery, DeliveryState, Reminder, ReminderState
+from appointments.reminders import Delivery, DeliveryState, Reminder, ReminderState
 from appointments.rules import remove_rule, rule_minute
 from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
     from appointments.firing import Firing
+    from appointments.model import Appointment
     from appointments.storage.reminders import Reminders
     from reminder_sender.channels.channel import Channel
 

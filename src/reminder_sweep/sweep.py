@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.errors import ProductError
 from appointments.firing import Backend, Firing, firing_minute, timer_name
-from appointments.model import EXPIRY_GRACE, Appointment, Reminder, ReminderState, with_status
+from appointments.model import EXPIRY_GRACE, Appointment, with_status
+from appointments.reminders import Reminder, ReminderState
 from appointments.statuses import Status
-from appointments.storage.appointments import REMINDER_SHARDS, AppointmentChangedError
+from appointments.storage.appointment_items import REMINDER_SHARDS
+from appointments.storage.appointments import AppointmentChangedError
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
 from reminder_sender.sender import log_missed

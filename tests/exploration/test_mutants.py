@@ -64,7 +64,7 @@ def test_the_mixture_of_days_is_found_where_an_appointment_counts_with_one_inter
 
 
 def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    monkeypatch.setattr(importlib.import_module("conflict_detector.settling"), "rests_on_one_item", lambda *_: True)
     failure = failure_on("untouched: book any | cancel Y, book it on c")
     assert failure is not None
     assert failure.faults == [UNEXPLAINED]
@@ -153,8 +153,8 @@ def test_a_block_that_tells_of_several_moments_is_found(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("where", "name", "forgetful"),
     [
-        ("appointments.model", "_earlier", lambda *_: ()),
-        ("appointments.model.Reminder", "keeps", lambda *_: False),
+        ("appointments.reminders", "_earlier", lambda *_: ()),
+        ("appointments.reminders.Reminder", "keeps", lambda *_: False),
     ],
     ids=["not kept", "not recorded"],
 )
@@ -240,7 +240,7 @@ def test_a_pool_that_was_full_at_several_moments_alone_is_found(monkeypatch: pyt
     """Y goes from one calendar of the pool to the other, so that one of them is free at all times."""
     name = "services: one | move Y to c"
     assert failure_on(name) is None
-    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    monkeypatch.setattr(importlib.import_module("conflict_detector.settling"), "rests_on_one_item", lambda *_: True)
     assert missed_on(name).faults == [UNEXPLAINED]
 
 
@@ -248,7 +248,7 @@ def test_two_readings_that_agree_on_the_chosen_calendars_alone_are_found(monkeyp
     """A refusal rests on all that could have been chosen."""
     name = "services: one | move Y to c, back and over again"
     assert failure_on(name) is None
-    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "agree", lambda *_: True)
+    monkeypatch.setattr(importlib.import_module("conflict_detector.settling"), "agree", lambda *_: True)
     assert missed_on(name).faults == [UNEXPLAINED]
 
 
@@ -468,7 +468,7 @@ def test_a_session_that_does_not_count_who_joins_is_found(
 def test_a_session_that_is_moved_away_from_those_in_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "a session: move the session | J has a note"
     assert failure_on(name) is None
-    monkeypatch.setattr(Storage, "seats_left", lambda _, session, __: session.session_seats)
+    monkeypatch.setattr(CalendarDays, "seats_left", lambda _, session, __: session.session_seats)
     assert any("does not lie where its session lies" in fault for fault in missed_on(name).faults)
 
 
@@ -489,7 +489,7 @@ def test_seats_that_are_counted_at_another_moment_than_their_session_are_found(m
     assert failure_on(name) is None
 
     def once(session: Any, storage: Any, now: Any) -> Any:
-        return session, storage.seats_left(session, now) if session.status.occupies else None
+        return session, storage.days.seats_left(session, now) if session.status.occupies else None
 
     monkeypatch.setattr(importlib.import_module("conflict_detector.joining"), "with_seats_left", once)
     assert missed_on(name).faults == [UNEXPLAINED]
@@ -499,7 +499,7 @@ def test_a_full_session_that_is_read_at_several_moments_is_found(monkeypatch: py
     """Nobody's last seat is refused by a count of seats and of those who take them that were never true together."""
     name = "a session: join | J leaves, one seat less"
     assert failure_on(name) is None
-    monkeypatch.setattr(importlib.import_module("conflict_detector.booking"), "rests_on_one_item", lambda *_: True)
+    monkeypatch.setattr(importlib.import_module("conflict_detector.settling"), "rests_on_one_item", lambda *_: True)
     assert missed_on(name).faults == [UNEXPLAINED]
 
 

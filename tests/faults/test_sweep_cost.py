@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.model import Appointment, Interval, reminders_ahead
-from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
+from appointments.model import Appointment, Interval
+from appointments.reminders import reminders_ahead
+from appointments.storage.appointment_items import REMINDER_SHARDS, appointment_to_item
 from local.engine import Engine
 from world import NOW, World
 

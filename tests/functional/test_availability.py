@@ -296,9 +296,9 @@ def test_an_answer_that_no_function_could_give_is_refused(world: World) -> None:
         (
             {
                 "calendarIds": ",", "from_": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z",
-                "durationMinutes": "44641", "stepMinuts": "5",
+                "durationMinutes": "44641", "stepMinuts": "5", "userId": "C",
             },
-            {"calendarIds[0]", "calendarIds[1]", "from", "to", "durationMinutes", "stepMinuts"},
+            {"calendarIds[0]", "calendarIds[1]", "from", "to", "durationMinutes", "stepMinuts", "userId"},
         ),
         (
             {

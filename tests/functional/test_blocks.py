@@ -59,6 +59,15 @@ def booked(world: World, start: str, end: str, user: str = "C", **more: Any) -> 
     return str(body["appointmentId"])
 
 
+def test_the_address_of_a_block_can_be_followed_whatever_the_calendar_is_called(world: World) -> None:
+    status, headers, body = world.request(
+        "POST", "/calendars/a|b@c+/blocks", {"startTime": at("15T09:00"), "endTime": at("15T12:00")}
+    )
+    assert (status, body["calendarId"]) == (201, "a|b@c+")
+    assert headers["Location"].endswith(f"/calendars/a%7Cb@c+/blocks/{body['blockId']}")
+    assert world.request("GET", headers["Location"].partition("/dev")[2] or headers["Location"])[2] == body
+
+
 # --- what it takes -----------------------------------------------------------------------------------
 
 

@@ -199,7 +199,7 @@ def test_a_change_or_cancel_that_contends_without_end_is_503_and_counted(
 def contend_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every transaction meets another one, and each look at the clock finds a second gone."""
     ticks = iter(range(100))
-    monkeypatch.setattr("conflict_detector.booking.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("conflict_detector.settling.time.monotonic", lambda: next(ticks))
     monkeypatch.setattr("appointments.storage.dynamodb.sleep", lambda _: None)
     monkeypatch.setattr(
         world.storage.database.client,

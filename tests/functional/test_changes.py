@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.storage.appointments import AppointmentChangedError, appointment_from_item
+from appointments.storage.appointment_items import appointment_from_item
+from appointments.storage.appointments import AppointmentChangedError
 from log_filters import values
 from support import api_event, inconsistencies, resources
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from reminder_sender.channels import CHANNELS, channels_from
 from reminder_sender.channels.channel import NotSentError
 from reminder_sender.channels.topic import Topic
@@ -23,7 +23,8 @@ from world import KilledError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
     from world import World
 
     LogLines = Callable[[], list[dict[str, Any]]]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.storage import desk
-from appointments.storage.appointments import REQUEST_SHARD
+from appointments.storage.appointment_items import REQUEST_SHARD
 from calendars import configure
 
 if TYPE_CHECKING:

@@ -141,7 +141,7 @@ def test_whoever_cannot_find_out_says_that_it_is_unknown(world: World, written: 
 
 def test_a_transaction_that_is_at_work_to_the_end_is_unknown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dynamodb, "PAUSES", ())
-    monkeypatch.setattr("conflict_detector.booking.DECIDE_WITHIN", 0.001)
+    monkeypatch.setattr("conflict_detector.settling.DECIDE_WITHIN", 0.001)
     with lost(world, "TransactWriteItems", AT_WORK, written=False, times=ALWAYS):
         status, _, body = world.request("POST", "/appointments", BODY)
     assert (status, body["detail"][:16]) == (503, "It is unknown wh")

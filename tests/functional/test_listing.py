@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.storage import appointments
+from appointments.storage import lists
 from support import api_event
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_a_page_ends_before_it_is_full_where_few_are_of_its_status(
     world: World, week: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or one answer would read all that somebody ever cancelled."""
-    monkeypatch.setattr(appointments, "LIST_QUERIES", 2)
+    monkeypatch.setattr(lists, "LIST_QUERIES", 2)
     (item, *_) = (item for item in world.items("AppointmentsTable") if item["userId"]["S"] == "anna")
     past = {"startTime": {"S": "2029-01-01T09:00:00Z"}, "status": {"S": "cancelled"}}
     for n in range(450):

@@ -17,9 +17,9 @@ from botocore.exceptions import (
 )
 
 from appointments.firing import LEAD, Backend, Firing
-from appointments.model import ReminderState
+from appointments.reminders import ReminderState
 from appointments.statuses import Status
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, ReminderNotRecordedError
 from reminder_sender.channels.channel import NotSentError
 from reminder_sender.sender import LEASE, SEND_PAUSES
@@ -29,7 +29,8 @@ from world import KilledError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
     from world import World
 
     LogLines = Callable[[], list[dict[str, Any]]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.telemetry import logger
 from appointments.times import InvalidTimeError, load_zone
 from ops import retime as tool
 from ops.retime import Report, retime, same_zone
@@ -237,7 +238,7 @@ def test_blocks_are_listed_for_people_to_decide(
     monkeypatch.setattr("ops.retime.Stack.find", lambda _: SimpleNamespace(environment=lambda _: {}))
     monkeypatch.setattr("ops.retime.Settings.from_env", lambda _: None)
     monkeypatch.setattr(tool, "api_of", lambda _: world.api)
-    monkeypatch.setattr(tool.logger, "setLevel", lambda _: None)  # the tests that follow read the log
+    monkeypatch.setattr(logger, "setLevel", lambda _: None)  # the tests that follow read the log
     monkeypatch.setattr(tool, "datetime", SimpleNamespace(now=lambda _: world.now))
     assert tool.main([ZONE, "appointments-test"]) == 1
     told = capsys.readouterr().out

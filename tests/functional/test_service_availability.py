@@ -54,9 +54,10 @@ def test_a_question_reads_each_calendar_once(world: World) -> None:
 
 
 def test_every_fault_of_a_query_is_named(world: World) -> None:
-    query = {"serviceId": "?", "from": "x", "calendarIds": "a", "durationMinutes": "5", "limit": "0"}
+    query = {"serviceId": "?", "from": "x", "calendarIds": "a", "durationMinutes": "5", "seats": "2", "limit": "0"}
     status, _, body = world.request("GET", "/availability", queryStringParameters=query)
     assert (status, {fault["field"] for fault in body["errors"]}) == (422, {*query, "to"})
+    assert not [fault for fault in body["errors"] if fault["message"].startswith("is unknown")]
     query = {"serviceId": "unknown", "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T12:00:00Z"}
     status, _, body = world.request("GET", "/availability", queryStringParameters=query)
     assert (status, [fault["field"] for fault in body["errors"]]) == (422, ["serviceId"])

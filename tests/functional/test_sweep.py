@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import Backend, Firing
-from appointments.model import ReminderState
+from appointments.reminders import ReminderState
 from appointments.rules import Rules
 from appointments.statuses import Status
-from appointments.storage.appointments import REMINDER_SHARDS, appointment_to_item
+from appointments.storage.appointment_items import REMINDER_SHARDS, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, Reminders
 from reminder_sender.sender import LEASE
 from reminder_sweep.sweep import ARM_AHEAD, GRACE, Sweep, SweepIncompleteError
@@ -314,7 +314,7 @@ def test_it_stops_in_time_and_goes_on_next_time(world: World, events_of: LogLine
 
 def test_many_pages_of_one_shard(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appointments.storage.reminders.DUE_PAGE", 2)
-    monkeypatch.setattr("appointments.storage.appointments.reminder_shard", lambda _: 3)
+    monkeypatch.setattr("appointments.storage.appointment_items.reminder_shard", lambda _: 3)
     for n in range(7):
         world.book("9:00", "10:00", user=f"u{n}", reminders=["1h"])
     world.now = DUE + GRACE

@@ -139,7 +139,7 @@ def test_a_plain_write_that_waits_too_long_answers_503(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, Any]
 ) -> None:
     _, booked = world.book("9:00", "10:00")
-    monkeypatch.setattr("conflict_detector.booking.DECIDE_WITHIN", 0.001)
+    monkeypatch.setattr("conflict_detector.settling.DECIDE_WITHIN", 0.001)
     with world.failing("UpdateItem", code="TransactionConflictException"):
         status, headers, _ = world.request(method, path.format(booked["appointmentId"]), body)
     assert (status, headers["Retry-After"]) == (503, "1")

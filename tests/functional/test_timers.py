@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from appointments.firing import Timer
-from appointments.model import Appointment, Interval, Reminder, ReminderState
+from appointments.model import Appointment, Interval
+from appointments.reminders import Reminder, ReminderState
 from appointments.rules import RuleRefusedError, Rules
 from appointments.timers import WORKERS, ReminderTimers
 

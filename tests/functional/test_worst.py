@@ -29,7 +29,7 @@ MOST_BYTES = 1_000_000
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting calls makes them many times slower; what counts here is their number."""
-    monkeypatch.setattr("conflict_detector.booking.DECIDE_WITHIN", 600.0)
+    monkeypatch.setattr("conflict_detector.settling.DECIDE_WITHIN", 600.0)
 
 
 def counted(work: Callable[[], Any]) -> tuple[Any, int]:

@@ -18,8 +18,8 @@ from appointments.errors import AppointmentCancelledError, ConflictError
 from appointments.memory import Memory
 from appointments.model import Appointment, Interval
 from appointments.statuses import Status
-from appointments.storage.appointments import ListQuery
 from appointments.storage.dynamodb import Database
+from appointments.storage.lists import ListQuery, page_of_person
 from conflict_detector.booking import book, cancel, change
 from history import Operation, is_serial
 from support import at_once, inconsistencies, with_memory
@@ -236,7 +236,7 @@ def test_a_list_of_1000_misses_and_repeats_none_while_others_book_and_cancel(sto
         found: list[str] = []
         position = None
         while True:
-            page = storage.appointments.page(ListQuery("anna", after=position))
+            page = page_of_person(storage.appointments, ListQuery("anna", after=position))
             found += [position.appointment_id for position, _ in page.entries]
             position = page.next_position
             if position is None:

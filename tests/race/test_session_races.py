@@ -133,7 +133,7 @@ def test_of_32_that_want_a_seat_as_many_get_one_as_there_are(storage: Storage, s
     assert len(joined(storage)) == seats
     current = storage.appointments.get(class_.appointment_id)
     assert current
-    assert storage.seats_left(current, NOW) == 0
+    assert storage.days.seats_left(current, NOW) == 0
 
 
 def test_groups_never_take_a_seat_too_many(storage: Storage) -> None:

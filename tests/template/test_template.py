@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
-from appointments.storage.appointments import USER_INDEX
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
 from appointments.storage.desk import SERVICE_INDEX
+from appointments.storage.lists import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth

@@ -12,7 +12,7 @@ from appointments.calendars import CalendarSettings
 from appointments.claims import Claim, carrying_days, claims_of, deciding_days, quarter_hours, reach
 from appointments.model import Appointment, DayKey, Interval, PerPerson, ServiceTerms, Step, Taken
 from appointments.statuses import Status
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.calendar_days import entry_from_text, entry_to_text
 from appointments.times import load_zone
 

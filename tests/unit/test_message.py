@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appointments.model import Appointment, Interval, Reminder
+from appointments.model import Appointment, Interval
+from appointments.reminders import Reminder
 from reminder_sender import message
 
 START = datetime(2030, 1, 15, 14, tzinfo=UTC)

@@ -11,19 +11,8 @@ from hypothesis import strategies as st
 
 from appointments.calendars import CalendarSettings, assemble
 from appointments.firing import firing_minute, timer_name
-from appointments.model import (
-    MAX_EARLIER,
-    Appointment,
-    CalendarDay,
-    Conflict,
-    DayKey,
-    Interval,
-    Reminder,
-    ReminderState,
-    Taken,
-    reminders_after_change,
-    reminders_ahead,
-)
+from appointments.model import Appointment, CalendarDay, Conflict, DayKey, Interval, Taken
+from appointments.reminders import MAX_EARLIER, Reminder, ReminderState, reminders_after_change, reminders_ahead
 from appointments.rules import cron_expression
 from overlaps import OVERLAPS, Overlap, interval_of
 

@@ -12,7 +12,7 @@ from appointments.claims import Claim
 from appointments.decision import Change, Reading
 from appointments.memory import unconfigured
 from appointments.model import Appointment, CalendarDay, DayKey, Interval, OverflowKey, Taken
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.calendar_days import overflow_key, with_overflow
 from appointments.storage.store import ChangeTooLargeError, Storage
 

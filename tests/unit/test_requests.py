@@ -16,7 +16,7 @@ from appointments.claims import carrying_days, claims_of, deciding_days, reach
 from appointments.errors import BadRequestError, Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey
 from appointments.reader import MAX_NAMES, read_object
-from appointments.storage.appointments import appointment_from_item, appointment_to_item
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
 from appointments.times import to_utc_text
 from conflict_detector.appointments.answers import appointment_response

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from appointments.claims import Claim, quarter_hours
+from appointments.claims import Claim, quarter_hours, session_calendar
 from appointments.errors import TooManyAppointmentsError
 from appointments.model import DAY, CalendarDay, DayKey, Interval, OverflowKey, Taken
 
@@ -107,6 +107,19 @@ class CalendarDays:
                 if name.startswith(_ENTRY)
             }
             yield DayKey(calendar_id, date.fromisoformat(day)), entries
+
+    def joined(self, session: Appointment) -> dict[str, Taken]:
+        """Whoever takes seats of a session, by appointment; strongly consistent.
+
+        All of them lie where the session lies, so each has an entry on its first day.
+        """
+        calendar_id, day = session_calendar(session.appointment_id), session.interval.start.date()
+        return {id_: entry[0] for each in self.span(calendar_id, day, day) for id_, entry in each.entries.items()}
+
+    def seats_left(self, session: Appointment, now: datetime) -> int:
+        """How many seats of a session are left; strongly consistent."""
+        taken = sum(one.places for one in self.joined(session).values() if not one.has_run_out(now))
+        return max((session.session_seats or 0) - taken, 0)
 
     def _query(self, calendar_id: str, first: str, last: str) -> Iterator[Item]:
         pages = self.database.client.get_paginator("query").paginate(

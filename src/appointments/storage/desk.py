@@ -5,13 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.storage.appointments import (
-    REQUEST_SHARD,
-    Page,
-    Position,
-    appointment_from_item,
-    appointment_key,
-)
+from appointments.storage.appointment_items import REQUEST_SHARD, appointment_from_item, appointment_key
+from appointments.storage.lists import Page, Position
 from appointments.storage.reminders import DUE_INDEX
 from appointments.times import from_utc_text, to_utc_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.model import Delivery, DeliveryState, Reminder, ReminderState
+from appointments.reminders import Delivery, DeliveryState, Reminder, ReminderState
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:

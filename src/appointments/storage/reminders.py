@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from appointments.model import ReminderState
+from appointments.reminders import ReminderState
 from appointments.statuses import REMINDING
-from appointments.storage.appointments import (
-    Appointments,
-    appointment_from_item,
-    appointment_key,
-)
+from appointments.storage.appointment_items import appointment_from_item, appointment_key
+from appointments.storage.appointments import Appointments
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError, NotWrittenError, pause
 from appointments.storage.reminder_items import reminder_to_item, reminders_as_read
 from appointments.times import to_utc_text
@@ -23,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
     from appointments.storage.dynamodb import Database
 
 DUE_INDEX = "DueRemindersIndex"

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from appointments.blocks import Block
 from appointments.claims import (
     carrying_days,
-    claims_of,
     is_session_calendar,
     quarter_hours,
     session_calendar,
@@ -31,15 +30,8 @@ from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import KnownService, Memory, unconfigured
 from appointments.model import CalendarDay
-from appointments.storage.appointments import (
-    AppointmentChangedError,
-    AppointmentExistsError,
-    Appointments,
-    Page,
-    Position,
-    appointment_from_item,
-    appointment_key,
-)
+from appointments.storage.appointment_items import appointment_from_item, appointment_key
+from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError, Appointments
 from appointments.storage.calendar_days import (
     MAX_ENTRIES_READ,
     CalendarDays,
@@ -62,15 +54,13 @@ from appointments.storage.dynamodb import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from appointments.claims import Claim
     from appointments.decision import Change
     from appointments.memory import KnownSettings
-    from appointments.model import Appointment, DayKey, OverflowKey, Taken
-    from appointments.storage.appointments import CalendarQuery
+    from appointments.model import Appointment, DayKey, OverflowKey
     from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry, Item
     from appointments.storage.services import ServiceItems
@@ -196,19 +186,6 @@ class Storage:
         reading.session = session
         reading.settings[session_calendar(session.appointment_id)] = settings_of(session)
 
-    def joined(self, session: Appointment) -> dict[str, Taken]:
-        """Whoever takes seats of a session, by appointment; strongly consistent.
-
-        All of them lie where the session lies, so each has an entry on its first day.
-        """
-        calendar_id, day = session_calendar(session.appointment_id), session.interval.start.date()
-        return {id_: entry[0] for each in self.days.span(calendar_id, day, day) for id_, entry in each.entries.items()}
-
-    def seats_left(self, session: Appointment, now: datetime) -> int:
-        """How many seats of a session are left; strongly consistent."""
-        taken = sum(one.places for one in self.joined(session).values() if not one.has_run_out(now))
-        return max((session.session_seats or 0) - taken, 0)
-
     def _read_overflow(self, reading: Reading, entries: int, near: Sequence[Claim]) -> None:
         """Read the overflow items of crowded days, after `entries` in the days' own items.
 
@@ -232,41 +209,6 @@ class Storage:
                     raise TooManyAppointmentsError(MAX_ENTRIES_READ)
                 found.append(item)
             reading.days[day.key] = with_overflow(day, found, seen)
-
-    def page_of_calendar(self, wanted: CalendarQuery, now: datetime) -> Page:
-        """A page of what lies on a calendar, blocks too, without what has run out at `now`; strongly consistent.
-
-        The days are read as far as the page needs them, then the appointments in them. What is moved or cancelled in
-        between is answered as it was read last, or left out, so that a page may end before it is full.
-        """
-        start, end = wanted.within
-        first = max(start, wanted.after.start) if wanted.after else start
-        found: dict[str, Position] = {}
-        blocks: set[str] = set()
-        for day in self.days.span(wanted.calendar_id, first.date(), (end - timedelta(seconds=1)).date()):
-            for id_, entry in day.entries.items():
-                position = Position(min(one.interval.start for one in entry), id_)
-                inside = any(one.interval.overlaps(wanted.within) and not one.has_run_out(now) for one in entry)
-                if wanted.only_blocks and not entry[0].block:
-                    continue
-                if inside and (wanted.after is None or position > wanted.after):
-                    found[id_] = position
-                    if entry[0].block:
-                        blocks.add(id_)
-            # All that starts on this day or earlier has an entry in one of the days read so far.
-            if len(found) > wanted.limit:
-                break
-        positions = sorted(found.values())
-        page = positions[: wanted.limit]
-        keys = [(self.appointments.table, appointment_key(id_)) for _, id_ in page if id_ not in blocks]
-        keys += [self.blocks.key(wanted.calendar_id, id_) for _, id_ in page if id_ in blocks]
-        read = [
-            appointment_from_item(item) if table == self.appointments.table else self.blocks.from_item(item)
-            for table, item in self.database.get_many(keys)
-        ]
-        there = {each.appointment_id: each for each in read if _occupies(each, wanted)}
-        entries = [(position, there[position.appointment_id]) for position in page if position.appointment_id in there]
-        return Page(entries, page[-1] if len(positions) > len(page) else None)
 
     def recall(self, change: Change, service: KnownService | None = None) -> Reading | None:
         """A reading from memory, in place of a read: days count as untouched, settings are the remembered ones.
@@ -444,16 +386,3 @@ class Storage:
             newer.days[key] = day_from_item(item) if item else CalendarDay(key)
             self.memory.learn_day(newer.days[key])
         raise ReadingOutdatedError(newer) from failure
-
-
-def _occupies(appointment: Appointment, wanted: CalendarQuery) -> bool:
-    """Whether it lies on the calendar within the interval, and is a block or of the status and service asked for."""
-    if isinstance(appointment, Block):
-        if wanted.service_id:
-            return False
-    elif wanted.status not in (None, appointment.status) or not appointment.is_of(wanted.service_id):
-        return False
-    return any(
-        claim.calendar_id == wanted.calendar_id and claim.interval.overlaps(wanted.within)
-        for claim in claims_of(appointment)
-    )

@@ -9,8 +9,9 @@ from appointments.times import to_utc_text
 from conflict_detector.responses import interval_body, json_response, to_json
 
 if TYPE_CHECKING:
-    from appointments.model import Appointment, Reminder
-    from appointments.storage.appointments import Page
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
+    from appointments.storage.lists import Page
     from conflict_detector.responses import Response
 
 # A page ends where its next appointment would make it larger. One appointment is some 20 KB at most.

@@ -13,8 +13,9 @@ from appointments.errors import (
     InvalidRequestError,
     InvalidTransitionError,
 )
-from appointments.model import Appointment, expiry_under, reminders_after_change, with_clearing
+from appointments.model import Appointment, expiry_under, with_clearing
 from appointments.reader import Reader
+from appointments.reminders import reminders_after_change
 from appointments.statuses import ONCE_BEGUN, Status
 from appointments.times import Length, find_zone, has_offset, wall_time
 from conflict_detector.appointments.fields import (

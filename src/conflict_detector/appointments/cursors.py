@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from appointments.storage.appointments import Position
+from appointments.storage.lists import Position
 from appointments.times import InvalidTimeError, parse_time, to_utc_text
 
 

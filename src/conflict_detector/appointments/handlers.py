@@ -112,30 +112,30 @@ def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     if "sessionId" in call.request.query:
         return _find_joined(call)
-    from appointments.storage import desk  # noqa: PLC0415 - most requests book
-    from appointments.storage.appointments import CalendarQuery  # noqa: PLC0415
+    from appointments.storage import desk, lists  # noqa: PLC0415 - most requests book
     from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
 
     asked = parse_list(call.request.query)
-    if isinstance(asked, CalendarQuery):
+    if isinstance(asked, lists.CalendarQuery):
         call.caller.act_for(asked.calendar_id)
-        return page_response(call.storage.page_of_calendar(asked, call.now))
+        return page_response(lists.page_of_calendar(call.storage, asked, call.now))
     if isinstance(asked, desk.DeskQuery):
         call.caller.manage()
         return page_response(desk.page(call.storage.appointments, asked))
     call.caller.act_for(asked.user_id)
-    return page_response(call.storage.appointments.page(asked))
+    return page_response(lists.page_of_person(call.storage.appointments, asked))
 
 
 def _find_joined(call: Call) -> Response:
     """`GET /appointments?sessionId=`: 200."""
     from appointments.sessions import refuse_unless_session  # noqa: PLC0415
+    from appointments.storage.lists import page_of_calendar  # noqa: PLC0415
     from conflict_detector.appointments.joins import parse_joined  # noqa: PLC0415 - few lists are of a session
 
     asked = parse_joined(call.request.query)
     call.caller.act_for(asked.calendar_id)  # which is nobody's: who joined is for those to see who act for everyone
     session = refuse_unless_session(call.storage.appointments.get(session_of(asked.calendar_id)))
-    return page_response(call.storage.page_of_calendar(asked._replace(within=session.interval), call.now))
+    return page_response(page_of_calendar(call.storage, asked._replace(within=session.interval), call.now))
 
 
 def change(call: Call, appointment_id: str) -> Response:

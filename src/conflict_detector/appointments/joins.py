@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.claims import session_calendar
 from appointments.errors import InvalidRequestError
-from appointments.model import DEFAULT_REMINDERS, Appointment, Interval
+from appointments.model import Appointment, Interval
 from appointments.reader import Reader
+from appointments.reminders import DEFAULT_REMINDERS
 from appointments.statuses import Status
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
+from appointments.storage.lists import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from conflict_detector.appointments.fields import read_details, read_seats
 from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from appointments.model import MAX_SPAN, Interval
 from appointments.reader import Reader
 from appointments.statuses import Status
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery, ListQuery
 from appointments.storage.desk import DeskQuery
+from appointments.storage.lists import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery, ListQuery
 from appointments.times import is_longer
 from conflict_detector.appointments.cursors import decode_cursor
 from conflict_detector.appointments.parsing import is_appointment_id
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.reader import Query
-    from appointments.storage.appointments import Position
+    from appointments.storage.lists import Position
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100

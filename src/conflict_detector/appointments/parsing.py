@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestError
-from appointments.model import (
-    DEFAULT_REMINDERS,
-    Appointment,
-    Interval,
-    WallTimes,
-    reminders_ahead,
-)
+from appointments.model import Appointment, Interval, WallTimes
 from appointments.reader import Reader
+from appointments.reminders import DEFAULT_REMINDERS, reminders_ahead
 from appointments.statuses import Status
 from appointments.times import (
     has_offset,

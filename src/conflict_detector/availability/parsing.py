@@ -50,7 +50,9 @@ def parse_availability(query: Query, *, limited: bool = True) -> AvailabilityReq
     Raises InvalidRequestError with every fault that it has.
     """
     parameters = (*_PARAMETERS, "limit") if limited else _PARAMETERS
-    reader = Reader.of_query(query, parameters, required=_REQUIRED, lists=("calendarIds",))
+    reader = Reader.of_query(query, (*parameters, "userId"), required=_REQUIRED, lists=("calendarIds",))
+    if "userId" in query:
+        reader.fault("userId", "must not be sent without serviceId: it is the person who books the service")
     calendar_ids = reader.calendar_ids("calendarIds")
     zone = reader.zone()
     start, end = read_span(reader, zone)

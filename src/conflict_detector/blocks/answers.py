@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from appointments.blocks import Block
 from appointments.times import to_utc_text
@@ -11,8 +12,11 @@ from conflict_detector.responses import interval_body, json_response
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appointments.storage.appointments import Page
+    from appointments.storage.lists import Page
     from conflict_detector.responses import Response
+
+# What a segment of a path may hold as it is, besides letters and digits (RFC 3986, `pchar`).
+_IN_A_PATH = "-._~!$&'()*+,;=:@"
 
 
 def block_response(block: Block, meets: Sequence[str]) -> Response:
@@ -23,7 +27,8 @@ def block_response(block: Block, meets: Sequence[str]) -> Response:
 def placed_response(block: Block, meets: Sequence[str], base: str) -> Response:
     """201 with a new block and where it is to be found."""
     response = block_response(block, meets)
-    response["headers"]["Location"] = f"{base}/calendars/{block.user_id}/blocks/{block.appointment_id}"
+    calendar_id = quote(block.user_id, safe=_IN_A_PATH)
+    response["headers"]["Location"] = f"{base}/calendars/{calendar_id}/blocks/{block.appointment_id}"
     return response | {"statusCode": 201}
 
 

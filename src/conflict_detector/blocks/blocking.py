@@ -15,7 +15,8 @@ from appointments.decision import Change, Reading, decide
 from appointments.errors import BlockNotFoundError, Fault, InvalidRequestError
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import OnCalendars, same_request, settle
+from conflict_detector.booking import same_request
+from conflict_detector.settling import OnCalendars, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appointments.errors import BlockNotFoundError
 from appointments.reader import check_calendar_id
+from appointments.storage.lists import page_of_calendar
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
 from conflict_detector.blocks import blocking
@@ -38,7 +39,7 @@ def find(call: Call, calendar_id: str) -> Response:
     check_calendar_id(calendar_id)
     call.caller.configure(calendar_id)
     asked = parse_blocks(call.request.query, calendar_id)
-    return list_response(call.storage.page_of_calendar(asked, call.now))
+    return list_response(page_of_calendar(call.storage, asked, call.now))
 
 
 def get(call: Call, calendar_id: str, block_id: str) -> Response:

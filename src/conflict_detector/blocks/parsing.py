@@ -8,7 +8,7 @@ from appointments.blocks import Block
 from appointments.errors import AppointmentNotFoundError, BlockNotFoundError, Fault, InvalidRequestError
 from appointments.model import MAX_SPAN, Interval
 from appointments.reader import Reader
-from appointments.storage.appointments import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
+from appointments.storage.lists import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
 from appointments.times import is_longer, to_utc_text
 from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (

@@ -9,7 +9,8 @@ from appointments.errors import ProductError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
 
 
 class NotSentError(ProductError):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sns import SNSClient
 
-    from appointments.model import Appointment, Reminder
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
 
 # After these nothing went out: SNS answered so, or was never reached.
 NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
