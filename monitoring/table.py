@@ -11,8 +11,9 @@ from monitoring.shapes import Alarm, Chart, Event, Figure, Math, Metric, Series,
 DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
+WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
 
-BOOKINGS, STATUSES, REMINDERS = "Bookings", "Statuses", "Reminders"
+BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
 )  # fmt: skip
@@ -46,12 +47,18 @@ EVENTS = (
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+    Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
+    Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),
+    Event(EventType.WEBHOOK_GONE, (WEBHOOKS_LOG,), WEBHOOKS, "switched off by 410", VIOLET),
+    Event(EventType.WEBHOOK_GIVEN_UP, (WEBHOOKS_LOG,), WEBHOOKS, "given up", RED),
+    Event(EventType.WEBHOOK_ERROR, (WEBHOOKS_LOG,), WEBHOOKS, "errors", BROWN),
 )
 
 # --- Figures: numbers in log lines -------------------------------------------------------------------------
 
 FIGURES = (
     Figure("ReminderLateness", "lateness_ms", (SENDER, SWEEP), EventType.REMINDER_SENT, "Milliseconds"),
+    Figure("WebhookLateness", "lateness_ms", (WEBHOOKS_LOG,), EventType.WEBHOOK_DELIVERED, "Milliseconds"),
     # Of the line that ends each sweep.
     Figure("SweepOverdue", "overdue", (SWEEP,)),
     Figure("ReminderRules", "rules", (SWEEP,)),
@@ -103,6 +110,7 @@ DELIVERY, EXECUTION, SWEEPS = (
     "ReminderExecutionDeadLetterQueue",
     "ReminderSweepDeadLetterQueue",
 )
+WEBHOOK_FAILURES = "WebhookFailures"
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
 # --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
@@ -314,6 +322,43 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm("ReminderSweepAgeAlarm", "reminder-sweep-dlq-age", of_queue(AGE, SWEEPS), "Maximum", "> 86400", AGE_MEANS),
     Alarm(
+        "WebhookErrorAlarm",
+        "webhook-errors",
+        of_logs("WebhookError"),
+        "Sum",
+        ">= 1",
+        """Deliveries to webhooks failed for a reason of our own in two periods of five minutes. They are tried again.
+        Read the WEBHOOK_ERROR lines: most often a table or a key refuses. docs/operations.md#webhook-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "WebhookGoneAlarm",
+        "webhooks-switched-off",
+        of_logs("WebhookGone"),
+        "Sum",
+        ">= 1",
+        """A receiver answered 410, so its webhook was switched off and hears of nothing more. The WEBHOOK_GONE line
+        contains its id. Ask its owner, then delete it or put it again. docs/operations.md#webhooks-switched-off""",
+    ),
+    Alarm(
+        "WebhookFailuresDepthAlarm",
+        "webhook-failures-depth",
+        of_queue(DEPTH, WEBHOOK_FAILURES),
+        "Maximum",
+        ">= 1",
+        """A receiver did not accept an event for a day, so the delivery was given up. The WEBHOOK_GIVEN_UP line
+        contains the ids. When the receiver is back, redrive. docs/operations.md#dead-letter-queues""",
+    ),
+    Alarm(
+        "WebhookFailuresAgeAlarm",
+        "webhook-failures-age",
+        of_queue(AGE, WEBHOOK_FAILURES),
+        "Maximum",
+        "> 86400",
+        AGE_MEANS,
+    ),
+    Alarm(
         "AppointmentsTableThrottleAlarm",
         "appointments-table-throttles",
         Math(
@@ -397,6 +442,12 @@ ALARMS += (
         "A reminder sweep failed",
         datapoints=1,  # it runs once in this time
     ),
+    of_deployment(
+        "WebhookSenderNewVersionAlarm",
+        "webhook-sender-new-version",
+        of_new_version("WebhookSenderFunction"),
+        "In two of five minutes the webhook sender failed",
+    ),
 )
 
 # --- Charts: two beside each other -------------------------------------------------------------------------
@@ -439,6 +490,7 @@ CHARTS = (
             Series(of_function("Errors"), "conflict detector errors"),
             Series(of_function("Errors", "ReminderSenderFunction"), "reminder sender errors"),
             Series(of_function("Errors", "ReminderSweepFunction"), "sweep errors"),
+            Series(of_function("Errors", "WebhookSenderFunction"), "webhook sender errors"),
             Series(of_function("Throttles"), "conflict detector throttles"),
         ),
     ),
@@ -462,6 +514,16 @@ CHARTS = (
             Series(of_queue(DEPTH, DELIVERY), "undelivered"),
             Series(of_queue(DEPTH, EXECUTION), "failed"),
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
+        ),
+    ),
+    Chart(WEBHOOKS, "Sum"),
+    Chart(
+        "Webhooks: lateness (ms), waiting, dead letters",
+        series=(
+            Series(of_logs("WebhookLateness"), "p50", "p50"),
+            Series(of_logs("WebhookLateness"), "p99", "p99"),
+            Series(of_queue(DEPTH, "WebhookDeliveries"), "waiting", "Maximum", axis="right"),
+            Series(of_queue(DEPTH, WEBHOOK_FAILURES), "given up", "Maximum", axis="right"),
         ),
     ),
     Chart(

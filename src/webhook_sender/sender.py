@@ -39,7 +39,7 @@ PROBE = timedelta(seconds=20)
 LONGEST_OF_ONE = timedelta(minutes=15)
 GIVEN_UP_AFTER = timedelta(hours=24)
 # How long one receiver is tried in a batch. What is left of its messages goes back, so that a slow one ends the batch.
-SECONDS_PER_RECEIVER = 5.0
+SECONDS_PER_RECEIVER = 2.0
 GONE = 410
 
 _chance = SystemRandom()

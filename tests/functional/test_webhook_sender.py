@@ -362,7 +362,7 @@ def test_a_slow_receiver_ends_the_batch_in_time(line: Line) -> None:
     assert len(line.messages) == 7
     waits = [(message["visible"] - line.world.now).total_seconds() for message in line.messages]
     assert all(5 <= wait <= 7 for wait in waits)
-    line.run_until_empty(timedelta(minutes=3))
+    line.run_until_empty(timedelta(minutes=5))
     assert line.messages == []
 
 
