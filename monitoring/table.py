@@ -333,6 +333,17 @@ ALARMS: tuple[Alarm, ...] = (
         periods=3,
     ),
     Alarm(
+        "WebhooksBehindAlarm",
+        "webhooks-behind",
+        of_queue(DEPTH, "WebhookDeliveries"),
+        "Maximum",
+        ">= 1000",
+        """For 15 minutes a thousand deliveries or more waited to be tried for the first time. The webhook sender does
+        not run, or its receivers are too slow for so many events. docs/operations.md#webhooks-behind""",
+        datapoints=3,
+        periods=3,
+    ),
+    Alarm(
         "WebhookGoneAlarm",
         "webhooks-switched-off",
         of_logs("WebhookGone"),

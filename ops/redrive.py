@@ -1,10 +1,12 @@
-"""Send again what lies in the reminders' dead-letter queues: `make redrive STACK=appointments-prod`.
+"""Send again what lies in the dead-letter queues: `make redrive STACK=appointments-prod`.
 
-There are two queues, and a message of each is written in another way. EventBridge and Scheduler leave what they could
-not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to the sender once
-more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender sends what is
-still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took and did not send it
-gives back at its end, also when it is broken off.
+There are two queues of reminders, and a message of each is written in another way. EventBridge and Scheduler leave
+what they could not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to
+the sender once more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the
+sender sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took and
+did not send it gives back at its end, also when it is broken off.
+
+A third holds deliveries to webhooks that were given up. They go back into the queue of deliveries, for another day.
 """
 
 from __future__ import annotations
@@ -16,19 +18,21 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import Firing, parse_timer_name
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
+from appointments.webhooks import Delivery
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+WEBHOOKS = "WebhookFailures"
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
 # How long a message is kept from a second redrive at the same time.
 HELD_SECONDS = 120
@@ -61,6 +65,7 @@ class Redrive:
     sender_function: str
     # Long enough for SQS to ask all of its servers.
     wait_seconds: int = 1
+    not_one: ClassVar[str] = "not an event of a reminder"
 
     def queue(self, url: str, now: datetime, done: Redriven | None = None) -> Redriven:
         """Send again every message that a queue holds at this moment.
@@ -73,18 +78,15 @@ class Redrive:
         try:
             for message in self._messages(url, held):
                 try:
-                    event = self._event(message, now)
+                    again = self._send_again(message, now)
                 except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
                     done.left += 1
-                    print(f"left, not an event of a reminder: {message['MessageId']}", file=sys.stderr)
+                    print(f"left, {self.not_one}: {message['MessageId']}", file=sys.stderr)
                     continue
-                if event is None:
-                    done.over += 1
-                else:
-                    self.functions.invoke(
-                        FunctionName=self.sender_function, InvocationType="Event", Payload=json.dumps(event).encode()
-                    )
+                if again:
                     done.sent += 1
+                else:
+                    done.over += 1
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 del held[message["MessageId"]]
             counts = MOST_COUNTS
@@ -132,6 +134,16 @@ class Redrive:
                 return max(more, 0)
             time.sleep(self.wait_seconds)
 
+    def _send_again(self, message: Mapping[str, Any], now: datetime) -> bool:
+        """Send a message again; False where nothing is to be sent any more. Raises as `_event` does."""
+        event = self._event(message, now)
+        if event is None:
+            return False
+        self.functions.invoke(
+            FunctionName=self.sender_function, InvocationType="Event", Payload=json.dumps(event).encode()
+        )
+        return True
+
     def _event(self, message: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
         """The sender's event in a message; None where there is nothing to send any more.
 
@@ -158,9 +170,22 @@ class Redrive:
         return dict(Firing(appointment_id, offset, reminder.due_at).event())
 
 
+@dataclass(frozen=True)
+class WebhookRedrive(Redrive):
+    """The same for deliveries to webhooks. The sender drops those whose webhook is off by now."""
+
+    deliveries_url: str = ""
+    not_one: ClassVar[str] = "not a delivery to a webhook"
+
+    def _send_again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+        Delivery.from_message(message["Body"])
+        self.sqs.send_message(QueueUrl=self.deliveries_url, MessageBody=message["Body"])
+        return True
+
+
 def main() -> int:
     """Run the command line; 0 where every message was sent again."""
-    parser = argparse.ArgumentParser(description="Send again what lies in the reminders' dead-letter queues.")
+    parser = argparse.ArgumentParser(description="Send again what lies in the dead-letter queues.")
     parser.add_argument("stack", nargs="?", help="name of the stack; without one that of `make run`")
     try:
         stack = Stack.find(parser.parse_args().stack)
@@ -169,7 +194,11 @@ def main() -> int:
         # As timers name it: by the alias, which has the retries and the queue for what fails again.
         sender = variables["REMINDER_SENDER_ARN"]
         redrive = Redrive(stack.client("sqs"), stack.client("lambda"), storage, sender)
-        remaining = sum([redrive_queue(redrive, queue, stack.resource(queue)) for queue in QUEUES])
+        webhooks = WebhookRedrive(
+            redrive.sqs, redrive.functions, storage, sender, deliveries_url=stack.resource("WebhookDeliveries")
+        )
+        redrives: dict[str, Redrive] = {**dict.fromkeys(QUEUES, redrive), WEBHOOKS: webhooks}
+        remaining = sum([redrive_queue(one, queue, stack.resource(queue)) for queue, one in redrives.items()])
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2

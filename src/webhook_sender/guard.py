@@ -11,10 +11,10 @@ import re
 import socket
 import ssl
 import time
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -118,21 +118,21 @@ class Guard:
 
     def _addresses(self, target: Target, deadline: float) -> list[tuple[int, Any]]:
         """Where to connect to. Raises UnansweredError unless every address of the name is public."""
-        answers: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
+        answer: Future[list[Any]] = Future()
 
         def ask() -> None:
             try:
-                answers.put(self.resolve(target.host, target.port))
+                answer.set_result(self.resolve(target.host, target.port))
             except (OSError, UnicodeError) as exc:
-                answers.put(exc)
+                answer.set_exception(exc)
 
         # The resolver knows no time limit, so it is left behind where it takes too long.
         Thread(target=ask, daemon=True).start()
-        try:
-            found = answers.get(timeout=_left(deadline))
-        except Empty as exc:
-            raise TimeoutError from exc
-        if isinstance(found, Exception) or not found:
+        wait([answer], _left(deadline))
+        if not answer.done():
+            raise TimeoutError
+        found = [] if answer.exception() else answer.result()
+        if not found:
             raise UnansweredError("unknown-name")
         addresses = [(family, address) for family, _, _, _, address in found]
         if target.is_loopback:
