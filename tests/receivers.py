@@ -1,97 +1,150 @@
-"""Receivers of webhooks on this machine: some listen, one hangs, one always fails, one is gone, one is not there."""
+"""Receivers of webhooks for tests: sockets on 127.0.0.1 that behave, and that do not."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
+import socket
+import ssl
 import threading
 import time
-from collections import Counter, defaultdict
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from local.engine import HOST, free_port
-from local.receiver import verified
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LISTENS, HANGS, FAILS, GONE, ABSENT = "listens", "hangs", "fails", "gone", "absent"
-
-
-class Arrival(NamedTuple):
-    """A webhook as it came."""
-
-    at: float
-    body: bytes
-    message: dict[str, Any]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+# An address on the public internet, which no test connects to.
+PUBLIC = "93.184.216.34"
 
 
-class Receivers:
-    """A path for each of them, under one address."""
+@dataclass
+class Receiver:
+    """What a receiver got, and where it listens."""
 
-    def __init__(self, names: dict[str, str]) -> None:
-        """``names`` are the webhooks' ids, each with how its receiver behaves."""
-        self.names = names
-        self.secrets: dict[str, str] = {}
-        self.arrived: dict[str, dict[str, list[Arrival]]] = {name: defaultdict(list) for name in names}
-        self.requests: Counter[str] = Counter()
-        self.unbelievable: list[str] = []
-        self._closing = threading.Event()
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._server.daemon_threads = True
-        self._nobody = free_port()
+    port: int
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
 
-    def url(self, name: str) -> str:
-        port = self._nobody if self.names[name] == ABSENT else self._server.server_port
-        return f"http://{HOST}:{port}/{name}"
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        try:
-            yield
-        finally:
-            self._closing.set()
-            self._server.shutdown()
-            self._server.server_close()
+def _request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536) or b"\r\n\r\n"
+    head, _, body = data.partition(b"\r\n\r\n")
+    (length,) = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length")] or [0]
+    while len(body) < length:
+        more = connection.recv(65536)
+        if not more:
+            break
+        body += more
+    return head + b"\r\n\r\n" + body
 
-    def ids(self, name: str) -> set[str]:
-        """The ids of the events that a receiver took."""
-        return set(self.arrived[name])
 
-    def take(self, name: str, headers: dict[str, str], body: bytes) -> int:
-        """The status with which a receiver answers."""
-        self.requests[name] += 1
-        match self.names[name]:
-            case "hangs":
-                self._closing.wait(60)
-                return 200
-            case "fails":
-                return 500
-            case "gone":
-                return 410
-        if not verified(self.secrets.get(name, ""), headers, body, time.time()):
-            self.unbelievable.append(f"{name}: {headers.get('webhook-id')}")
-            return 401
-        self.arrived[name][headers["webhook-id"]].append(Arrival(time.time(), body, json.loads(body)))
-        return 204
+@contextmanager
+def receiver(
+    answer: bytes | Callable[[socket.socket], None] = OK,
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Receiver]:
+    """A receiver that answers each request with these bytes, or does with the connection what it likes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = Receiver(server.getsockname()[1])
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        receivers = self
+        def serve(accepted: socket.socket) -> None:
+            with (
+                suppress(OSError),
+                accepted,
+                context.wrap_socket(accepted, server_side=True) if context else accepted as connection,
+            ):
+                if callable(answer):
+                    answer(connection)
+                    return
+                found.requests.append(_request(connection))
+                connection.sendall(answer)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                status = receivers.take(self.path.strip("/"), headers, body)
+        def accept() -> None:
+            while True:
                 try:
-                    self.send_response(status)
-                    self.end_headers()
+                    connection, _ = server.accept()
                 except OSError:
-                    pass  # whoever asked waits no longer
+                    return
+                found.connections += 1
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-            def log_message(self, *_: object) -> None:
-                pass
+        threading.Thread(target=accept, daemon=True).start()
+        yield found
+        server.shutdown(socket.SHUT_RDWR)
 
-        return Handler
+
+def dripping(data: bytes, seconds: float) -> Callable[[socket.socket], None]:
+    """One byte after the other, with a pause before each."""
+
+    def answer(connection: socket.socket) -> None:
+        for byte in data:
+            time.sleep(seconds)
+            connection.sendall(bytes([byte]))
+
+    return answer
+
+
+def silent(connection: socket.socket) -> None:
+    """Takes everything and says nothing."""
+    while connection.recv(65536):
+        pass
+
+
+def resolving(*addresses: str) -> Callable[[str, int], list[Any]]:
+    """A resolver that answers every name with these addresses."""
+
+    def resolve(host: str, port: int) -> list[Any]:
+        return [
+            (socket.AF_INET6 if ":" in text else socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port))
+            for text in addresses
+        ]
+
+    return resolve
+
+
+def leading_to(port: int, asked: list[Any] | None = None) -> Callable[[int, Any, float], socket.socket]:
+    """Connects to this port of 127.0.0.1, whatever address it is asked for."""
+
+    def connect(family: int, address: Any, seconds: float) -> socket.socket:
+        if asked is not None:
+            asked.append(address)
+        return socket.create_connection(("127.0.0.1", port), seconds)
+
+    return connect
+
+
+def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A certificate for names: the context of the server that shows it, and that of a client that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        pem
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file)
+    client = ssl.create_default_context(cadata=pem.decode())
+    return server, client

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from listeners import ABSENT, FAILS, GONE, HANGS, LISTENS, Receivers
 from local.engine import Engine
 from local.queues import listen
 from local.system import System, serving
-from receivers import ABSENT, FAILS, GONE, HANGS, LISTENS, Receivers
 from support import ROOT
 
 if TYPE_CHECKING:
