@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from random import SystemRandom
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.storage.deliveries import State
 from appointments.storage.webhooks import Breaker
@@ -45,13 +45,6 @@ GONE = 410
 _chance = SystemRandom()
 
 
-class Post(Protocol):
-    """One request; raises UnansweredError."""
-
-    def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer."""
-
-
 class Letter(NamedTuple):
     """A message of the queue: what is to be delivered, and what the queue says of it."""
 
@@ -63,13 +56,16 @@ class Letter(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WebhookSender:
-    """Delivers batches over collaborators that a test can replace."""
+    """Delivers batches over collaborators that a test can replace.
+
+    `post` sends one request and answers its status; it raises UnansweredError.
+    """
 
     items: WebhookItems
     deliveries: Deliveries
     secrets: WebhookSecrets
     queue: DeliveryQueue
-    post: Post
+    post: Callable[[str, Mapping[str, str], bytes], int]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
 
@@ -176,13 +172,13 @@ class _Batch:
             event_type=EventType.WEBHOOK_DELIVERED,
             attempts=attempts,
             lateness_ms=max(now - letter.sent_at, timedelta()) // timedelta(milliseconds=1),
-            **_about(letter),
+            extra=_about(letter),
         )
 
     def _gone(self, letter: Letter, stored: StoredWebhook) -> None:
         self.known = False
         if self.sender.items.switch_off(stored, self.sender.clock()):
-            logger.warning("Receiver gone", event_type=EventType.WEBHOOK_GONE, **_about(letter))
+            logger.warning("Receiver gone", event_type=EventType.WEBHOOK_GONE, extra=_about(letter))
             self._drop(letter, str(GONE))
         else:  # it was put anew meanwhile, so this is for the receiver that it has now
             self._put_back(letter, timedelta())
@@ -193,7 +189,11 @@ class _Batch:
         self._turn(stored, Breaker.of(now + pause, pause))
         attempts = self.sender.deliveries.record(letter.delivery, State.RETRYING, now, outcome)
         logger.warning(
-            "Webhook failed", event_type=EventType.WEBHOOK_FAILED, outcome=outcome, attempts=attempts, **_about(letter)
+            "Webhook failed",
+            event_type=EventType.WEBHOOK_FAILED,
+            outcome=outcome,
+            attempts=attempts,
+            extra=_about(letter),
         )
         if attempts is not None:  # otherwise it was delivered before, and this was a repetition
             own = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_OF_ONE)
@@ -215,13 +215,13 @@ class _Batch:
         now = self.sender.clock()
         self.sender.deliveries.keep(letter.delivery, now)
         self.sender.deliveries.record(letter.delivery, State.DROPPED, now, outcome, tried=outcome == str(GONE))
-        logger.info("Webhook dropped", outcome=outcome, **_about(letter))
+        logger.info("Webhook dropped", outcome=outcome, extra=_about(letter))
 
     def _give_up(self, letter: Letter) -> None:
         now = self.sender.clock()
         self.sender.queue.give_up(letter.delivery.message, "not delivered within a day")
         self.sender.deliveries.record(letter.delivery, State.FAILED, now, tried=False)
-        logger.error("Webhook given up", event_type=EventType.WEBHOOK_GIVEN_UP, **_about(letter))
+        logger.error("Webhook given up", event_type=EventType.WEBHOOK_GIVEN_UP, extra=_about(letter))
 
 
 def _about(letter: Letter) -> dict[str, str]:

@@ -179,7 +179,7 @@ def test_what_fails_is_tried_again_after_growing_pauses(line: Line, answer: int 
     line.answers[url("a")] = answer
     line.put("a")
     began = line.world.now
-    tried = []
+    tried: list[float] = []
     while len(tried) < 8:
         if line.run():
             tried.append((line.world.now - began).total_seconds())
@@ -252,7 +252,8 @@ def test_of_two_senders_one_alone_tries_a_receiver_whose_pause_is_over(line: Lin
         line.put("a", f"a.{number}")
     line.run(1)
     line.world.now += FIRST_PAUSE + timedelta(seconds=2)
-    post, others = line.post, []
+    post = line.post
+    others: list[int] = []
 
     def meanwhile(url: str, headers: Mapping[str, str], body: bytes) -> int:
         """Another invocation, in the middle of this try."""

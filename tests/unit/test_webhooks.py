@@ -58,7 +58,8 @@ def test_every_fault_is_named_at_once() -> None:
     assert set(found) == {"url", "events[0]", "events[1]", "active", "secret"}
     assert found["url"] == "must begin with https://"
     assert "appointment.booked" in found["events[0]"]
-    for events in ([], "appointment.booked", None, {}, ["*"] * 30):
+    invalid: list[Any] = [[], "appointment.booked", None, {}, ["*"] * 30]
+    for events in invalid:
         assert set(faults({"url": URL, "events": events})) == {"events"}
     assert set(faults({"url": 7})) == {"url"}
 
