@@ -473,3 +473,12 @@ def test_a_mac_is_made_by_whom_the_policy_allows_it(engine: Engine, typed: dict[
     mine = user(engine, "signer", allowed)("kms").generate_mac(**message)["Mac"]
     assert mine == engine.client("kms").generate_mac(**message)["Mac"]
     assert refused(user(engine, "nobody")("kms").generate_mac, **message)
+
+
+def test_a_batch_of_messages_is_sent_by_whom_the_policy_lets_send_one(engine: Engine) -> None:
+    name = f"batches-{uuid.uuid4().hex[:12]}"
+    queue = engine.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:us-east-1:*:{name}"}
+    sqs = user(engine, name, allowed)("sqs")
+    assert not refused(sqs.send_message_batch, QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "one"}])
+    assert refused(sqs.delete_message_batch, QueueUrl=queue, Entries=[{"Id": "1", "ReceiptHandle": "none"}])
