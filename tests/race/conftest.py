@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.store import Storage
 from support import create_tables
 
@@ -23,3 +24,19 @@ def storage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Storage:
             client.delete_table(TableName=name)
     create_tables(client)
     return Storage.of(client, "AppointmentsTable", "CalendarsTable")
+
+
+@pytest.fixture
+def without_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is taken on a calendar day without the condition that nobody else has taken it."""
+    original = CalendarDays.taking
+
+    def careless(self: CalendarDays, *arguments: Any) -> dict[str, Any]:
+        entry = original(self, *arguments)
+        update = entry["Update"]
+        del update["ConditionExpression"]
+        used = (":entry", ":expires", ":one")
+        update["ExpressionAttributeValues"] = {name: update["ExpressionAttributeValues"][name] for name in used}
+        return entry
+
+    monkeypatch.setattr(CalendarDays, "taking", careless)

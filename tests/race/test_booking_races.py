@@ -16,7 +16,6 @@ import pytest
 from appointments.calendar_settings import parse_settings
 from appointments.errors import CalendarBusyError, ConflictError
 from appointments.model import Appointment, Interval
-from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.dynamodb import Database
 from appointments.storage.store import Storage
 from conflict_detector.booking import Terms, book
@@ -75,19 +74,9 @@ def test_32_threads_never_double_book(storage: Storage) -> None:
     assert "gave up" not in outcomes
 
 
-def test_the_check_above_notices_a_missing_condition(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("without_condition")
+def test_the_check_above_notices_a_missing_condition(storage: Storage) -> None:
     """Without the transaction's condition the same race double-books: the condition is what holds."""
-    original = CalendarDays.taking
-
-    def without_condition(self: CalendarDays, *arguments: Any) -> dict[str, Any]:
-        entry = original(self, *arguments)
-        update = entry["Update"]
-        del update["ConditionExpression"]
-        used = (":entry", ":expires", ":one")
-        update["ExpressionAttributeValues"] = {name: update["ExpressionAttributeValues"][name] for name in used}
-        return entry
-
-    monkeypatch.setattr(CalendarDays, "taking", without_condition)
     book_at_random(storage)
     assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
 

@@ -8,20 +8,18 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from appointments.errors import CalendarBusyError, ConflictError, InvalidRequestError
 from appointments.memory import Memory
 from appointments.model import Appointment, Interval
-from appointments.storage.calendar_days import CalendarDays
 from appointments.storage.store import Storage
 from conflict_detector.booking import book, cancel, change
 from conflict_detector.serving import ServiceAsk, book_service
 from support import at_once, inconsistencies, with_memory
-
-if TYPE_CHECKING:
-    import pytest
 
 CLIENTS = 32
 DAY = datetime(2031, 5, 5, tzinfo=UTC)
@@ -105,18 +103,8 @@ def test_32_clients_of_two_services_that_share_a_pool_never_get_the_same_calenda
     assert outcomes["gave up"] < CLIENTS / 4
 
 
-def test_the_check_above_notices_a_missing_condition(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = CalendarDays.taking
-
-    def without_condition(self: CalendarDays, *arguments: Any) -> dict[str, Any]:
-        entry = original(self, *arguments)
-        update = entry["Update"]
-        del update["ConditionExpression"]
-        used = (":entry", ":expires", ":one")
-        update["ExpressionAttributeValues"] = {name: update["ExpressionAttributeValues"][name] for name in used}
-        return entry
-
-    monkeypatch.setattr(CalendarDays, "taking", without_condition)
+@pytest.mark.usefixtures("without_condition")
+def test_the_check_above_notices_a_missing_condition(storage: Storage) -> None:
     serve_at_random(storage)
     assert inconsistencies(storage.database.client, storage.appointments.table, storage.days.table)
 

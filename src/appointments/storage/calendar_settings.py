@@ -26,9 +26,9 @@ SERVICES = "services#"
 # Sparse: of the items with a `day`, only settings and services have an `updatedAt`. So it holds settings that were
 # written before there was an index, too.
 CONFIGURED_INDEX = "ConfiguredCalendarsIndex"
-# A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings
-# before it has read the days.
-SMALL_SETTINGS_CHARACTERS = 900
+# A condition on an item costs as much as writing it, by its size: a booking should not try one on large settings,
+# or on a large service, before it has read the days.
+SMALL_CHARACTERS = 900
 
 
 class StoredSettings(NamedTuple):
@@ -106,7 +106,7 @@ class SettingsItems:
         text = item["settings"]["S"]
         revision = item["revision"]["S"] if "revision" in item else None
         known = KnownSettings(
-            _settings_from_text(text), int(item["version"]["N"]), revision, len(text) <= SMALL_SETTINGS_CHARACTERS
+            _settings_from_text(text), int(item["version"]["N"]), revision, len(text) <= SMALL_CHARACTERS
         )
         self.memory.learn_settings(item["calendarId"]["S"], known)
         return known

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from appointments.memory import KnownService
 from appointments.model import SYSTEM
 from appointments.services import parse_service
-from appointments.storage.calendar_settings import SERVICES, checking_version, service_key
+from appointments.storage.calendar_settings import SERVICES, SMALL_CHARACTERS, checking_version, service_key
 from appointments.storage.versioned import SettingsChangedError, Versioned, version_of
 from appointments.times import from_utc_text
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from appointments.memory import Memory
     from appointments.services import Service
     from appointments.storage.dynamodb import Database, Entry, Item
-
-SMALL_CHARACTERS = 900
 
 
 class StoredService(NamedTuple):

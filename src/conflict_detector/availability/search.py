@@ -51,15 +51,21 @@ def available(asked: AvailabilityRequest, storage: Storage, now: datetime) -> li
     Raises InvalidRequestError where the answer would be too large, TooManyAppointmentsError where the calendars are too
     full to be read.
     """
-    found: list[Slot] = []
+    found = islice(slots(_read(asked, storage, now), asked, now), asked.limit)
+    return answerable(found, "fewer days or larger steps")
+
+
+def answerable(found: Iterable[Slot], smaller: str) -> list[Slot]:
+    """What was found, as a list. Raises InvalidRequestError where the answer would be too large: ask for `smaller`."""
+    kept: list[Slot] = []
     size = 0
-    for slot in islice(slots(_read(asked, storage, now), asked, now), asked.limit):
+    for slot in found:
         size += SLOT_BYTES + sum(len(calendar_id) + 4 for calendar_id in slot.calendar_ids)
         if size > MAX_ANSWER_BYTES:
-            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days or larger steps"
+            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for {smaller}"
             raise InvalidRequestError([Fault("to", most)])
-        found.append(slot)
-    return found
+        kept.append(slot)
+    return kept
 
 
 def available_days(asked: AvailabilityRequest, storage: Storage, now: datetime) -> tuple[list[Day], ZoneInfo]:

@@ -13,7 +13,7 @@ from appointments.reader import Reader
 from appointments.service_search import ServiceSearch
 from conflict_detector.availability.answers import availability_response, days_response
 from conflict_detector.availability.parsing import MAX_LIMIT, MAX_STEPS, read_span
-from conflict_detector.availability.search import MAX_ANSWER_BYTES, SLOT_BYTES, Slot, by_day, read_calendars
+from conflict_detector.availability.search import Slot, answerable, by_day, read_calendars
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -39,13 +39,7 @@ def find_starts(call: Call) -> Response:
     """`GET /availability?serviceId=`: 200."""
     asked = _parse(call.request.query, limited=True)
     offered = islice(_search(asked, call).offered(asked.within), asked.limit)
-    slots = []
-    for interval in offered:
-        slots.append(Slot(interval, ()))
-        if len(slots) * SLOT_BYTES > MAX_ANSWER_BYTES:
-            most = f"makes an answer of over {MAX_ANSWER_BYTES // 2**20} MB; ask for fewer days"
-            raise InvalidRequestError([Fault("to", most)])
-    return availability_response(slots, asked.zone)
+    return availability_response(answerable((Slot(each, ()) for each in offered), "fewer days"), asked.zone)
 
 
 def count_starts(call: Call) -> Response:
