@@ -56,7 +56,8 @@ def test_a_long_history_has_pages(relaying: Relaying, monkeypatch: pytest.Monkey
     for number in range(10):
         world.request("PATCH", f"/appointments/{mine['appointmentId']}", {"details": {"title": str(number)}})
     relaying.run()
-    found, query = [], {}
+    found: list[int] = []
+    query: dict[str, str] = {}
     for _ in range(12):
         page = history(world, mine, **query)
         found += [one["version"] for one in page["history"]]
