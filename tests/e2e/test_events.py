@@ -20,12 +20,12 @@ WITHIN = 30.0
 
 
 @pytest.fixture
-def heard(engine: Engine, stack: Stack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def heard(engine: Engine, deployed_stack: Stack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The events that came to a queue of our own by a rule on the bus, as docs/events.md has it, so far."""
     sqs, events = engine.client("sqs"), engine.client("events")
     url = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    bus = stack.outputs["EventBusName"]
+    bus = f"appointments-{deployed_stack.name}"
     events.put_rule(Name="heard", EventBusName=bus, EventPattern=json.dumps({"source": ["appointments"]}))
     events.put_targets(Rule="heard", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
     found: list[dict[str, Any]] = []
@@ -51,7 +51,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_history_is_complete_within_seconds_and_events_reach_a_queue(
-    call: Callable[..., Any], stack: Stack, heard: Callable[[], list[dict[str, Any]]]
+    call: Callable[..., Any], heard: Callable[[], list[dict[str, Any]]]
 ) -> None:
     start = (datetime.now(UTC) + timedelta(days=40)).replace(minute=0, second=0, microsecond=0)
     times = [(start + timedelta(hours=n)).isoformat() for n in range(3)]
