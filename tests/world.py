@@ -52,7 +52,7 @@ class World:
         self.clients = clients
         self.dynamodb, self.events, self.scheduler = (clients[name] for name in ("dynamodb", "events", "scheduler"))
         self.sns, self.sqs = clients["sns"], clients["sqs"]
-        self.streams = clients.get("dynamodbstreams")
+        self.streams: Any = clients.get("dynamodbstreams")
         create_tables(self.dynamodb)
         self.topic_arn = self.sns.create_topic(Name="reminders")["TopicArn"]
         self.inbox_url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]

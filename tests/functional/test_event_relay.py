@@ -39,7 +39,7 @@ def story(world: World) -> dict[str, Any]:
     world.request("PATCH", path, {"startTime": "2030-01-15T11:00:00Z"})
     world.request("PATCH", path, {"confirmed": True})
     world.request("PATCH", path, {"details": {"title": "SECRET too"}})
-    mine = world.request("GET", path)[2]
+    mine = dict(world.request("GET", path)[2])
     world.book("9:00", "9:30", user="ben", hold={"minutes": 5}, reminders=[])
     world.fire(mine)
     world.sweep()  # the hold expires
@@ -63,7 +63,7 @@ STORY = {
 
 def counted(events: Sequence[dict[str, Any]]) -> dict[str, int]:
     """How many different events there are of each type; the same one always looks the same."""
-    by_id = {}
+    by_id: dict[str, dict[str, Any]] = {}
     for event in events:
         assert by_id.setdefault(event["eventId"], event) == event
     types = [event["type"] for event in by_id.values()]
@@ -323,7 +323,7 @@ def test_a_receiver_that_fails_keeps_no_other_from_hearing(relaying: Relaying) -
 def test_calls_stay_within_the_limits_of_the_bus(relaying: Relaying) -> None:
     """A change of settings tells them three times; ten of them are too much for one call."""
     world = relaying.world
-    overrides = {f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}": [] for n in range(1000)}
+    overrides: dict[str, list[Any]] = {f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}": [] for n in range(1000)}
     for number in range(12):
         assert world.request("PUT", f"/calendars/c-{number}", {"overrides": overrides})[0] == 200
     client = Refusing(world.events, lambda _: False)
