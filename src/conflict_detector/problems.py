@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.bodies import interval_body
 from appointments.errors import (
     AppointmentCancelledError,
     AppointmentEndedError,
@@ -12,6 +13,7 @@ from appointments.errors import (
     BlockNotFoundError,
     CalendarBusyError,
     ConflictError,
+    DeliveryNotFoundError,
     Fault,
     ForbiddenError,
     IdempotencyKeyReusedError,
@@ -28,8 +30,10 @@ from appointments.errors import (
     SessionJoinedError,
     TooLateError,
     TooManyAppointmentsError,
+    WebhookInactiveError,
+    WebhookNotFoundError,
 )
-from conflict_detector.responses import interval_body, to_json
+from conflict_detector.responses import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +66,8 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     AppointmentNotFoundError: Problem(404, "appointment-not-found", "Appointment not found"),
     BlockNotFoundError: Problem(404, "block-not-found", "Block not found"),
     ServiceNotFoundError: Problem(404, "service-not-found", "Service not found"),
+    WebhookNotFoundError: Problem(404, "webhook-not-found", "Webhook not found"),
+    DeliveryNotFoundError: Problem(404, "delivery-not-found", "Delivery not found"),
     RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
@@ -72,6 +78,7 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     AppointmentEndedError: Problem(409, "appointment-ended", "Appointment ended"),
     InvalidTransitionError: Problem(409, "invalid-transition", "Invalid transition"),
     TooLateError: Problem(409, "too-late", "Too late"),
+    WebhookInactiveError: Problem(409, "webhook-inactive", "Webhook inactive"),
     PreconditionFailedError: Problem(412, "precondition-failed", "Version mismatch"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "Payload too large"),
     InvalidRequestError: Problem(422, "invalid-request", "Invalid request"),
@@ -86,8 +93,11 @@ DETAILS: Mapping[type[RefusalError], str] = {
     AppointmentNotFoundError: "There is no appointment with this id.",
     BlockNotFoundError: "The calendar has no block with this id.",
     ServiceNotFoundError: "There is no service with this id.",
+    WebhookNotFoundError: "There is no webhook with this id.",
+    DeliveryNotFoundError: "No delivery of this event to this webhook is known. They are kept for 7 days.",
     RouteNotFoundError: "The API has no such path.",
     AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
+    WebhookInactiveError: "Nothing is sent to it. Put it with `active` true first.",
     InvalidRequestError: "Correct the fields in `errors` and send the request again.",
     TooManyAppointmentsError: "Correct the fields in `errors` and send the request again.",
     IdempotencyKeyReusedError: "Send a new key with a new request, or the same body with the same key.",

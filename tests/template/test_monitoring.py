@@ -23,7 +23,7 @@ COUNTED = {
 }
 # Metrics of AWS that are in use here, and what their dimensions must name.
 OF_AWS: dict[str, tuple[set[str], dict[str, str | None]]] = {
-    "AWS/Lambda": ({"Errors", "Throttles", "Duration"}, {"FunctionName": "AWS::Serverless::Function"}),
+    "AWS/Lambda": ({"Errors", "Throttles", "Duration", "IteratorAge"}, {"FunctionName": "AWS::Serverless::Function"}),
     "AWS/SQS": (
         {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
         {"QueueName": "AWS::SQS::Queue"},
@@ -208,7 +208,7 @@ def test_the_alarms_that_are_asked_for_are_there() -> None:
         (OURS, "ReminderRules"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
     }
-    for queue in resources("AWS::SQS::Queue"):
+    for queue in resources("AWS::SQS::Queue").keys() - {"WebhookDeliveries"}:  # all others hold what failed
         on_queue = [m["MetricName"] for alarm in ALARMS.values() for m in metrics_of(alarm) if queue in json.dumps(m)]
         assert sorted(on_queue) == ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"]
     for table in resources("AWS::DynamoDB::Table"):

@@ -76,8 +76,11 @@ def test_those_that_call_aws_are_named() -> None:
         "appointments.direct",
         "appointments.rules",
         "appointments.schedules",
+        "appointments.webhook_queue",
         "reminder_sender.channels.topic",
         "reminder_sender.sender",
+        "event_relay.bus",
+        "event_relay.failures",
     }
     assert all(f"`{name.removeprefix('appointments.')}`" in TEXT for name in calling)
 
@@ -103,5 +106,6 @@ def test_use_cases_know_no_sdk() -> None:
         "appointments.storage.dynamodb",
         "appointments.storage.reminders",
         "appointments.timers",
+        "appointments.webhook_queue",
         "reminder_sender.channels.topic",
     }

@@ -1,0 +1,5 @@
+"""The event relay: tells others what was committed."""
+
+from appointments.start import begin
+
+begin()
