@@ -65,6 +65,9 @@ def opened(page: Page, operation: str) -> Locator:
 
 def execute(call: Locator) -> tuple[int, Any]:
     """Press Execute, and read from the page what came back."""
+    clear = call.get_by_role("button", name="Clear")
+    if clear.is_visible():
+        clear.click()  # or the last answer may still be there
     with call.page.expect_response(lambda response: "/appointments" in response.url):
         call.get_by_role("button", name="Execute").click()
     answer = call.locator(".live-responses-table tbody tr").first
@@ -102,7 +105,7 @@ def test_everything_folds_out_and_everyone_can_read_and_use_it(page: Page) -> No
         page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
         assert accessible(page) >= {"color-contrast", "label", "select-name"}
         page.set_viewport_size({"width": 390, "height": 800})
-        assert accessible(page) >= {"label", "select-name"}
+        assert accessible(page, "label", "scrollable-region-focusable") == {"label", "scrollable-region-focusable"}
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html.dark-mode")).to_have_count(1)
