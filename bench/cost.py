@@ -494,8 +494,8 @@ def main() -> None:
     print("| **all** | " + " | ".join(f"**{total:,.2f}**" for total in totals) + " |")
     of_telling = sum(lines_per_booking(found, memory, told, TELLING).values())
     share = of_telling / (variable - of_telling)
-    totals = " | ".join(f"{of_telling * volume:,.2f}" for volume in VOLUMES)
-    print(f"| of these, events and history | {totals} |")
+    of_these = " | ".join(f"{of_telling * volume:,.2f}" for volume in VOLUMES)
+    print(f"| of these, events and history | {of_these} |")
     for name in options():
         print(option_row(name))
     print(f"\nEvents and history are {100 * share:.1f} % on top of everything else.")
