@@ -43,7 +43,7 @@ demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 
 # All tests run in three processes, as end-to-end tests mostly wait. Coverage is measured only then: a part of the tests
 # would not reach the figure.
-ALL_TESTS := slipcover -m pytest --numprocesses=3 --durations=15 --durations-min=5
+ALL_TESTS := slipcover -m pytest --numprocesses=3 --dist=worksteal --durations=15 --durations-min=5
 test: setup node ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m $(if $(filter-out --randomly-seed=%,$(ARGS)),pytest,$(ALL_TESTS)) $(ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 # characters, which takes seconds.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits for a deployed stack, and do so in two of the three processes of `make test`.
+
+    Each process is dealt a third, in order, and takes over from others when it is done.
+    """
+    waits = {item: item.path.parent.name == "e2e" for item in items}
+    longest = [item for item in items if item.path.name == "test_contract.py" and waits[item]]
+    deployed = [item for item in items if waits[item] and item not in longest]
+    others = [item for item in items if not waits[item]]
+    third = len(items) // 3
+    second = max(third, 2 * third - len(deployed))
+    items[:] = [*others[:third], *deployed, *others[third:second], *longest, *others[second:]]
+
+
+def pytest_collection_finish() -> None:
+    """All that was loaded stays to the end: without this the garbage collector goes through it every few tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,10 @@ class Service:
         """The same with the longest gaps."""
         return sum((step.duration + step.most_gap for step in self.steps), timedelta())
 
+    def binding(self, *, people: bool) -> Service:
+        """The service with the rules that bind `people` alone, or without them."""
+        return self if people or not self.strict else replace(self, strict=False)
+
     def with_calendars(self, steps: Sequence[Step]) -> Service:
         """The service with only those calendars to choose from that an appointment of it was given.
 

@@ -70,6 +70,11 @@ class Caller:
     user_id: str | None = None
     by: str = field(default=SYSTEM, compare=False)
 
+    @property
+    def is_person(self) -> bool:
+        """Whether the rules that services have for people bind the caller."""
+        return self.user_id is not None
+
     def act_for(self, user_id: str) -> None:
         """Raises ForbiddenError where this person's appointments are not the caller's to see or to change."""
         if self.user_id not in (None, user_id):

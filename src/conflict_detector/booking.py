@@ -105,6 +105,8 @@ class _Update(OnCalendars):
     now: datetime
     dry_run: bool = False
     exact: bool = False
+    # Whether the rules that services have for people bind who asks.
+    by_person: bool = True
     # Where what was booked as a service is moved, and so may get other calendars.
     placement: Placement | None = None
     change_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -120,7 +122,7 @@ class _Update(OnCalendars):
 
             if not after.status.occupies:
                 return [Change.of(before, shifted(after))]
-            self.placement = Placement(terms_of(after), after, before, self.now)
+            self.placement = Placement(terms_of(after).binding(people=self.by_person), after, before, self.now)
             return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = with_zone(after, reading.settings)
@@ -194,25 +196,22 @@ def booking_of(wanted: Appointment, now: datetime, terms: Terms, lookup: str | N
 
 def change(
     appointment_id: str,
-    check: Callable[[Appointment], None],
     update: Callable[[Appointment], Appointment],
     storage: Storage,
     now: datetime,
+    *,
+    by_person: bool = True,
 ) -> tuple[Appointment, Appointment]:
     """Replace an appointment by what `update` makes of it. Returns the appointment before and after the change.
 
     A change of the calendars or the interval is decided like a booking, except that the appointment does not conflict
-    with itself. A refused change leaves it unchanged. Whenever the appointment was changed concurrently, `check` and
-    `update` are called again, and may raise. Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with
-    alternatives, CalendarBusyError, and what those two raise.
+    with itself. A refused change leaves it unchanged. Whenever the appointment was changed concurrently, `update` is
+    called again, and may raise. Rules that a service has for people alone bind it if it is asked for `by_person`.
+    Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with alternatives, CalendarBusyError, and what
+    `update` raises.
     """
-
-    def updated(before: Appointment) -> Appointment:
-        check(before)
-        return update(before)
-
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, updated, now), current, storage, now)
+    done = settle(_Update(appointment_id, update, now, by_person=by_person), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 
@@ -227,10 +226,11 @@ def cancel(
     """
 
     def cancelled(before: Appointment) -> Appointment:
+        check(before)
         if before.status is Status.CANCELLED:
             return before
         if not before.status.may_become(Status.CANCELLED):
             raise InvalidTransitionError(before.status, before.may_become(now))
         return with_status(before, Status.CANCELLED, now, by)
 
-    return change(appointment_id, check, cancelled, storage, now)
+    return change(appointment_id, cancelled, storage, now)

@@ -27,7 +27,8 @@ class ServiceAsk(NamedTuple):
     """What is asked of a booking beside the appointment.
 
     `hold` is for how long to hold it, None where it is booked or where the service says for how long. `faults` were
-    found before, and count unless the request repeats a booking that had none then.
+    found before, and count unless the request repeats a booking that had none then. Rules that a service has for people
+    alone bind it if it is asked for `by_person`.
     """
 
     service_id: str
@@ -35,6 +36,7 @@ class ServiceAsk(NamedTuple):
     hold: timedelta | None = None
     dry_run: bool = False
     faults: Sequence[Fault] = ()
+    by_person: bool = True
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -61,7 +63,7 @@ class _ServiceBooking:
             raise InvalidRequestError([*self.ask.faults, _unknown_service(self.ask.service_id)])
         self.faults = [*self.ask.faults]
         wanted = self._on_terms(reading.service, service, reading)
-        self.placement = Placement(service, wanted, None, self.now)
+        self.placement = Placement(service.binding(people=self.ask.by_person), wanted, None, self.now)
         changes = self.placement.candidates(reading)
         return [self._approved(change, service, reading) for change in changes]
 

@@ -33,6 +33,29 @@ def ask(world: World, method: str, path: str, body: Any = None, headers: Any = A
     return status, answer
 
 
+def test_strict_steps_bind_persons_and_not_a_desk(world: World) -> None:
+    path = book(world, {"strictSteps": True})
+    between = {"startTime": "2030-01-15T12:10:00Z"}
+    for method, to, body in (
+        ("PATCH", path, between),
+        ("POST", "/appointments", {"userId": "anna", "serviceId": "S", **between}),
+    ):
+        status, answer = ask(world, method, to, body)
+        assert (status, [fault["field"] for fault in answer["errors"]]) == (422, ["startTime"])
+        assert "the nearest are 2030-01-15T12:00:00Z and 2030-01-15T12:30:00Z" in answer["errors"][0]["message"]
+    status, moved = ask(world, "PATCH", path, between, {})
+    assert (status, moved["startTime"]) == (200, "2030-01-15T12:10:00Z")
+    assert ask(world, "PATCH", path, {"startTime": "2030-01-15T12:00:00Z"})[0] == 200
+    status, booked = ask(
+        world, "POST", "/appointments", {"userId": "ben", "serviceId": "S", "startTime": at(13, 5)}, {}
+    )
+    assert (status, booked["startTime"]) == (201, at(13, 5))
+
+
+def at(hour: int, minute: int) -> str:
+    return f"2030-01-15T{hour}:{minute:02}:00Z"
+
+
 @pytest.mark.parametrize(("method", "body"), [("DELETE", None), ("PATCH", CANCEL)])
 def test_a_person_cancels_up_to_the_limit(world: World, method: str, body: Any) -> None:
     path = book(world)

@@ -179,7 +179,8 @@ def test_a_refusal_by_the_persons_own_calendar_names_that_alone(world: World) ->
 def test_rules_of_the_service_and_of_its_calendars(world: World) -> None:
     world.book("9:00", "9:30", user="desk")
     put_service(world, "visit", step(30, "desk"), minNoticeMinutes=60 * 24 * 60, strictSteps=True)
-    status, problem = serve(world, "09:10")
+    asked = {"userId": "anna", "serviceId": "visit", "startTime": at("09:10")}
+    status, _, problem = world.request("POST", "/appointments", asked, headers={"X-Acting-For": "anna"})
     assert (status, named(problem)) == (422, {"startTime"})
     messages = [fault["message"] for fault in problem["errors"]]
     assert "minNoticeMinutes" in messages[0]

@@ -67,9 +67,7 @@ class Client:
         before = self.chance.choice(self.mine)
         wanted = replace(before, interval=interval(self.chance))
         update = lambda current: replace(current, interval=wanted.interval, version=current.version + 1)  # noqa: E731
-        if self.attempt(
-            "move", wanted, lambda: change(before.appointment_id, lambda _: None, update, self.storage, DAY)
-        ):
+        if self.attempt("move", wanted, lambda: change(before.appointment_id, update, self.storage, DAY)):
             self.mine[self.mine.index(before)] = wanted
 
     def cancel(self) -> None:
@@ -143,7 +141,7 @@ def move_all_to_one_slot(storage: Storage) -> int:
             return replace(now, interval=wanted, version=now.version + 1)
 
         try:
-            change(appointment.appointment_id, lambda _: None, update, storage, DAY)
+            change(appointment.appointment_id, update, storage, DAY)
         except ConflictError:
             return False
         return True
@@ -185,7 +183,7 @@ def test_a_move_and_a_cancel_at_once_leave_no_ghost(storage: Storage) -> None:
         def move(id_: str = wanted.appointment_id, later: Interval = later) -> str:
             update = lambda now: replace(now, interval=later, version=now.version + 1)  # noqa: E731
             try:
-                change(id_, lambda _: None, update, storage, DAY)
+                change(id_, update, storage, DAY)
             except AppointmentCancelledError:
                 return "cancelled first"
             return "moved first"

@@ -38,7 +38,7 @@ def wanted(user: str, now: datetime, status: Status = Status.SCHEDULED, **more: 
 
 def confirm(storage: Storage, held: Appointment, now: datetime) -> str:
     update = partial(parse_change, {"status": "scheduled"}, now=now)
-    return outcome(lambda: change(held.appointment_id, lambda _: None, update, storage, now))
+    return outcome(lambda: change(held.appointment_id, update, storage, now))
 
 
 def outcome(act: Callable[[], object]) -> str:

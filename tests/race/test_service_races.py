@@ -91,7 +91,7 @@ def move(storage: Storage, appointment_id: str, start: datetime) -> None:
         interval = Interval(start, start + (before.interval.end - before.interval.start))
         return replace(before, interval=interval, version=before.version + 1)
 
-    change(appointment_id, lambda _: None, moved, storage, DAY)
+    change(appointment_id, moved, storage, DAY)
 
 
 def test_32_clients_of_two_services_that_share_a_pool_never_get_the_same_calendar(storage: Storage) -> None:

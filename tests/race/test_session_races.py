@@ -71,7 +71,7 @@ def changing(storage: Storage, of: Appointment, body: dict[str, object]) -> str:
         left_after(before, after, mine, NOW)
         return after
 
-    return outcome(lambda: change(of.appointment_id, lambda _: None, update, mine, NOW))
+    return outcome(lambda: change(of.appointment_id, update, mine, NOW))
 
 
 def outcome(act: Callable[[], object]) -> str:

@@ -91,6 +91,7 @@ def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, App
 
     asked, ask = parse_service_booking(body, call.now, call.request.query, call.request.headers)
     call.caller.act_for(asked.user_id)
+    ask = ask._replace(by_person=call.caller.is_person)
     wanted = asked.appointment(call.now, call.caller.by)
     _log_about(wanted)
     return asked, wanted, book_service(wanted, ask, call.storage, call.now)
@@ -151,6 +152,7 @@ def change(call: Call, appointment_id: str) -> Response:
     seats_left = None
 
     def updated(before: Appointment) -> Appointment:
+        caller.act_for(before.user_id)
         after = parse_change(body, before, call.now, faults)
         # Only new calendars count: a member of the group `schedulers` may have added those that are there already.
         caller.occupy(set(after.resource_ids) - set(before.resource_ids))
@@ -167,9 +169,7 @@ def change(call: Call, appointment_id: str) -> Response:
             seats_left = left_after(before, after, call.storage, call.now)
         return after if after is before else replace(after, by=caller.by)
 
-    before, after = booking.change(
-        appointment_id, lambda before: caller.act_for(before.user_id), updated, call.storage, call.now
-    )
+    before, after = booking.change(appointment_id, updated, call.storage, call.now, by_person=caller.is_person)
     if after is not before:
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)
