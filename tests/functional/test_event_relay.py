@@ -79,15 +79,8 @@ def test_every_change_is_told_and_every_version_is_on_record(relaying: Relaying)
     assert "SECRET" not in json.dumps(heard)
     assert relaying.entries().keys() == relaying.versions()
     entry = relaying.entries()[mine["appointmentId"], 2]
-    assert json.loads(entry["changes"]["S"])["startTime"] == {
-        "from": "2030-01-15T09:00:00Z",
-        "to": "2030-01-15T11:00:00Z",
-    }
-    assert (entry["type"]["S"], entry["by"]["S"], entry["at"]["S"]) == (
-        "appointment.moved",
-        "system",
-        "2029-12-01T12:00:00Z",
-    )
+    assert json.loads(entry["changes"]["S"])["startTime"] == ["2030-01-15T09:00:00Z", "2030-01-15T11:00:00Z"]
+    assert (entry["type"]["S"], entry["by"]["S"], entry["at"]["N"]) == ("moved", "system", "1890820800")
     assert not any("SECRET" in json.dumps(entry) for entry in relaying.entries().values())
 
 
@@ -323,8 +316,9 @@ def test_a_receiver_that_fails_keeps_no_other_from_hearing(relaying: Relaying) -
 def test_calls_stay_within_the_limits_of_the_bus(relaying: Relaying) -> None:
     """A change of settings tells them three times; ten of them are too much for one call."""
     world = relaying.world
-    dates = [f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}" for n in range(1000)]
-    overrides: dict[str, list[Any]] = {date: [] for date in dates}
+    overrides: dict[str, list[Any]] = {
+        f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}": [] for n in range(1000)
+    }
     for number in range(12):
         assert world.request("PUT", f"/calendars/c-{number}", {"overrides": overrides})[0] == 200
     client = Refusing(world.events, lambda _: False)

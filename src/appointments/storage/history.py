@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.storage.dynamodb import ConditionFailedError
-from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
     from appointments.storage.dynamodb import Database, Item
 
 # Begins the partition key of an appointment's entries. No calendar's id has a `#`.
 HISTORY = "history#"
+# Begins every type of an entry.
+TYPES = "appointment."
 # Entries are kept until the next multiple of this, so that few moves of an appointment prolong those before.
 ROUNDED_TO = int(timedelta(days=30).total_seconds())
 # As many as fit into an answer, most entries being some 300 bytes.
@@ -118,7 +118,7 @@ def rounded(until: int) -> int:
 
 
 def _sort_key(version: int) -> str:
-    return f"{version:010}"
+    return f"{version:06}"
 
 
 def _to_item(kept: Kept) -> dict[str, Any]:
@@ -126,10 +126,10 @@ def _to_item(kept: Kept) -> dict[str, Any]:
     return {
         "calendarId": {"S": HISTORY + entry.appointment_id},
         "day": {"S": _sort_key(entry.version)},
-        "at": {"S": to_utc_text(entry.at)},
+        "at": {"N": str(int(entry.at.timestamp()))},
         "by": {"S": entry.by},
-        "type": {"S": entry.type},
-        "changes": {"S": json.dumps(entry.changes, ensure_ascii=False, separators=(",", ":"))},
+        "type": {"S": entry.type.removeprefix(TYPES)},
+        "changes": {"S": json.dumps(_packed(entry.changes), ensure_ascii=False, separators=(",", ":"))},
         "expiresAt": {"N": str(rounded(kept.until))},
     }
 
@@ -139,8 +139,22 @@ def _from_item(appointment_id: str, item: Item) -> Entry:
     return Entry(
         appointment_id,
         int(item["day"]["S"]),
-        from_utc_text(item["at"]["S"]),
+        datetime.fromtimestamp(int(item["at"]["N"]), UTC),
         item["by"]["S"],
-        item["type"]["S"],
-        json.loads(item["changes"]["S"]),
+        TYPES + item["type"]["S"],
+        _unpacked(json.loads(item["changes"]["S"])),
     )
+
+
+def _packed(changes: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Changes in fewer bytes, as they are kept for long: what a field was and is, or is alone if it was nothing."""
+    packed = {}
+    for name, change in changes.items():
+        both = [change["from"], change["to"]] if change else []
+        packed[name] = both[1:] if both and both[0] is None else both
+    return packed
+
+
+def _unpacked(packed: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The inverse of `_packed`."""
+    return {name: {"from": (None, *both)[-2], "to": both[-1]} if both else {} for name, both in packed.items()}
