@@ -34,10 +34,10 @@ else:
 ASK_AGAIN_SECONDS = 5.0
 
 _resource_arn_as_shipped = iam_actions.extract_resource_arn
+_iam_action_as_shipped = iam_actions.extract_iam_action
 _invoke_async_as_shipped = lambda_svc.invoke_async_with_retry
 _remove_targets_as_shipped = eventbridge._remove_targets  # noqa: SLF001 - there is no public way in
 _condition_key_as_shipped = iam_evaluator._resolve_condition_key  # noqa: SLF001 - there is no public way in
-_iam_action_as_shipped = iam_actions.extract_iam_action
 _dynamodb_context_as_shipped = iam_actions.dynamodb_service_context
 
 
@@ -200,10 +200,10 @@ def stop_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=stop_with_parent, daemon=True).start()
     iam_actions.extract_resource_arn = resource_arn
+    iam_actions.extract_iam_action = iam_action
     iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
     lambda_svc.invoke_async_with_retry = invoke_async
     eventbridge._remove_targets = remove_targets  # noqa: SLF001
-    iam_actions.extract_iam_action = iam_action
     iam_actions.dynamodb_service_context = dynamodb_context
     provisioners._RESOURCE_HANDLERS["AWS::Events::Archive"] = {  # noqa: SLF001
         "create": create_archive,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from appointments.webhooks import (
     signed_headers,
     stored_webhook,
 )
+from support import ROOT
 
 URL = "https://hooks.example.com/in"
 TIME = datetime(2030, 1, 15, 9, tzinfo=UTC)
@@ -119,6 +121,22 @@ def test_while_a_secret_is_replaced_both_verify() -> None:
     headers = signed_headers(delivery, SECRETS, datetime.now(UTC))
     for secret in SECRETS:
         assert Verifier(secret).verify(delivery.body, headers)["data"] == EVENT.detail
+
+
+def test_the_example_of_the_guide_verifies_what_is_signed() -> None:
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "webhooks.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    names: dict[str, Any] = {}
+    exec(compile(code, "webhooks.md", "exec"), names)
+    delivery = Delivery.of("crm", EVENT)
+    headers = signed_headers(delivery, SECRETS, datetime.now(UTC))
+    for secret in SECRETS:
+        assert names["verify"](secret, headers, delivery.body.encode())
+    assert not names["verify"](secret_of(bytes(32)), headers, delivery.body.encode())
+    assert not names["verify"](SECRETS[0], headers, delivery.body.encode() + b" ")
+    old = signed_headers(delivery, SECRETS, datetime(2020, 1, 1, tzinfo=UTC))
+    assert not names["verify"](SECRETS[0], old, delivery.body.encode())
 
 
 def test_a_signature_is_that_of_the_time_at_which_it_is_sent() -> None:
