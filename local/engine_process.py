@@ -38,7 +38,6 @@ _iam_action_as_shipped = iam_actions.extract_iam_action
 _invoke_async_as_shipped = lambda_svc.invoke_async_with_retry
 _remove_targets_as_shipped = eventbridge._remove_targets  # noqa: SLF001 - there is no public way in
 _condition_key_as_shipped = iam_evaluator._resolve_condition_key  # noqa: SLF001 - there is no public way in
-_iam_action_as_shipped = iam_actions.extract_iam_action
 _dynamodb_context_as_shipped = iam_actions.dynamodb_service_context
 
 
@@ -205,7 +204,6 @@ if __name__ == "__main__":
     iam_evaluator._resolve_condition_key = condition_key  # noqa: SLF001
     lambda_svc.invoke_async_with_retry = invoke_async
     eventbridge._remove_targets = remove_targets  # noqa: SLF001
-    iam_actions.extract_iam_action = iam_action
     iam_actions.dynamodb_service_context = dynamodb_context
     provisioners._RESOURCE_HANDLERS["AWS::Events::Archive"] = {  # noqa: SLF001
         "create": create_archive,
