@@ -19,6 +19,7 @@ NOTHING = {"Ref": "AWS::NoValue"}
 ARNS = {
     "AWS::Cognito::UserPool": "cognito-idp:{region}:{account}:userpool/{region}_abc123DEF",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -86,6 +87,8 @@ def fill_in(value: Any, resources: Mapping[str, Any]) -> Any:
         kind = resources[name]["Type"]
         if attribute == "Arn" or (not attribute and kind in REF_IS_ARN):
             return "arn:aws:" + ARNS[kind].format(region=REGION, account=ACCOUNT, name=name)
+        if attribute == "StreamArn":
+            return f"{text_of(f'{name}.Arn')}/stream/2026-11-26T12:00:00.000"
         return name
 
     match value:

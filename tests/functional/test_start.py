@@ -18,7 +18,9 @@ NAMES = (
     "AUTH_CLIENT_ID",
     "CALENDARS_TABLE",
     "CORS_ORIGIN",
+    "EVENT_BUS",
     "NOTIFICATION_TOPIC_ARN",
+    "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
     "REMINDER_SCHEDULER_ROLE_ARN",
     "REMINDER_SCHEDULE_GROUP",
@@ -55,6 +57,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("conflict_detector.app", "rules", ["dynamodb", "events"]),
         ("conflict_detector.app", "scheduler", ["dynamodb", "scheduler"]),
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
+        ("event_relay.app", "rules", ["events", "dynamodb", "sqs"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(
