@@ -22,8 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from appointments.storage.history import HISTORY, History
 from appointments.telemetry import logger
 from bench.units import read_units, size, write_units
+from conflict_detector.access import Access, Auth, Caller
+from event_relay.bus import Bus
+from event_relay.failures import Failures
+from event_relay.relay import Relay
 from local import LocalError
 from local.engine import Engine
 
@@ -32,7 +37,7 @@ from support import resources, template
 from world import NOW, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 # Dollars, list prices of us-east-1 as they were known on that day. Requests, durations, SNS, Scheduler, CloudWatch
 # and web ACLs were compared with published copies of AWS's price pages and guides that quote them; provisioned
@@ -50,6 +55,9 @@ RECOVERY_GB_MONTH = 0.20
 SNS_REQUEST = 0.50e-6
 SNS_EMAIL = 2.00e-5
 SCHEDULER_INVOCATION = 1.00e-6  # rules on a schedule cost nothing
+BUS_EVENT = 1.00e-6  # up to 64 KB; rules and deliveries within the account cost nothing
+ARCHIVE_GB = 0.10
+ARCHIVE_GB_MONTH = 0.023
 LOG_GB = 0.50
 PUT_METRIC_DATA = 1e-5
 LOG_GB_MONTH = 0.03
@@ -68,12 +76,14 @@ PERSON_MONTH = {"LITE": 0.0055, "ESSENTIALS": 0.015, "PLUS": 0.02}
 CORE_MB = 1769
 # Milliseconds that a call waits for AWS, in the same region.
 WAIT_MS = {"BatchGetItem": 5, "GetItem": 4, "Query": 6, "TransactWriteItems": 12, "UpdateItem": 6, "PutItem": 6}
+WAIT_MS |= {"BatchWriteItem": 8, "PutEvents": 15}
 WAIT_MS |= {"PutRule": 40, "PutTargets": 40, "RemoveTargets": 40, "DeleteRule": 40, "Publish": 25, "PutMetricData": 20}
 # Reminders of one booking are armed side by side.
 SIDE_BY_SIDE = {"PutRule", "PutTargets", "RemoveTargets", "DeleteRule"}
 # START, END and REPORT, which Lambda writes for each invocation.
 LAMBDA_LOG_BYTES = 330
 HTTP_BYTES = 500  # headers of an answer
+EVENT_BYTES = 1600
 DAYS_A_MONTH = 30
 HOURS_A_MONTH = 730
 ROUNDS = 20
@@ -89,7 +99,22 @@ MIX = {
     "move": 0.1,
     "cancel": 0.1,
     "send": 2.0,
+    # The event relay: each new version by itself, and what a sender writes of a reminder, which is one batch.
+    "tell": 1.2,
+    "tell of a reminder": 2.0,
 }
+TELLING = ("tell", "tell of a reminder")
+# By nobody's request.
+BEHIND = ("send", *TELLING)
+# As long as what most callers are known by.
+CALLER = "arn:aws:sts::123456789012:assumed-role/desk/session"
+
+
+class Known(Access):
+    """Callers who are told apart, as on AWS: who made a version is kept in it."""
+
+    def caller(self, *_: Any, **__: Any) -> Caller:
+        return Caller(None, CALLER)
 
 
 @dataclass
@@ -138,12 +163,17 @@ class Meter:
                 self.now.reads += read_units(size(self.item(params["TableName"], params["Key"])))
             case "UpdateItem" | "PutItem":
                 self._remember(params, 1)
+            case "BatchWriteItem":
+                for table, requests in params["RequestItems"].items():
+                    for put in requests:
+                        self._remember({"TableName": table, **put["PutRequest"]}, 1)
             case "TransactWriteItems":
                 for entry in params["TransactItems"]:
                     self._remember(next(iter(entry.values())), 2)
 
     def _remember(self, write: dict[str, Any], factor: int) -> None:
-        key = write.get("Key") or {"appointmentId": write["Item"]["appointmentId"]}
+        names = ("appointmentId", "calendarId", "day")
+        key = write.get("Key") or {name: write["Item"][name] for name in names if name in write["Item"]}
         self._before.append(
             (write["TableName"], key, self.item(write["TableName"], key) | {"factor": {"N": str(factor)}})
         )
@@ -261,29 +291,67 @@ def story(world: World, meter: Meter, log: io.StringIO) -> dict[str, Measured]:
     found["list"] = measure(world, meter, log, listed)
     found["send"] = measure(world, meter, log, lambda n: world.fire(booked[n], "24h"))
     world.now = NOW
+    found |= telling(world, meter, log, booked)
     meter.items = {name: meter.plain.scan(TableName=name)["Items"] for name in ("AppointmentsTable", "CalendarsTable")}
     found["move"] = measure(world, meter, log, lambda n: one("PATCH", n, {"startTime": start(500 + n)}))
     found["cancel"] = measure(world, meter, log, lambda n: one("DELETE", n))
     return found
 
 
-def lines_per_booking(found: dict[str, Measured], memory: int, stored_bytes: int) -> dict[str, float]:
-    """Dollars for one booking and what goes with it, by line, on demand."""
+def telling(world: World, meter: Meter, log: io.StringIO, booked: list[dict[str, Any]]) -> dict[str, Measured]:
+    """What the event relay does for a new version, and for a reminder that was claimed and sent."""
+    world.events.create_event_bus(Name="appointments-cost")
+    history, bus = History(world.storage.database, "CalendarsTable"), Bus(world.events, "appointments-cost")
+    relay = Relay(history, [bus], Failures(world.sqs, ""))
+
+    def change(number: int, before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+        key = {"appointmentId": after["appointmentId"]}
+        written = {"SequenceNumber": str(number), "ApproximateCreationDateTime": 0, "Keys": key, "NewImage": after}
+        return {"eventSourceARN": "", "dynamodb": written | ({"OldImage": before} if before else {})}
+
+    items = [meter.item("AppointmentsTable", {"appointmentId": {"S": one["appointmentId"]}}) for one in booked]
+
+    def with_state(item: dict[str, Any], state: str) -> dict[str, Any]:
+        reminder = item["reminders"]["M"]["24h"]["M"] | {"state": {"S": state}}
+        return item | {"reminders": {"M": item["reminders"]["M"] | {"24h": {"M": reminder}}}}
+
+    def tell(number: int) -> None:
+        assert relay.relay([change(1, None, items[number])]) is None  # noqa: S101 - as above
+
+    def tell_of_a_reminder(number: int) -> None:
+        states = [with_state(items[number], state) for state in ("pending", "sending", "sent")]
+        assert relay.relay([change(1, *states[:2]), change(2, *states[1:])]) is None  # noqa: S101 - as above
+
+    return {
+        "tell": measure(world, meter, log, tell),
+        "tell of a reminder": measure(world, meter, log, tell_of_a_reminder),
+    }
+
+
+def lines_per_booking(
+    found: dict[str, Measured], memory: int, stored_bytes: float, of: Collection[str] = tuple(MIX)
+) -> dict[str, float]:
+    """Dollars for one booking and what goes with it, or for some of that, by line, on demand."""
     lines: defaultdict[str, float] = defaultdict(float)
     days = int(template()["Parameters"]["RetentionDays"]["Default"])
     log_days = int(template()["Parameters"]["LogRetentionDays"]["Default"])
     for name, times in MIX.items():
+        if name not in of:
+            continue
         cost = found[name]
-        if name != "send":
+        lines["events on the bus"] += times * cost.calls["PutEvents"] * BUS_EVENT
+        if name not in BEHIND:
             lines["API Gateway"] += times * API_REQUEST
             lines["data out"] += times * (cost.answer_bytes + HTTP_BYTES) / 1e9 * OUT_GB
         lines["Lambda requests"] += times * LAMBDA_REQUEST
         lines["Lambda time"] += times * cost.duration_ms(memory) / 1000 * memory / 1024 * LAMBDA_GB_SECOND
         lines["DynamoDB writes"] += times * cost.writes * WRITE_UNIT
         lines["DynamoDB reads"] += times * cost.reads * READ_UNIT
-        logged = times * (cost.log_bytes + LAMBDA_LOG_BYTES) / 1e9
+        lambda_lines = 0 if name in TELLING else LAMBDA_LOG_BYTES  # SystemLogLevel of the relay
+        logged = times * (cost.log_bytes + lambda_lines) / 1e9
         lines["logs"] += logged * LOG_GB + logged * LOG_GB_MONTH * log_days / DAYS_A_MONTH
-    lines["SNS publishes"] += MIX["send"] * SNS_REQUEST
+    if "send" in of:
+        lines["SNS publishes"] += MIX["send"] * SNS_REQUEST
     months = days / DAYS_A_MONTH
     lines["storage, for 400 days"] += stored_bytes / 1e9 * (TABLE_GB_MONTH + RECOVERY_GB_MONTH) * months
     return dict(lines)
@@ -320,13 +388,15 @@ def metrics_on_alarms(*, gradual: bool) -> int:
 
 def options() -> dict[str, tuple[float, float]]:
     """What parameters add, in dollars: for each booking, and a month."""
-    requests = sum(times for name, times in MIX.items() if name != "send")
+    requests = sum(times for name, times in MIX.items() if name not in BEHIND)
+    kept = sum(MIX[name] for name in TELLING) * EVENT_BYTES / 1e9
     rules = sum(len(acl["Properties"]["Rules"]) for acl in resources("AWS::WAFv2::WebACL").values())
     return {
         "with `ReminderBackend=scheduler`, more": (MIX["send"] * SCHEDULER_INVOCATION, 0),
         "with `RequestsPerAddress`, more": (requests * WEB_ACL_REQUEST, WEB_ACL_MONTH + rules * WEB_ACL_RULE_MONTH),
         "with `GradualDeployment=true`, more": (0, metrics_on_alarms(gradual=True) * ALARM_METRIC_MONTH),
         "reminders by email, more": (MIX["send"] * SNS_EMAIL, 0),
+        "with `EventRetentionDays=30`, more": (kept * (ARCHIVE_GB + ARCHIVE_GB_MONTH), 0),
     }
 
 
@@ -365,6 +435,20 @@ def provisioned_per_month() -> float:
     return holders * hourly * HOURS_A_MONTH
 
 
+def print_beside(found: dict[str, Measured], memory: int) -> None:
+    """Print what people who sign in cost, and the comparison with the naive way."""
+    people = ", ".join(f"${1000 * dollars:.2f} with {tier}" for tier, dollars in PERSON_MONTH.items())
+    print(f"\nA thousand people who sign in to the user pool in a month: {people}.")
+
+    print("\n| a million requests that book, alone | " + " | ".join(booking_alone(found["book"], memory)) + " | $ |")
+    print("|---|---|---|---|---|---|---|")
+    alone = {"this": booking_alone(found["book"], memory), "the naive way": booking_alone(naive(found["book"]), memory)}
+    for name, parts in alone.items():
+        figures = " | ".join(f"{dollars * 1_000_000:.2f}" for dollars in (*parts.values(), sum(parts.values())))
+        print(f"| {name} | {figures} |")
+    print(f"\nThat is {sum(alone['this'].values()) / sum(alone['the naive way'].values()):.2f} of the naive way.")
+
+
 def main() -> None:
     """Measure and print."""
     memory = int(template()["Globals"]["Function"]["MemorySize"])
@@ -375,15 +459,20 @@ def main() -> None:
         names = ("dynamodb", "events", "scheduler", "sns", "sqs")
         client: Callable[..., Any] = session.client
         world = World({name: client(name, endpoint_url=engine.url) for name in names})
+        world.api = replace(world.api, access=Known(Auth.NONE))
         meter = Meter(world, engine.client("dynamodb"))
         found = story(world, meter, log)
     appointment = statistics.median(map(size, meter.items["AppointmentsTable"]))
     days = [item for item in meter.items["CalendarsTable"] if item["calendarId"]["S"] == "dr-lee"]
     day = max(map(size, days))
     # The user's index holds an appointment again, and each item costs 100 bytes of its own.
-    stored = int(2 * (appointment + 100) + 2 * day / 12)
+    versions = [item for item in meter.items["CalendarsTable"] if item["calendarId"]["S"].startswith(HISTORY)]
+    version = statistics.median(map(size, versions))
+    told = MIX["tell"] * (version + 100)
+    stored = 2 * (appointment + 100) + 2 * day / 12 + told
 
-    print(f"Prices of {PRICES_OF}. An appointment has {appointment:.0f} bytes, a day of twelve {day:.0f}.\n")
+    print(f"Prices of {PRICES_OF}. An appointment has {appointment:.0f} bytes, a day of twelve {day:.0f},")
+    print(f"a version in the history {version:.0f}.\n")
     print("| operation | times per booking | calls | write units | read units | CPU ms | billed ms | log bytes |")
     print("|---|---|---|---|---|---|---|---|")
     for name, times in MIX.items():
@@ -403,19 +492,14 @@ def main() -> None:
     variable, standing = sum(per_booking.values()), sum(fixed.values())
     totals = [variable * volume + (standing if volume != VOLUMES[0] else 0) for volume in VOLUMES]
     print("| **all** | " + " | ".join(f"**{total:,.2f}**" for total in totals) + " |")
+    of_telling = sum(lines_per_booking(found, memory, told, TELLING).values())
+    share = of_telling / (variable - of_telling)
+    of_these = " | ".join(f"{of_telling * volume:,.2f}" for volume in VOLUMES)
+    print(f"| of these, events and history | {of_these} |")
     for name in options():
         print(option_row(name))
-    people = ", ".join(f"${1000 * dollars:.2f} with {tier}" for tier, dollars in PERSON_MONTH.items())
-    print(f"\nA thousand people who sign in to the user pool in a month: {people}.")
-
-    print("\n| a million requests that book, alone | " + " | ".join(booking_alone(found["book"], memory)) + " | $ |")
-    print("|---|---|---|---|---|---|---|")
-    alone = {"this": booking_alone(found["book"], memory), "the naive way": booking_alone(naive(found["book"]), memory)}
-    for name, parts in alone.items():
-        figures = " | ".join(f"{dollars * 1_000_000:.2f}" for dollars in (*parts.values(), sum(parts.values())))
-        print(f"| {name} | {figures} |")
-    print(f"\nThat is {sum(alone['this'].values()) / sum(alone['the naive way'].values()):.2f} of the naive way.")
-
+    print(f"\nEvents and history are {100 * share:.1f} % on top of everything else.")
+    print_beside(found, memory)
     units = per_booking["DynamoDB writes"] + per_booking["DynamoDB reads"]
     provisioned = provisioned_per_month()
     print(

@@ -19,6 +19,7 @@ NOTHING = {"Ref": "AWS::NoValue"}
 ARNS = {
     "AWS::Cognito::UserPool": "cognito-idp:{region}:{account}:userpool/{region}_abc123DEF",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab",

@@ -11,9 +11,11 @@ from monitoring.shapes import Alarm, Chart, Event, Figure, Math, Metric, Series,
 DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
+RELAY = Source("EventRelayLogGroup", "OnRelay")
 WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
 
 BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
+TOLD = "Events: failures"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
 )  # fmt: skip
@@ -52,6 +54,7 @@ EVENTS = (
     Event(EventType.WEBHOOK_GONE, (WEBHOOKS_LOG,), WEBHOOKS, "switched off by 410", VIOLET),
     Event(EventType.WEBHOOK_GIVEN_UP, (WEBHOOKS_LOG,), WEBHOOKS, "given up", RED),
     Event(EventType.WEBHOOK_ERROR, (WEBHOOKS_LOG,), WEBHOOKS, "errors", BROWN),
+    Event(EventType.EVENT_RELAY_ERROR, (RELAY,), TOLD, "relay errors", RED),
 )
 
 # --- Figures: numbers in log lines -------------------------------------------------------------------------
@@ -105,10 +108,11 @@ def of_table(name: str, table: str, index: str | None = None) -> Metric:
     return Metric("AWS/DynamoDB", name, (("TableName", f"${{{table}}}"), *of_index))
 
 
-DELIVERY, EXECUTION, SWEEPS = (
+DELIVERY, EXECUTION, SWEEPS, UNRELAYED = (
     "ReminderDeliveryDeadLetterQueue",
     "ReminderExecutionDeadLetterQueue",
     "ReminderSweepDeadLetterQueue",
+    "RelayFailures",
 )
 WEBHOOK_FAILURES = "WebhookFailures"
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
@@ -322,6 +326,51 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm("ReminderSweepAgeAlarm", "reminder-sweep-dlq-age", of_queue(AGE, SWEEPS), "Maximum", "> 86400", AGE_MEANS),
     Alarm(
+        "EventRelayErrorAlarm",
+        "event-relay-errors",
+        of_logs("EventRelayError"),
+        "Sum",
+        ">= 1",
+        """Records of the tables' streams could not be relayed in two periods of five minutes, and are tried again.
+        Bookings do not wait for this, but events and the history are late. Read the EVENT_RELAY_ERROR lines.
+        docs/operations.md#event-relay-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "EventRelayBehindAlarm",
+        "event-relay-behind",
+        of_function("IteratorAge", "EventRelayFunction"),
+        "Maximum",
+        "> 60000",
+        """For ten minutes the event relay has read records that were older than a minute, so events and the history are
+        late. Nothing is lost for half a day. Usually the bus or a table refuses calls, or the function fails.
+        docs/operations.md#event-relay-behind""",
+        datapoints=2,
+        periods=2,
+        unit="Milliseconds",
+    ),
+    Alarm(
+        "RelayFailuresDepthAlarm",
+        "relay-failures-depth",
+        of_queue(DEPTH, UNRELAYED),
+        "Maximum",
+        ">= 1",
+        """Changes were not told to anybody and may be missing in the history: records that this version cannot read, or
+        that failed for half a day. The streams keep them for a day after the change. Find the cause, then redrive.
+        docs/operations.md#relay-failures""",
+    ),
+    Alarm(
+        "RelayFailuresAgeAlarm",
+        "relay-failures-age",
+        of_queue(AGE, UNRELAYED),
+        "Maximum",
+        "> 28800",
+        """The name of a record that was not relayed has been in the queue for eight hours. A record that Lambda gave up
+        vanishes from its stream four hours later, and cannot be told any more. Redrive now.
+        docs/operations.md#relay-failures""",
+    ),
+    Alarm(
         "WebhookErrorAlarm",
         "webhook-errors",
         of_logs("WebhookError"),
@@ -459,6 +508,12 @@ ALARMS += (
         of_new_version("WebhookSenderFunction"),
         "In two of five minutes the webhook sender failed",
     ),
+    of_deployment(
+        "EventRelayNewVersionAlarm",
+        "event-relay-new-version",
+        of_new_version("EventRelayFunction"),
+        "In two of five minutes the event relay failed",
+    ),
 )
 
 # --- Charts: two beside each other -------------------------------------------------------------------------
@@ -535,6 +590,15 @@ CHARTS = (
             Series(of_logs("WebhookLateness"), "p99", "p99"),
             Series(of_queue(DEPTH, "WebhookDeliveries"), "waiting", "Maximum", axis="right"),
             Series(of_queue(DEPTH, WEBHOOK_FAILURES), "given up", "Maximum", axis="right"),
+        ),
+    ),
+    Chart(
+        TOLD,
+        "Sum",
+        (
+            Series(of_function("Errors", "EventRelayFunction"), "event relay crashes"),
+            Series(of_queue(DEPTH, UNRELAYED), "not relayed", "Maximum"),
+            Series(of_function("IteratorAge", "EventRelayFunction"), "relay behind (ms)", "Maximum", axis="right"),
         ),
     ),
     Chart(

@@ -1,12 +1,11 @@
-"""Send again what lies in the dead-letter queues: `make redrive STACK=appointments-prod`.
+"""Send again what lies in the queues of what failed: `make redrive STACK=appointments-prod`.
 
-There are two queues of reminders, and a message of each is written in another way. EventBridge and Scheduler leave
-what they could not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to
-the sender once more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the
-sender sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took and
-did not send it gives back at its end, also when it is broken off.
-
-A third holds deliveries to webhooks that were given up. They go back into the queue of deliveries, for another day.
+Of reminders there are two queues, and a message of each is written in another way. EventBridge and Scheduler leave what
+they could not deliver, Lambda leaves an envelope around what the sender failed on. Either way the event goes to the
+sender once more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender
+sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took
+and did not send it gives back at its end, also when it is broken off. What the event relay failed on is in
+`ops.unrelayed`. Deliveries to webhooks that were given up go back into their queue, for another day.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,38 +23,23 @@ from appointments.firing import Firing, parse_timer_name
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from appointments.webhooks import Delivery
+from ops.emptying import Emptying, Redriven
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
+from ops.unrelayed import Unrelayed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 WEBHOOKS = "WebhookFailures"
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
-# How long a message is kept from a second redrive at the same time.
-HELD_SECONDS = 120
-# How often the queue is asked at the end, until it does not count any more what was just deleted.
-MOST_COUNTS = 60
-
-
-@dataclass
-class Redriven:
-    """What became of a queue's messages, by their number."""
-
-    sent: int = 0
-    over: int = 0
-    left: int = 0
-    # What the queue holds beside those at the end: new ones, and those in the hands of another redrive.
-    more: int = 0
-
-    def __str__(self) -> str:
-        more = f", {self.more} more are new or held elsewhere: run this again in {HELD_SECONDS} s" if self.more else ""
-        return f"{self.sent} sent again, {self.over} no longer wanted, {self.left} left{more}"
 
 
 @dataclass(frozen=True)
-class Redrive:
-    """Sends again over collaborators that a test can bring along."""
+class Redrive(Emptying):
+    """Sends reminders again over collaborators that a test can bring along."""
+
+    what: ClassVar[str] = "an event of a reminder"
 
     sqs: Any
     functions: Any
@@ -65,77 +47,9 @@ class Redrive:
     sender_function: str
     # Long enough for SQS to ask all of its servers.
     wait_seconds: int = 1
-    not_one: ClassVar[str] = "not an event of a reminder"
 
-    def queue(self, url: str, now: datetime, done: Redriven | None = None) -> Redriven:
-        """Send again every message that a queue holds at this moment.
-
-        ``done`` is counted up on the way, for whoever is there to tell when this is broken off.
-        """
-        done = Redriven() if done is None else done
-        held: dict[str, str] = {}
-        counts = 1
-        try:
-            for message in self._messages(url, held):
-                try:
-                    again = self._send_again(message, now)
-                except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
-                    done.left += 1
-                    print(f"left, {self.not_one}: {message['MessageId']}", file=sys.stderr)
-                    continue
-                if again:
-                    done.sent += 1
-                else:
-                    done.over += 1
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                del held[message["MessageId"]]
-            counts = MOST_COUNTS
-        finally:
-            # As they were: the next redrive finds them at once.
-            for receipt in held.values():
-                with suppress(ClientError):  # it is back already, or will be when its time is over
-                    self.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
-            done.more = self._more(url, done.left, counts)
-        return done
-
-    def _messages(self, url: str, held: dict[str, str]) -> Iterator[Mapping[str, Any]]:
-        """Every message once; those that come back while this goes on are for the next redrive.
-
-        ``held`` gets the receipt of each by its id, from the moment that the queue hides it. Those that come back may
-        hide others, so only an empty answer is the end, or that all have come back with nothing else among them.
-        """
-        seen: set[str] = set()
-        again = 0
-        while again <= len(seen):
-            answer = self.sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=HELD_SECONDS,
-                WaitTimeSeconds=self.wait_seconds,
-                MessageAttributeNames=["All"],
-            )
-            taken = {message["MessageId"]: message for message in answer.get("Messages", ())}
-            held |= {id_: message["ReceiptHandle"] for id_, message in taken.items()}
-            fresh = [message for id_, message in taken.items() if id_ not in seen]
-            if not taken:
-                return
-            again = 0 if fresh else again + len(taken)
-            seen |= taken.keys()
-            yield from fresh
-
-    def _more(self, url: str, left: int, counts: int) -> int:
-        """How many messages a queue holds beside those that were left. SQS counts approximately, and late."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        while True:
-            attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-            more = sum(int(attributes[name]) for name in names) - left
-            counts -= 1
-            if more <= 0 or not counts:
-                return max(more, 0)
-            time.sleep(self.wait_seconds)
-
-    def _send_again(self, message: Mapping[str, Any], now: datetime) -> bool:
-        """Send a message again; False where nothing is to be sent any more. Raises as `_event` does."""
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:
+        """Give the event in a message to the sender."""
         event = self._event(message, now)
         if event is None:
             return False
@@ -171,13 +85,17 @@ class Redrive:
 
 
 @dataclass(frozen=True)
-class WebhookRedrive(Redrive):
+class WebhookRedrive(Emptying):
     """The same for deliveries to webhooks. The sender drops those whose webhook is off by now."""
 
-    deliveries_url: str = ""
-    not_one: ClassVar[str] = "not a delivery to a webhook"
+    what: ClassVar[str] = "a delivery to a webhook"
 
-    def _send_again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+    sqs: Any
+    deliveries_url: str
+    wait_seconds: int = 1
+
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+        """Put a delivery back into the queue of deliveries."""
         Delivery.from_message(message["Body"])
         self.sqs.send_message(QueueUrl=self.deliveries_url, MessageBody=message["Body"])
         return True
@@ -185,7 +103,7 @@ class WebhookRedrive(Redrive):
 
 def main() -> int:
     """Run the command line; 0 where every message was sent again."""
-    parser = argparse.ArgumentParser(description="Send again what lies in the dead-letter queues.")
+    parser = argparse.ArgumentParser(description="Send again what lies in the queues of what failed.")
     parser.add_argument("stack", nargs="?", help="name of the stack; without one that of `make run`")
     try:
         stack = Stack.find(parser.parse_args().stack)
@@ -193,12 +111,14 @@ def main() -> int:
         storage = Storage.of(stack.client("dynamodb"), variables["APPOINTMENTS_TABLE"], variables["CALENDARS_TABLE"])
         # As timers name it: by the alias, which has the retries and the queue for what fails again.
         sender = variables["REMINDER_SENDER_ARN"]
-        redrive = Redrive(stack.client("sqs"), stack.client("lambda"), storage, sender)
-        webhooks = WebhookRedrive(
-            redrive.sqs, redrive.functions, storage, sender, deliveries_url=stack.resource("WebhookDeliveries")
-        )
-        redrives: dict[str, Redrive] = {**dict.fromkeys(QUEUES, redrive), WEBHOOKS: webhooks}
-        remaining = sum([redrive_queue(one, queue, stack.resource(queue)) for queue, one in redrives.items()])
+        sqs, functions = stack.client("sqs"), stack.client("lambda")
+        redrive = Redrive(sqs, functions, storage, sender)
+        remaining = sum([redrive_queue(redrive, queue, stack.resource(queue)) for queue in QUEUES])
+        relay = f"{stack.resource('EventRelayFunction')}:live"
+        unrelayed = Unrelayed(sqs, functions, stack.client("dynamodbstreams"), relay)
+        remaining += redrive_queue(unrelayed, "RelayFailures", stack.resource("RelayFailures"))
+        webhooks = WebhookRedrive(sqs, stack.resource("WebhookDeliveries"))
+        remaining += redrive_queue(webhooks, WEBHOOKS, stack.resource(WEBHOOKS))
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2
@@ -208,7 +128,7 @@ def main() -> int:
     return 1 if remaining else 0
 
 
-def redrive_queue(redrive: Redrive, name: str, url: str) -> int:
+def redrive_queue(redrive: Emptying, name: str, url: str) -> int:
     """Send one queue again and say what became of it; how many messages it still holds."""
     done = Redriven()
     try:

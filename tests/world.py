@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from moto.events.models import events_backends
@@ -52,6 +53,7 @@ class World:
         self.clients = clients
         self.dynamodb, self.events, self.scheduler = (clients[name] for name in ("dynamodb", "events", "scheduler"))
         self.sns, self.sqs = clients["sns"], clients["sqs"]
+        self.streams: Any = clients.get("dynamodbstreams")
         create_tables(self.dynamodb)
         self.topic_arn = self.sns.create_topic(Name="reminders")["TopicArn"]
         self.inbox_url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -65,18 +67,6 @@ class World:
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
             lambda: Direct(self, SENDER_ARN),  # type: ignore[arg-type]  # of the client, only `invoke` is used
         )
-        self.deliveries_url, self.failures_url = (
-            self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("deliveries", "failures")
-        )
-        self.kms = clients["kms"]
-        key = self.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-        self.webhooks = WebhookParts(
-            WebhookItems(self.storage.database, "CalendarsTable"),
-            Deliveries(self.storage.database, "CalendarsTable"),
-            WebhookSecrets(self.kms, key),
-            DeliveryQueue(self.sqs, self.deliveries_url, self.failures_url),
-            Targets.PUBLIC,
-        )
         self.api = self.api_for(Access(Auth.NONE))
         self.topic = Topic(self.sns, self.topic_arn)
         self.sender = ReminderSender(self.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep)
@@ -87,6 +77,27 @@ class World:
         self._refused: dict[str, tuple[int, str]] = {}
         # The operation at which to die, whether after it or before, and at which call of it.
         self._deadly: tuple[str, bool, int] | None = None
+
+    # Few tests are about webhooks.
+    @cached_property
+    def deliveries_url(self) -> str:
+        return str(self.sqs.create_queue(QueueName="deliveries")["QueueUrl"])
+
+    @cached_property
+    def failures_url(self) -> str:
+        return str(self.sqs.create_queue(QueueName="failures")["QueueUrl"])
+
+    @cached_property
+    def webhooks(self) -> WebhookParts:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return WebhookParts(
+            WebhookItems(self.storage.database, "CalendarsTable"),
+            Deliveries(self.storage.database, "CalendarsTable"),
+            WebhookSecrets(kms, key),
+            DeliveryQueue(self.sqs, self.deliveries_url, self.failures_url),
+            Targets.PUBLIC,
+        )
 
     def api_for(self, access: Access) -> Api:
         """The API under another kind of access."""

@@ -27,6 +27,8 @@ MAX_SPAN = timedelta(days=62)
 EXPIRY_GRACE = timedelta(seconds=5)
 # The most places that a calendar can have.
 MAX_CAPACITY = 1000
+# Who makes the changes that nobody asks for, and those of callers who are not told apart.
+SYSTEM = "system"
 # A hold keeps others away, so it is short.
 MAX_HOLD_MINUTES = 60
 
@@ -229,6 +231,8 @@ class Appointment:
     # Its reminders as the storage keeps them, where it was read from there: another version may write the same in
     # another way, and a write is on condition that they are as they were read.
     stored_reminders: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    # Who made this version: the person whose token it was, the IAM principal, or SYSTEM.
+    by: str = SYSTEM
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -274,10 +278,10 @@ class Appointment:
         return tuple(Status(name) for name in self.status.becomes if begun or name not in ONCE_BEGUN)
 
 
-def with_status(before: Appointment, status: Status, now: datetime) -> Appointment:
-    """The appointment with another status: a version later, its reminders as the status has them."""
+def with_status(before: Appointment, status: Status, now: datetime, by: str = SYSTEM) -> Appointment:
+    """The appointment with another status: a version later and made by `by`, its reminders as the status has them."""
     expires_at = expiry_under(status, before)
-    after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now)
+    after = replace(before, status=status, expires_at=expires_at, version=before.version + 1, updated_at=now, by=by)
     after = with_clearing(before, after)
     return replace(after, reminders=reminders_after_change(before, after, now))
 

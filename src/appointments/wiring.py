@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from appointments.direct import Direct
     from appointments.rules import Rules
     from appointments.schedules import Schedules
+    from appointments.storage.history import History
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers, TimerSettings
@@ -35,6 +36,14 @@ def reminders_of(appointments_table: str) -> Reminders:
     from appointments.storage.reminders import Reminders  # noqa: PLC0415
 
     return Reminders(Database(client("dynamodb")), appointments_table)
+
+
+def history_of(calendars_table: str) -> History:
+    """The history of appointments, for whoever writes it."""
+    from appointments.storage.dynamodb import Database  # noqa: PLC0415
+    from appointments.storage.history import History  # noqa: PLC0415
+
+    return History(Database(client("dynamodb")), calendars_table)
 
 
 def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:

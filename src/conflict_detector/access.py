@@ -24,12 +24,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import Fault, ForbiddenError, InvalidRequestError, TooLateError
+from appointments.model import SYSTEM
 from appointments.reader import CALENDAR_ID_RULE, is_calendar_id
 from appointments.statuses import Status
 from appointments.times import to_utc_text
@@ -61,9 +62,13 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request. `user_id` is the one person whom they may act for, None where that is everyone."""
+    """Who sent a request. `user_id` is the one person whom they may act for, None where that is everyone.
+
+    `by` names them in what they change, in whosever name they act.
+    """
 
     user_id: str | None = None
+    by: str = field(default=SYSTEM, compare=False)
 
     @property
     def is_person(self) -> bool:
@@ -119,27 +124,33 @@ class Access:
     client_id: str = ""
 
     def caller(
-        self, claims: Mapping[str, Any], authorization: Sequence[str] = (), acting_for: Sequence[str] = ()
+        self,
+        claims: Mapping[str, Any],
+        authorization: Sequence[str] = (),
+        acting_for: Sequence[str] = (),
+        principal: str | None = None,
     ) -> Caller:
         """Who is calling, or in whose name. Raises ForbiddenError where that is not theirs, and InvalidRequestError.
 
-        `authorization` and `acting_for` are every value of the headers `Authorization` and `X-Acting-For`.
+        `authorization` and `acting_for` are every value of the headers `Authorization` and `X-Acting-For`. `principal`
+        is that of IAM, where a request was signed by one.
         """
-        caller = self._signed_in(claims, authorization)
+        caller = self._signed_in(claims, authorization, principal)
         if not acting_for:
             return caller
         if len(acting_for) > 1 or not is_calendar_id(acting_for[0]):
             raise InvalidRequestError([Fault("X-Acting-For", f"is the id of one person and {CALENDAR_ID_RULE}")])
         caller.act_for(acting_for[0])
-        return Caller(acting_for[0])
+        return Caller(acting_for[0], caller.by)
 
-    def _signed_in(self, claims: Mapping[str, Any], authorization: Sequence[str]) -> Caller:
+    def _signed_in(self, claims: Mapping[str, Any], authorization: Sequence[str], principal: str | None) -> Caller:
         """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else."""
         if self.auth is not Auth.COGNITO:
-            return Caller()
+            return Caller(None, principal or SYSTEM) if self.auth is Auth.IAM else Caller()
         if not (claims.get("sub") and claims.get("token_use") == "id" and claims.get("aud") == self.client_id):
             raise ForbiddenError
-        return Caller() if SCHEDULERS in _groups(claims, authorization) else Caller(claims["sub"])
+        sub = claims["sub"]
+        return Caller(None if SCHEDULERS in _groups(claims, authorization) else sub, sub)
 
 
 def _groups(claims: Mapping[str, Any], authorization: Sequence[str]) -> list[Any]:

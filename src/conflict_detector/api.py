@@ -65,7 +65,10 @@ class Api:
             with busy_where_crowded():
                 headers = request.headers
                 caller = self.access.caller(
-                    request.claims, headers.get("authorization", ()), headers.get("x-acting-for", ())
+                    request.claims,
+                    headers.get("authorization", ()),
+                    headers.get("x-acting-for", ()),
+                    request.principal,
                 )
                 response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers, self.webhooks))
         except RefusalError as exc:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from appointments.calendars import with_zone
 from appointments.decision import Accepted, Change, Reading, Refused, asking_for_approval, decide, without_approval
 from appointments.errors import AppointmentNotFoundError, Fault, IdempotencyKeyReusedError, InvalidTransitionError
-from appointments.model import DAY, Appointment, DayKey, Interval, with_status
+from appointments.model import DAY, SYSTEM, Appointment, DayKey, Interval, with_status
 from appointments.reminders import reminders_ahead
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
@@ -217,11 +217,11 @@ def change(
 
 
 def cancel(
-    appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime
+    appointment_id: str, check: Callable[[Appointment], None], storage: Storage, now: datetime, by: str = SYSTEM
 ) -> tuple[Appointment, Appointment]:
     """Cancel an appointment; idempotent. Returns the appointment before and after the change.
 
-    `check` is called with the current appointment first, and may raise.
+    `by` cancels it. `check` is called with the current appointment first, and may raise.
     Raises AppointmentNotFoundError, CalendarBusyError, and what `check` raises.
     """
 
@@ -231,6 +231,6 @@ def cancel(
             return before
         if not before.status.may_become(Status.CANCELLED):
             raise InvalidTransitionError(before.status, before.may_become(now))
-        return with_status(before, Status.CANCELLED, now)
+        return with_status(before, Status.CANCELLED, now, by)
 
     return change(appointment_id, cancelled, storage, now)

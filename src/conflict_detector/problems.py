@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.bodies import interval_body
 from appointments.errors import (
     AppointmentCancelledError,
     AppointmentEndedError,
@@ -32,7 +33,7 @@ from appointments.errors import (
     WebhookInactiveError,
     WebhookNotFoundError,
 )
-from conflict_detector.responses import interval_body, to_json
+from conflict_detector.responses import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

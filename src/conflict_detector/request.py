@@ -45,6 +45,7 @@ class Request:
     query: Query
     headers: Headers
     claims: Mapping[str, Any]
+    principal: str | None
     base: str
     raw_body: str | None
     is_base64: bool
@@ -67,6 +68,7 @@ class Request:
             query=query,
             headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},
+            principal=(context.get("identity") or {}).get("userArn"),
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),

@@ -6,12 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from appointments.times import to_utc_text
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from appointments.model import Interval
 
 Response = dict[str, Any]
 
@@ -55,11 +51,6 @@ def json_response(body: Mapping[str, Any], version: int | None = None) -> Respon
 def to_json(value: Any) -> str:
     """Compact, and not escaped: what is stored in so many bytes is answered in as many."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def interval_body(interval: Interval) -> dict[str, str]:
-    """An interval as the API shows it."""
-    return {"startTime": to_utc_text(interval.start), "endTime": to_utc_text(interval.end)}
 
 
 def preflight_response(methods: Iterable[str]) -> Response:

@@ -65,6 +65,7 @@ ROUTES = (
     Route("GET", "/appointments/{appointmentId}", "appointments.get"),
     Route("PATCH", "/appointments/{appointmentId}", "appointments.change"),
     Route("DELETE", "/appointments/{appointmentId}", "appointments.cancel"),
+    Route("GET", "/appointments/{appointmentId}/history", "history.find"),
     Route("GET", "/calendars", "calendars.find"),
     Route("GET", "/calendars/{calendarId}", "calendars.get"),
     Route("PUT", "/calendars/{calendarId}", "calendars.put"),

@@ -247,7 +247,7 @@ class Explorer:
         return state
 
 
-def explore(events: int, **budget: int) -> int:
+def explore(events: int, **budget: Any) -> int:
     """Explore all states, and return how many there are. Fails with what was broken."""
     with determinism() as made, pytest.MonkeyPatch.context() as patch:
         patch.setattr(product, "ThreadPoolExecutor", _Inline)

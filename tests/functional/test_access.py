@@ -47,6 +47,7 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "POST /appointments": (lambda who: {"body": booking(who, 11)}, 201),
     "GET /appointments": (lambda who: {"queryStringParameters": {"userId": who}}, 200),
     "GET /appointments/{}": (lambda _: {}, 200),
+    "GET /appointments/{}/history": (lambda _: {}, 200),
     "PATCH /appointments/{}": (lambda _: {"body": {"details": {"title": "mine"}}}, 200),
     "DELETE /appointments/{}": (lambda _: {}, 200),
     "GET /calendars/{who}": (lambda _: {}, 200),

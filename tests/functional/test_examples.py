@@ -16,6 +16,7 @@ from appointments.storage.deliveries import State
 from appointments.webhooks import Delivery
 from contract import contract, operations, resolved
 from local.run import example as first_booking
+from relaying import Relaying
 from support import ROOT, sample_event
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ def change_of_an_expired_one(world: World) -> Any:
     path = f"/appointments/{book(world, hold={'minutes': 10})['appointmentId']}"
     world.now += timedelta(minutes=10)
     return world.request("PATCH", path, MOVE)
+
+
+def historic(world: World, query: dict[str, str] | None = None) -> Any:
+    relaying = Relaying(world)
+    path = f"/appointments/{book(world)['appointmentId']}"
+    world.request("PATCH", path, MOVE)
+    relaying.run()
+    return world.request("GET", f"{path}/history", queryStringParameters=query)
 
 
 def session(world: World) -> Any:
@@ -244,6 +253,8 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("bookAppointment", "keyReused"): key_reused,
     ("listAppointments", "200"): listed,
     ("getAppointment", "booked"): lambda world: of_booked(world, "GET"),
+    ("getHistory", "200"): historic,
+    ("getHistory", "unknownParameter"): lambda world: historic(world, DRY),
     ("changeAppointment", "moved"): lambda world: of_booked(world, "PATCH", MOVE),
     ("changeAppointment", "conflict"): conflict_of_a_move,
     ("changeAppointment", "tooLate"): move_that_is_too_late,

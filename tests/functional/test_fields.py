@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,9 @@ def test_the_data_model_lists_every_attribute(world: World) -> None:
     world.request("PATCH", f"/appointments/{appointment['appointmentId']}", {"confirmed": True})
     book(world, "hold")
     world.request("DELETE", f"/appointments/{appointment['appointmentId']}")
+    stored = world.storage.appointments.get(appointment["appointmentId"])
+    assert stored is not None
+    world.storage.appointments.change(stored, replace(stored, version=stored.version + 1, by="desk"))
     book(world, "serviceId")
     world.request("DELETE", f"/appointments/{book(world, 'sessionId')['sessionId']}")
     text = (ROOT / "docs" / "data-model.md").read_text()

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from appointments.firing import Firing
 from appointments.webhooks import Delivery
-from ops.redrive import Redrive, Redriven, WebhookRedrive
+from ops.emptying import Redriven
+from ops.redrive import Redrive, WebhookRedrive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -269,8 +270,7 @@ def test_a_delivery_that_was_given_up_is_delivered_anew(world: World, capsys: py
     delivery = Delivery("crm", "a.1", "appointment.booked", world.now, {"eventId": "a.1"})
     world.webhooks.queue.give_up(delivery.message, "not delivered within a day")
     world.webhooks.queue.give_up("not JSON", "not a delivery")
-    again = WebhookRedrive(world.sqs, None, world.storage, "", 0, deliveries_url=world.deliveries_url)
-    done = again.queue(world.failures_url, world.now)
+    done = WebhookRedrive(world.sqs, world.deliveries_url, 0).queue(world.failures_url, world.now)
     assert (done.sent, done.over, done.left) == (1, 0, 1)
     assert "not a delivery to a webhook" in capsys.readouterr().err
     (message,) = world.sqs.receive_message(QueueUrl=world.deliveries_url)["Messages"]

@@ -18,7 +18,9 @@ NAMES = (
     "AUTH_CLIENT_ID",
     "CALENDARS_TABLE",
     "CORS_ORIGIN",
+    "EVENT_BUS",
     "NOTIFICATION_TOPIC_ARN",
+    "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
     "REMINDER_SCHEDULER_ROLE_ARN",
     "REMINDER_SCHEDULE_GROUP",
@@ -59,6 +61,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("conflict_detector.app", "rules", ["dynamodb", "events"]),
         ("conflict_detector.app", "scheduler", ["dynamodb", "scheduler"]),
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
+        ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
         ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
     ],
 )

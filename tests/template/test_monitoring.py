@@ -23,7 +23,7 @@ COUNTED = {
 }
 # Metrics of AWS that are in use here, and what their dimensions must name.
 OF_AWS: dict[str, tuple[set[str], dict[str, str | None]]] = {
-    "AWS/Lambda": ({"Errors", "Throttles", "Duration"}, {"FunctionName": "AWS::Serverless::Function"}),
+    "AWS/Lambda": ({"Errors", "Throttles", "Duration", "IteratorAge"}, {"FunctionName": "AWS::Serverless::Function"}),
     "AWS/SQS": (
         {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
         {"QueueName": "AWS::SQS::Queue"},

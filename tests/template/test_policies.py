@@ -29,6 +29,7 @@ REASONS = {
     "ConflictDetectorRole/SendTraces": TRACES,
     "ReminderSenderRole/SendTraces": TRACES,
     "ReminderSweepRole/SendTraces": TRACES,
+    "EventRelayRole/SendTraces": TRACES,
     "WebhookSenderRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
@@ -40,6 +41,7 @@ REASONS = {
     "ReminderDeliveryDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "ReminderExecutionDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "ReminderSweepDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
+    "RelayFailuresPolicy/NothingWithoutTls": DENIES,
     "WebhookDeliveriesPolicy/NothingWithoutTls": DENIES,
     "WebhookFailuresPolicy/NothingWithoutTls": DENIES,
 }
@@ -55,6 +57,10 @@ FOR_THE_RUNTIME = {
     "kms:Decrypt": "SNS and SQS encrypt for the caller",
     "xray:PutTraceSegments": "Lambda sends its traces",
     "xray:PutTelemetryRecords": "Lambda sends its traces",
+    "dynamodb:DescribeStream": "Lambda reads the streams",
+    "dynamodb:GetRecords": "Lambda reads the streams",
+    "dynamodb:GetShardIterator": "Lambda reads the streams",
+    "dynamodb:ListStreams": "Lambda reads the streams",
     "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
 }
 CALLED_SERVICES = ("dynamodb", "events", "kms", "scheduler", "sns", "sqs")

@@ -462,6 +462,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ConflictDetectorFunction": {"Fn::If": ["ReservesConcurrency", {"Ref": "ReservedConcurrency"}, none]},
         "ReminderSenderFunction": None,
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
+        "EventRelayFunction": None,
         "WebhookSenderFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.

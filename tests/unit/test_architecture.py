@@ -79,6 +79,8 @@ def test_those_that_call_aws_are_named() -> None:
         "appointments.webhook_queue",
         "reminder_sender.channels.topic",
         "reminder_sender.sender",
+        "event_relay.bus",
+        "event_relay.failures",
     }
     assert all(f"`{name.removeprefix('appointments.')}`" in TEXT for name in calling)
 

@@ -7,7 +7,17 @@ import zlib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from appointments.model import Appointment, DayKey, Interval, OverflowKey, PerPerson, ServiceTerms, Step, WallTimes
+from appointments.model import (
+    SYSTEM,
+    Appointment,
+    DayKey,
+    Interval,
+    OverflowKey,
+    PerPerson,
+    ServiceTerms,
+    Step,
+    WallTimes,
+)
 from appointments.statuses import Status
 from appointments.storage.dynamodb import texts
 from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
@@ -57,6 +67,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
         "clearing": appointment.clearing and to_utc_text(appointment.clearing),
+        "by": appointment.by if appointment.by != SYSTEM else None,
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
     if appointment.wall:
@@ -106,6 +117,7 @@ def appointment_from_item(item: Item) -> Appointment:
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
         stored_reminders=item["reminders"],
+        by=item["by"]["S"] if "by" in item else SYSTEM,
     )
 
 

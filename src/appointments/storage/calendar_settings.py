@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.memory import KnownSettings, unconfigured
+from appointments.model import SYSTEM
 from appointments.times import from_utc_text
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class SettingsItems:
         return settings
 
     def put(
-        self, calendar_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None
+        self, calendar_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None, by: str = SYSTEM
     ) -> StoredSettings:
         """Replace a calendar's settings, only over `version` where one is given, and return the new ones.
 
@@ -68,7 +69,7 @@ class SettingsItems:
         """
         from appointments.storage.versioned import Versioned  # noqa: PLC0415 - few requests configure
 
-        item = Versioned(self.database, self.table, settings_key(calendar_id)).put(body, now, version)
+        item = Versioned(self.database, self.table, settings_key(calendar_id)).put(body, now, version, by)
         self.learn(item)
         return settings_from_item(item)
 

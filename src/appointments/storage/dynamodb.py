@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-# DynamoDB's limits: keys in one BatchGetItem, actions in one TransactWriteItems.
+# DynamoDB's limits: keys in one BatchGetItem, items in one BatchWriteItem, actions in one TransactWriteItems.
 BATCH_GET_KEYS = 100
+BATCH_WRITE_ITEMS = 25
 TRANSACTION_ACTIONS = 100
 # Seconds at most before a call is repeated that a transaction holds up, or that was answered in part.
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -168,6 +169,24 @@ class Database:
                     raise CalendarBusyError
                 pause(seconds)
             keys = [*unread, *keys[BATCH_GET_KEYS:]]
+
+    def put_many(self, table: str, items: Sequence[Item]) -> list[Item]:
+        """Put items over whatever is there, no two of one key; those that the table takes no more for now are returned.
+
+        One call for up to 25 items. What DynamoDB leaves out is put again.
+        """
+        pauses = iter(PAUSES)
+        waiting: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+        while waiting:
+            answer = self.client.batch_write_item(RequestItems={table: waiting[:BATCH_WRITE_ITEMS]})
+            left = answer.get("UnprocessedItems", {}).get(table, [])
+            waiting = [*left, *waiting[BATCH_WRITE_ITEMS:]]
+            if left:
+                seconds = next(pauses, None)
+                if seconds is None:
+                    break
+                pause(seconds)
+        return [request["PutRequest"]["Item"] for request in waiting]
 
     def update(self, **request: Any) -> Mapping[str, Any]:
         """One UpdateItem, answered with its `ReturnValues`. Raises ConditionFailedError, ContentionError."""

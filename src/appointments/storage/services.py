@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.memory import KnownService
+from appointments.model import SYSTEM
 from appointments.services import parse_service
 from appointments.storage.calendar_settings import SERVICES, SMALL_CHARACTERS, checking_version, service_key
 from appointments.storage.versioned import SettingsChangedError, Versioned, version_of
@@ -72,20 +73,24 @@ class ServiceItems:
                 return found, None
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def put(self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None) -> StoredService:
+    def put(
+        self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None, by: str = SYSTEM
+    ) -> StoredService:
         """Replace a service, only over `version` where one is given. Raises SettingsChangedError, ContentionError."""
-        item = self._item(service_id).put(body, now, version)
+        item = self._item(service_id).put(body, now, version, by)
         self.learn(item)
         return _stored_from_item(item)
 
-    def delete(self, service_id: str, now: datetime, version: int | None = None) -> StoredService | None:
+    def delete(
+        self, service_id: str, now: datetime, version: int | None = None, by: str = SYSTEM
+    ) -> StoredService | None:
         """Delete a service, only over `version` where one is given. None if there never was one.
 
         One that was deleted before is returned as it is. Raises SettingsChangedError, ContentionError.
         """
         while True:
             try:
-                item = self._item(service_id).delete(now, version)
+                item = self._item(service_id).delete(now, version, by)
                 break
             except SettingsChangedError:
                 stored = self.get(service_id)

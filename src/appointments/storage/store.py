@@ -8,6 +8,7 @@
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
 | calendars    | `services#`, serviceId | a service: `services`                                               |
+| calendars    | `history#…`, version   | a version of an appointment: `history`                              |
 
 A session's own calendar has days and no settings: the session's item in the first table says what it allows.
 """
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from appointments.model import Appointment, DayKey, OverflowKey
     from appointments.storage.blocks import Blocks
     from appointments.storage.dynamodb import Entry, Item
+    from appointments.storage.history import History
     from appointments.storage.services import ServiceItems
 
 
@@ -118,6 +120,13 @@ class Storage:
         from appointments.storage.blocks import Blocks  # noqa: PLC0415 - few requests are about one
 
         return Blocks(self.database, self.days.table, self.days.retention)
+
+    @property
+    def history(self) -> History:
+        """The history of appointments, in the table of the calendar days."""
+        from appointments.storage.history import History  # noqa: PLC0415 - few requests ask for it
+
+        return History(self.database, self.days.table)
 
     @property
     def services(self) -> ServiceItems:

@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.model import SYSTEM
 from appointments.storage.dynamodb import (
     ConditionFailedError,
     ContentionError,
@@ -44,19 +45,20 @@ class Versioned(NamedTuple):
     table: str
     key: Item
 
-    def put(self, body: Mapping[str, Any], now: datetime, version: int | None, also: Beside | None = None) -> Item:
+    def put(
+        self,
+        body: Mapping[str, Any],
+        now: datetime,
+        version: int | None,
+        by: str = SYSTEM,
+        also: Beside | None = None,
+    ) -> Item:
         """Replace what is configured, only over `version` where one is given (0: never configured).
 
         `also` are attributes beside it, each with its value or, where it goes, None.
         """
-        update, values = _setting(
-            {
-                "settings": {"S": json.dumps(body, ensure_ascii=False, separators=(",", ":"))},
-                "deletedAt": None,
-                **(also or {}),
-            },
-            now,
-        )
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        update, values = _setting({"settings": {"S": text}, "deletedAt": None, **(also or {})}, now, by)
         over = self._current() if version is None else version
         while True:
             try:
@@ -66,19 +68,19 @@ class Versioned(NamedTuple):
                     raise
                 over = exc.version
 
-    def delete(self, now: datetime, version: int | None) -> Item:
+    def delete(self, now: datetime, version: int | None, by: str = SYSTEM) -> Item:
         """Mark what is configured as deleted, only over `version` where one is given.
 
         The item stays, so that no later one has its version.
         """
         condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt) AND "
-        update = "SET deletedAt = :now, updatedAt = :now, revision = :revision ADD #version :one"
+        update = "SET deletedAt = :now, updatedAt = :now, revision = :revision, #by = :by ADD #version :one"
         over = self._current() if version is None else version
-        return self.write(update, condition, {":now": {"S": to_utc_text(now)}}, over)
+        return self.write(update, condition, {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}, over)
 
-    def change(self, beside: Beside, now: datetime, version: int) -> Item:
+    def change(self, beside: Beside, now: datetime, version: int, by: str = SYSTEM) -> Item:
         """Change attributes beside what is configured, over `version`, unless it was deleted."""
-        update, values = _setting(beside, now)
+        update, values = _setting(beside, now, by)
         return self.write(update, "attribute_not_exists(deletedAt) AND ", values, version)
 
     def _current(self) -> int:
@@ -94,7 +96,7 @@ class Versioned(NamedTuple):
                 TableName=self.table,
                 Key=self.key,
                 UpdateExpression=update,
-                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeNames={"#version": "version", "#by": "by"},
                 ExpressionAttributeValues={**values, **was, ":one": {"N": "1"}, ":revision": {"S": revision}},
                 ReturnValues="ALL_NEW",
                 ConditionExpression=condition,
@@ -110,13 +112,14 @@ class Versioned(NamedTuple):
         return written
 
 
-def _setting(attributes: Beside, now: datetime) -> tuple[str, dict[str, Any]]:
+def _setting(attributes: Beside, now: datetime, by: str) -> tuple[str, dict[str, Any]]:
     """The update that sets attributes and counts the version, and its values."""
     sets = {name: value for name, value in attributes.items() if value is not None}
     gone = [name for name, value in attributes.items() if value is None]
-    clauses = ["updatedAt = :now", "revision = :revision", *(f"{name} = :{name}" for name in sets)]
+    clauses = ["updatedAt = :now", "revision = :revision", "#by = :by", *(f"{name} = :{name}" for name in sets)]
     update = f"SET {', '.join(clauses)}" + (f" REMOVE {', '.join(gone)}" if gone else "") + " ADD #version :one"
-    return update, {":now": {"S": to_utc_text(now)}, **{f":{name}": value for name, value in sets.items()}}
+    fixed = {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}
+    return update, fixed | {f":{name}": value for name, value in sets.items()}
 
 
 def version_of(item: Item | None) -> int:

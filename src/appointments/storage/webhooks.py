@@ -132,7 +132,7 @@ class WebhookItems:
             if item is None or "deletedAt" in item:
                 also |= {"nonce": {"S": nonce}, "oldNonce": None, "oldUntil": None}
             try:
-                return _stored_from_item(self._item(webhook_id).put(body, now, over, also))
+                return _stored_from_item(self._item(webhook_id).put(body, now, over, also=also))
             except SettingsChangedError:
                 if version is not None:
                     raise

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appointments.blocks import Block
-from appointments.times import to_utc_text
-from conflict_detector.responses import interval_body, json_response, to_json
+from appointments.bodies import appointment_body
+from conflict_detector.responses import json_response, to_json
 
 if TYPE_CHECKING:
     from appointments.model import Appointment
-    from appointments.reminders import Reminder
     from appointments.storage.lists import Page
     from conflict_detector.responses import Response
 
@@ -50,51 +49,3 @@ def page_response(page: Page) -> Response:
         (blocks if isinstance(each, Block) else bodies).append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
     return json_response({"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more})
-
-
-def appointment_body(appointment: Appointment) -> dict[str, Any]:
-    """An appointment as the API shows it: camelCase, times in UTC with `Z`."""
-    body: dict[str, Any] = {
-        "appointmentId": appointment.appointment_id,
-        "userId": appointment.user_id,
-        "startTime": to_utc_text(appointment.interval.start),
-        "endTime": to_utc_text(appointment.interval.end),
-        "resourceIds": list(appointment.resource_ids),
-        "details": appointment.details,
-        "reminders": [_reminder_body(reminder) for reminder in appointment.reminders],
-        "status": appointment.status,
-        "version": appointment.version,
-        "createdAt": to_utc_text(appointment.created_at),
-        "updatedAt": to_utc_text(appointment.updated_at),
-    }
-    if appointment.time_zone:
-        body["timeZone"] = appointment.time_zone
-    if appointment.expires_at:
-        body["expiresAt"] = to_utc_text(appointment.expires_at)
-    if appointment.confirmed_at:
-        body["confirmedAt"] = to_utc_text(appointment.confirmed_at)
-    if appointment.service:
-        body["serviceId"] = appointment.service.service_id
-        body["steps"] = [
-            {**interval_body(step.interval), "resourceIds": list(step.resource_ids)} for step in appointment.steps
-        ]
-    if appointment.session_seats is not None:
-        body["session"] = {"seats": appointment.session_seats}
-    if appointment.session_id:
-        body["sessionId"] = appointment.session_id
-    if appointment.places != 1 or appointment.session_id:
-        body["seats"] = appointment.places
-    if appointment.assigned_calendar_id:
-        body["assignedCalendarId"] = appointment.assigned_calendar_id
-    return body
-
-
-def _reminder_body(reminder: Reminder) -> dict[str, Any]:
-    return {
-        "offset": reminder.offset,
-        "dueAt": to_utc_text(reminder.due_at),
-        "state": reminder.state,
-        "sentAt": to_utc_text(reminder.sent_at) if reminder.sent_at else None,
-        "attempts": reminder.attempts,
-        "messageId": reminder.message_id,
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from appointments.claims import session_of
@@ -37,7 +38,7 @@ def book(call: Call) -> Response:
         asked = parse_booking(body, call.now, request.query, request.headers)
         call.caller.act_for(asked.user_id)
         call.caller.occupy([*asked.resource_ids, *asked.any_of])
-        wanted = asked.appointment(call.now)
+        wanted = asked.appointment(call.now, call.caller.by)
         _log_about(wanted)
         past = [asked.past] if asked.past else []
         terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
@@ -68,6 +69,7 @@ def _join(call: Call, body: dict[str, Any]) -> Response:
     wanted, own_reminders, dry_run = parse_join(body, call.now, request.query, request.headers)
     call.caller.act_for(wanted.user_id)
     logger.append_keys(user_id=wanted.user_id, session_id=wanted.session_id)
+    wanted = replace(wanted, by=call.caller.by)
     joined, seats_left = join(wanted, call.storage, call.now, booking.Terms((), own_reminders, dry_run))
     if dry_run:
         return appointment_response(joined, seats_left)
@@ -90,7 +92,7 @@ def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, App
     asked, ask = parse_service_booking(body, call.now, call.request.query, call.request.headers)
     call.caller.act_for(asked.user_id)
     ask = ask._replace(by_person=call.caller.is_person)
-    wanted = asked.appointment(call.now)
+    wanted = asked.appointment(call.now, call.caller.by)
     _log_about(wanted)
     return asked, wanted, book_service(wanted, ask, call.storage, call.now)
 
@@ -165,7 +167,7 @@ def change(call: Call, appointment_id: str) -> Response:
 
             nonlocal seats_left
             seats_left = left_after(before, after, call.storage, call.now)
-        return after
+        return after if after is before else replace(after, by=caller.by)
 
     before, after = booking.change(appointment_id, updated, call.storage, call.now, by_person=caller.is_person)
     if after is not before:
@@ -191,7 +193,7 @@ def cancel(call: Call, appointment_id: str) -> Response:
             call.request.check_version(before.version)
             call.caller.keep_limits(before, call.now, cancels=True)
 
-    before, after = booking.cancel(appointment_id, allowed, call.storage, call.now)
+    before, after = booking.cancel(appointment_id, allowed, call.storage, call.now, call.caller.by)
     if after is not before:
         logger.append_keys(appointment_id=appointment_id)
         _log_about(after)

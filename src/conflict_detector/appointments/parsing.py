@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import AppointmentNotFoundError, Fault, InvalidRequestError
-from appointments.model import Appointment, Interval, WallTimes
+from appointments.model import SYSTEM, Appointment, Interval, WallTimes
 from appointments.reader import Reader
 from appointments.reminders import DEFAULT_REMINDERS, reminders_ahead
 from appointments.statuses import Status
@@ -81,8 +81,8 @@ class BookingRequest:
     seats: int = 1
     session_seats: int | None = None
 
-    def appointment(self, now: datetime) -> Appointment:
-        """The appointment to book, with those of its reminders that are still ahead.
+    def appointment(self, now: datetime, by: str = SYSTEM) -> Appointment:
+        """The appointment that somebody books, with those of its reminders that are still ahead.
 
         An idempotency key is folded into the id, together with the user whose key it is: a repetition
         has the same id, and the transaction itself notices it.
@@ -106,6 +106,7 @@ class BookingRequest:
             fingerprint=self.fingerprint,
             places=self.seats,
             session_seats=self.session_seats,
+            by=by,
         )
 
 

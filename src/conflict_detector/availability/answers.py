@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conflict_detector.responses import interval_body, json_response
+from appointments.bodies import interval_body
+from conflict_detector.responses import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from appointments.blocks import Block
+from appointments.bodies import interval_body
 from appointments.times import to_utc_text
-from conflict_detector.responses import interval_body, json_response
+from conflict_detector.responses import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from appointments.bodies import calendar_body
 from appointments.calendar_settings import check_settings
 from appointments.reader import check_calendar_id
 from appointments.telemetry import logger
-from appointments.times import to_utc_text
 from conflict_detector.appointments.cursors import encode_texts
 from conflict_detector.pages import parse_page
 from conflict_detector.responses import json_response
@@ -36,7 +36,7 @@ def find(call: Call) -> Response:
     limit, after = parse_page(call.request.query, with_time=True)
     page, go_on_after = call.storage.settings.page(limit, after)
     more = {"nextCursor": encode_texts(*go_on_after)} if go_on_after else {}
-    return json_response({"calendars": [_body(id_, stored) for id_, stored in page.items()], **more})
+    return json_response({"calendars": [calendar_body(id_, stored) for id_, stored in page.items()], **more})
 
 
 def put(call: Call, calendar_id: str) -> Response:
@@ -46,29 +46,12 @@ def put(call: Call, calendar_id: str) -> Response:
     call.caller.configure(calendar_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_settings(body)
-    settings = call.storage.settings
-    stored = over_allowed_version(call.request, lambda over: settings.put(calendar_id, body, call.now, over))
+    settings, by = call.storage.settings, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: settings.put(calendar_id, body, call.now, over, by))
     logger.info("Calendar configured", calendar_id=calendar_id, version=stored.version)
     return _settings_response(calendar_id, stored)
 
 
 def _settings_response(calendar_id: str, stored: StoredSettings) -> Response:
     """200 with a calendar's settings and their version as `ETag`."""
-    return json_response(_body(calendar_id, stored), stored.version)
-
-
-def _body(calendar_id: str, stored: StoredSettings) -> dict[str, Any]:
-    """A calendar's settings as the API shows them, defaults filled in."""
-    body: dict[str, Any] = {
-        "calendarId": calendar_id,
-        "timeZone": "UTC",
-        "overrides": {},
-        "capacity": 1,
-        "minNoticeMinutes": 0,
-        **stored.body,
-        "bufferMinutes": {"before": 0, "after": 0} | stored.body.get("bufferMinutes", {}),
-        "version": stored.version,
-    }
-    if stored.updated_at:
-        body["updatedAt"] = to_utc_text(stored.updated_at)
-    return body
+    return json_response(calendar_body(calendar_id, stored), stored.version)

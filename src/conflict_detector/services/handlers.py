@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appointments.bodies import service_body
 from appointments.errors import ServiceNotFoundError
 from appointments.services import check_service
 from appointments.telemetry import logger
 from conflict_detector.pages import parse_page
 from conflict_detector.responses import json_response
-from conflict_detector.services.answers import list_response, service_body
+from conflict_detector.services.answers import list_response
 from conflict_detector.services.parsing import READ_ONLY, check_service_id
 from conflict_detector.versions import over_allowed_version
 
@@ -35,8 +36,8 @@ def put(call: Call, service_id: str) -> Response:
     call.caller.manage()
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     check_service(body)
-    services = call.storage.services
-    stored = over_allowed_version(call.request, lambda over: services.put(service_id, body, call.now, over))
+    services, by = call.storage.services, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: services.put(service_id, body, call.now, over, by))
     logger.info("Service configured", service_id=service_id, version=stored.version)
     return json_response(service_body(stored), stored.version)
 
@@ -46,8 +47,8 @@ def remove(call: Call, service_id: str) -> Response:
     call.request.refuse_parameters()
     check_service_id(service_id)
     call.caller.manage()
-    services = call.storage.services
-    stored = over_allowed_version(call.request, lambda over: services.delete(service_id, call.now, over))
+    services, by = call.storage.services, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: services.delete(service_id, call.now, over, by))
     if stored is None:
         raise ServiceNotFoundError
     logger.info("Service deleted", service_id=service_id, version=stored.version)

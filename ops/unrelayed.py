@@ -1,0 +1,126 @@
+"""Give to the event relay again what it, or Lambda for it, has left in the queue of records that were not relayed.
+
+A message names records by their stream and numbers: those between two numbers of a shard, or one, whose shard Lambda
+tells no function. The stream keeps them for a day. They are relayed as at first, under the same ids, so that nobody who
+heard of some of them hears of anything new. What the relay cannot read comes back to the queue, and stays there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from ops.emptying import Emptying, LeftError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+# Lambda takes 6 MB of a synchronous invocation.
+MAX_BYTES = 4_000_000
+# A shard may answer so many times that nothing is there yet.
+MOST_READS = 100
+
+
+@dataclass(frozen=True)
+class Unrelayed(Emptying):
+    """Relays again over collaborators that a test can bring along."""
+
+    what: ClassVar[str] = "the name of a record"
+
+    sqs: Any
+    functions: Any
+    streams: Any
+    relay_function: str
+    wait_seconds: int = 1
+    # What this run has relayed, by stream and numbers.
+    done: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - of the base class
+        """Give the records that a message names to the relay."""
+        info = json.loads(message["Body"])["DDBStreamBatchInfo"]
+        which = info["streamArn"], info["startSequenceNumber"], info["endSequenceNumber"]
+        if which in self.done:
+            raise LeftError("which this version cannot read either")
+        self.done.add(which)
+        batch: list[str] = []
+        for record in self._records(*which, info.get("shardId")):
+            if batch and sum(map(len, batch)) + len(record) > MAX_BYTES:
+                self._relay(batch)
+                batch = []
+            batch.append(record)
+        self._relay(batch)
+        return True
+
+    def _relay(self, records: list[str]) -> None:
+        """Relay some records, and raise LeftError where not all of them got through."""
+        payload = f'{{"Records": [{", ".join(records)}]}}'.encode()
+        answer = self.functions.invoke(
+            FunctionName=self.relay_function, InvocationType="RequestResponse", Payload=payload
+        )
+        text = answer["Payload"].read()
+        if answer.get("FunctionError") or json.loads(text)["batchItemFailures"]:
+            raise LeftError("which the relay failed on again; its log says why")
+
+    def _records(self, arn: str, first: str, last: str, shard_id: str | None) -> Iterator[str]:
+        """The records between two numbers, as JSON. Raises LeftError where they are gone."""
+        for shard in [shard_id] if shard_id else self._shards(arn, first):
+            found = self._read(arn, shard, first, last)
+            if found:
+                yield from found
+                return
+        raise LeftError("whose records are older than a day, and gone from the stream")
+
+    def _shards(self, arn: str, number: str) -> Iterator[str]:
+        """The shards of a stream that may hold a record."""
+        request: dict[str, Any] = {"StreamArn": arn}
+        while True:
+            description = self.streams.describe_stream(**request)["StreamDescription"]
+            for shard in description["Shards"]:
+                span = shard["SequenceNumberRange"]
+                end = span.get("EndingSequenceNumber")
+                if int(span["StartingSequenceNumber"]) <= int(number) and (end is None or int(number) <= int(end)):
+                    yield shard["ShardId"]
+            if not (last := description.get("LastEvaluatedShardId")):
+                return
+            request["ExclusiveStartShardId"] = last
+
+    def _read(self, arn: str, shard: str, first: str, last: str) -> list[str]:
+        """The records of a shard between two numbers, as JSON; none where the first is not in it."""
+        try:
+            iterator = self.streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=first
+            )["ShardIterator"]
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] in (
+                "TrimmedDataAccessException",
+                "ResourceNotFoundException",
+                "ValidationException",
+            ):
+                return []
+            raise
+        found: list[str] = []
+        for _ in range(MOST_READS):
+            answer = self.streams.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                number = record["dynamodb"]["SequenceNumber"]
+                if not found and number != first:
+                    return []
+                if int(number) > int(last):
+                    return found
+                found.append(_as_lambda_gives_it(record, arn))
+                if number == last:
+                    return found
+            iterator = answer.get("NextShardIterator")
+            if not iterator:
+                break
+        return found
+
+
+def _as_lambda_gives_it(record: Mapping[str, Any], arn: str) -> str:
+    at = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
+    change = record["dynamodb"] | {"ApproximateCreationDateTime": at}
+    return json.dumps({**record, "eventSourceARN": arn, "dynamodb": change}, ensure_ascii=False)

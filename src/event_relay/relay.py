@@ -1,0 +1,107 @@
+"""The use case: tell others what was committed, from the records of the tables' streams.
+
+A record comes at least once, and in the order of its item's versions. Whatever is done for it may be repeated: an
+entry of the history is written over itself, and an event has the same id. So a batch that fails halfway is given again,
+from the first record on that did not get everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from appointments.telemetry import EventType, logger
+from event_relay.records import Told, read, sequence_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appointments.events import Event
+    from appointments.storage.history import Kept
+    from event_relay.records import Record
+
+
+class Entries(Protocol):
+    """Where entries of the history are kept."""
+
+    def write(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
+        """Write entries, and return the appointments and versions of those that were not."""
+
+
+class Receivers(Protocol):
+    """Who hears of events."""
+
+    def send(self, events: Sequence[Event]) -> set[str]:
+        """Send events, and return the ids of those that did not get through."""
+
+
+class Unreadable(Protocol):
+    """Where records are noted that cannot be read."""
+
+    def note(self, record: Record, reason: str) -> None:
+        """Note a record, for `make redrive`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Relay:
+    """Relays records to the history and to whoever hears of events."""
+
+    history: Entries
+    receivers: Sequence[Receivers]
+    unreadable: Unreadable
+
+    def relay(self, records: Sequence[Record]) -> str | None:
+        """Relay a batch; the number of the first record that has to come again, with those after it.
+
+        A record that this version cannot read would fail each time and hold up those behind it. It is noted, and
+        passed.
+        """
+        told: list[Told] = []
+        failed: set[str] = set()
+        for record in records:
+            try:
+                told.append(read(record))
+            except Exception as exc:  # noqa: BLE001 - reading calls nothing, so it would fail each time
+                if not self._note(record, exc):
+                    failed.add(sequence_number(record))
+        failed |= self._write(told)
+        events = list({event.event_id: event for one in told for event in one.events}.values())
+        left = {id_ for receivers in self.receivers for id_ in _sent(receivers.send, events)} if events else set()
+        failed |= {one.sequence_number for one in told if any(event.event_id in left for event in one.events)}
+        return next((number for number in map(sequence_number, records) if number in failed), None)
+
+    def _note(self, record: Record, error: Exception) -> bool:
+        number = sequence_number(record)
+        try:
+            self.unreadable.note(record, type(error).__name__)
+        except Exception:  # noqa: BLE001 - then the record has to come again
+            logger.exception("Record not noted", event_type=EventType.EVENT_RELAY_ERROR, sequence_number=number)
+            return False
+        logger.error("Record not read", event_type=EventType.EVENT_RELAY_ERROR, sequence_number=number, exc_info=error)
+        return True
+
+    def _write(self, told: Sequence[Told]) -> set[str]:
+        """Write the history, and return the numbers of the records of which it was not written."""
+        entries = {one.sequence_number: one.entry for one in told if one.entry}
+        if not entries:
+            return set()
+        try:
+            left = self.history.write(list(entries.values()))
+        except Exception:  # noqa: BLE001 - as above
+            logger.exception("History not written", event_type=EventType.EVENT_RELAY_ERROR, entries=len(entries))
+            return set(entries)
+        if left:
+            logger.error("History not written", event_type=EventType.EVENT_RELAY_ERROR, entries=len(left))
+        return {number for number, kept in entries.items() if (kept.entry.appointment_id, kept.entry.version) in left}
+
+
+def _sent(send: Callable[[Sequence[Event]], set[str]], events: Sequence[Event]) -> set[str]:
+    """Send events, and return the ids of those that did not get through."""
+    try:
+        left = send(events)
+    except Exception:  # noqa: BLE001 - as above
+        logger.exception("Events not sent", event_type=EventType.EVENT_RELAY_ERROR, events=len(events))
+        return {event.event_id for event in events}
+    if left:
+        logger.error("Events not sent", event_type=EventType.EVENT_RELAY_ERROR, events=len(left))
+    return left

@@ -1,0 +1,156 @@
+"""What the event relay failed on, relayed again: named by Lambda or by the relay itself, and what cannot be."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from event_relay.relay import Relay
+from ops.emptying import Redriven
+from ops.unrelayed import Unrelayed
+from relaying import Relaying
+
+if TYPE_CHECKING:
+    from world import World
+
+
+class Functions:
+    """Lambda, as far as a redrive needs it: the relay gets the records as they come over the wire."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+        self.sizes: list[int] = []
+        self.crashes = False
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        assert (request["FunctionName"], request["InvocationType"]) == ("relay", "RequestResponse")
+        if self.crashes:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType": "MemoryError"}')}
+        records = json.loads(request["Payload"])["Records"]
+        self.sizes.append(len(records))
+        failed = self.relay.relay(records)
+        answer = {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def relaying(world: World) -> Relaying:
+    """Three bookings and their cancellations that nobody has heard of."""
+    relaying = Relaying(world)
+    for hour in (9, 10, 11):
+        _, booked = world.book(f"{hour}:00", f"{hour}:30", reminders=[])
+        world.request("DELETE", f"/appointments/{booked['appointmentId']}")
+    return relaying
+
+
+def named(relaying: Relaying, first: int, last: int, **shard: str) -> dict[str, Any]:
+    """The message of Lambda about records of the appointments, by their places in the stream."""
+    records = [record for record in relaying.records() if "appointmentId" in record["dynamodb"]["Keys"]]
+    info = {
+        "streamArn": records[first]["eventSourceARN"],
+        "startSequenceNumber": records[first]["dynamodb"]["SequenceNumber"],
+        "endSequenceNumber": records[last]["dynamodb"]["SequenceNumber"],
+        "batchSize": last - first + 1,
+    }
+    return {"requestContext": {"condition": "RetryAttemptsExhausted"}, "DDBStreamBatchInfo": info | shard}
+
+
+def redriven(relaying: Relaying, functions: Functions, streams: Any = None) -> Redriven:
+    redrive = Unrelayed(relaying.world.sqs, functions, streams or relaying.world.streams, "relay", wait_seconds=0)
+    return redrive.queue(relaying.failures_url, relaying.world.now)
+
+
+def shard_of(relaying: Relaying) -> str:
+    streams = relaying.world.streams
+    (stream,) = streams.list_streams(TableName="AppointmentsTable")["Streams"]
+    (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    return str(shard["ShardId"])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_records_between_two_numbers_are_relayed(relaying: Relaying, known: bool) -> None:
+    message = named(relaying, 1, 4, **({"shardId": shard_of(relaying)} if known else {}))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=json.dumps(message))
+    functions = Functions(relaying.relay)
+    assert redriven(relaying, functions) == Redriven(sent=1)
+    assert functions.sizes == [4]
+    expected = ["cancelled", "booked", "cancelled", "booked"]
+    assert sorted(event["type"] for event in relaying.heard()) == sorted(f"appointment.{name}" for name in expected)
+    assert len(relaying.entries()) == 4
+    assert relaying.messages(relaying.failures_url) == []
+
+
+def test_what_the_relay_noted_itself_is_relayed_by_a_version_that_can_read_it(relaying: Relaying) -> None:
+    records = relaying.records()
+    poison = json.loads(json.dumps(records[0]))
+    del poison["dynamodb"]["NewImage"]["userId"]
+    assert relaying.relay.relay([poison, *records[1:]]) is None
+    heard = len(relaying.heard())
+    assert redriven(relaying, Functions(relaying.relay)) == Redriven(sent=1)
+    assert len(relaying.heard()) == 1
+    assert heard == 5
+    assert relaying.entries().keys() == relaying.versions()
+
+
+def test_what_cannot_be_read_is_tried_once_and_stays(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: Any) -> Any:
+        raise KeyError("attribute of another version")
+
+    monkeypatch.setattr("event_relay.relay.read", unreadable)
+    assert relaying.relay.relay(relaying.records()[:1]) is None
+    functions = Functions(relaying.relay)
+    done = redriven(relaying, functions)
+    assert (done.sent, done.left, functions.sizes) == (1, 1, [1])
+    assert len(relaying.messages(relaying.failures_url)) == 1
+
+
+def test_what_fails_again_stays(relaying: Relaying, capsys: pytest.CaptureFixture[str]) -> None:
+    message = json.dumps(named(relaying, 0, 0))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=message)
+    functions = Functions(relaying.relay)
+    with relaying.world.failing("PutEvents"):
+        assert redriven(relaying, functions) == Redriven(left=1)
+    functions.crashes = True
+    assert redriven(relaying, functions) == Redriven(left=1)
+    assert capsys.readouterr().err.count("left, which the relay failed on again; its log says why") == 2
+    functions.crashes = False
+    assert redriven(relaying, functions) == Redriven(sent=1)
+
+
+class Trimmed:
+    """A stream that has lost its records."""
+
+    def __init__(self, streams: Any) -> None:
+        self.describe_stream = streams.describe_stream
+
+    def get_shard_iterator(self, **_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "TrimmedDataAccessException", "Message": "gone"}}, "GetShardIterator")
+
+
+def test_what_is_gone_from_the_stream_stays_and_is_told(relaying: Relaying, capsys: pytest.CaptureFixture[str]) -> None:
+    message = json.dumps(named(relaying, 0, 0))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=message)
+    assert redriven(relaying, Functions(relaying.relay), Trimmed(relaying.world.streams)) == Redriven(left=1)
+    assert "left, whose records are older than a day, and gone from the stream" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["not JSON", "{}", "[]", '{"DDBStreamBatchInfo": {"streamArn": 7}}'])
+def test_what_names_no_record_stays(relaying: Relaying, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=text)
+    assert redriven(relaying, Functions(relaying.relay)) == Redriven(left=1)
+    assert "left, not the name of a record" in capsys.readouterr().err
+
+
+def test_a_large_range_goes_in_several_invocations(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.unrelayed.MAX_BYTES", 4000)
+    message = json.dumps(named(relaying, 0, 5))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=message)
+    functions = Functions(relaying.relay)
+    assert redriven(relaying, functions) == Redriven(sent=1)
+    assert len(functions.sizes) > 1
+    assert sum(functions.sizes) == 6
+    assert relaying.entries().keys() == relaying.versions()
