@@ -421,7 +421,7 @@ def fixed_per_month() -> dict[str, float]:
         f"{len(metrics)} metrics": len(metrics) * METRIC_MONTH,
         f"{alarm_metrics} metrics on alarms": alarm_metrics * ALARM_METRIC_MONTH,
         "dashboard": DASHBOARD_MONTH,
-        "key": KEY_MONTH,
+        "keys": len(resources("AWS::KMS::Key")) * KEY_MONTH,
         "sweeps": sweeps * (LAMBDA_REQUEST + sweep["MemorySize"] / 1024 * LAMBDA_GB_SECOND + 8 * READ_UNIT),
     }
 

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import LocalError
 from local.feed import Feed, Line, Screen
+from local.receiver import Receiver
 from local.system import System, system
 from local.waiting import SAY_EVERY, Stopped, pause, stop_on_signals
 
@@ -26,10 +27,10 @@ AFTER_DUE_SECONDS = 45
 QUIET_SECONDS = 12
 
 
-def post(url: str, booking: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Send a booking; the answer's status and body."""
+def send(method: str, url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Send a request; the answer's status and body."""
     request = urllib.request.Request(  # noqa: S310 - http to ourselves
-        f"{url}/appointments", json.dumps(booking).encode(), {"Content-Type": "application/json"}
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http to ourselves
@@ -43,14 +44,22 @@ def post(url: str, booking: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 class Story:
     """Tells what happens, and insists that it does."""
 
-    def __init__(self, screen: Screen, running: System) -> None:
+    def __init__(self, screen: Screen, running: System, receiver: Receiver) -> None:
         self._screen = screen
         self._running = running
-        self._feed = Feed(running.engine, running.stack, running.feed_queue_url)
+        self._receiver = receiver
+        self._feed = Feed(running.engine, running.stack, running.feed_queue_url, running.events_queue_url)
         self._lines: list[Line] = []
 
     def tell(self) -> None:
         """Book, be refused, be reminded; each step raises `LocalError` where it does not happen."""
+        appointments = f"{self._running.api_url}/appointments"
+        self._say(f"PUT /webhooks/demo: what happens is told to {self._receiver.url}")
+        webhook = {"url": self._receiver.url, "events": ["appointment.*"]}
+        status, configured = send("PUT", f"{self._running.api_url}/webhooks/demo", webhook)
+        self._insist(status == 200, f"the webhook was answered {status} in place of 200: {configured}")
+        self._receiver.secret = configured["secret"]
+
         due = (datetime.now(UTC) + AHEAD_OF_RULE + timedelta(minutes=1)).replace(second=0, microsecond=0)
         start = due + timedelta(hours=1)
         booking = {
@@ -61,12 +70,18 @@ class Story:
             "reminders": ["1h"],
         }
         self._say("POST /appointments: alice, in about an hour, with a reminder 1h before")
-        status, booked = post(self._running.api_url, booking)
+        status, booked = send("POST", appointments, booking)
         self._insist(status == 201, f"the booking was answered {status} in place of 201: {booked}")
         self._wait("BOOKING_SUCCESS", "the booking's log line", 15)
+        self._wait("EVENT", "the booking's event on the bus", 15)
+        told = self._wait("WEBHOOK", "the webhook of the booking", 15).fields
+        self._insist(
+            (told["type"], told["data"]["appointmentId"]) == ("appointment.booked", booked["appointmentId"]),
+            f"the webhook tells of something else: {told}",
+        )
 
         self._say("POST /appointments: the same interval again, on the same calendar")
-        status, refused = post(self._running.api_url, booking)
+        status, refused = send("POST", appointments, booking)
         self._insist(status == 409, f"the conflict was answered {status} in place of 409: {refused}")
         self._wait("BOOKING_CONFLICT", "the refusal's log line", 15)
 
@@ -116,7 +131,7 @@ class Story:
         deadline = time.monotonic() + seconds
         spoke = time.monotonic()
         while not enough() and time.monotonic() < deadline:
-            for line in self._feed.poll():
+            for line in [*self._feed.poll(), *self._receiver.lines()]:
                 self._lines.append(line)
                 self._screen.show(line)
                 spoke = time.monotonic()
@@ -131,15 +146,15 @@ def main() -> int:
     screen = Screen(sys.stdout)
     stop_on_signals()
     try:
-        with system(screen.dim) as running:
-            Story(screen, running).tell()
+        with system(screen.dim) as running, Receiver() as receiver:
+            Story(screen, running, receiver).tell()
     except Stopped:
         print("make demo: stopped before the end", file=sys.stderr)
         return 1
     except (LocalError, BotoCoreError, ClientError, OSError) as problem:
         print(f"make demo: {problem}", file=sys.stderr)
         return 1
-    screen.say("All of it happened: booked, refused, rule created, reminded once, rule removed.")
+    screen.say("All of it happened: booked, told to a webhook, refused, reminded once, rule removed.")
     return 0
 
 

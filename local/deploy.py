@@ -45,9 +45,12 @@ class Stack:
     appointments_table: str
     calendars_table: str
     topic_arn: str
+    event_bus: str
     conflict_detector: str
     reminder_sender: str
     reminder_sweep: str
+    event_relay: str
+    webhook_sender: str
 
     @classmethod
     def of(cls, engine: Engine, name: str) -> Stack:
@@ -63,9 +66,12 @@ class Stack:
             appointments_table=outputs["AppointmentsTableName"],
             calendars_table=outputs["CalendarsTableName"],
             topic_arn=outputs["NotificationTopicArn"],
+            event_bus=f"appointments-{name}",
             conflict_detector=outputs["ConflictDetectorFunctionName"],
             reminder_sender=outputs["ReminderSenderFunctionName"],
             reminder_sweep=outputs["ReminderSweepFunctionName"],
+            event_relay=f"{name}-event-relay",
+            webhook_sender=f"{name}-webhook-sender",
         )
 
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 START_SECONDS = 60
 STOP_SECONDS = 60
+PROGRAM = Path(__file__).with_name("engine_process.py")
 # What engine_process.py ends with where it could not save its state: this, plus the number of the system's error.
 UNSAVED = 100
 
@@ -66,10 +68,12 @@ class Engine:
         auth: bool = False,
         lock: int | None = None,
         say: Say = silent,
+        program: Sequence[str | Path] = (PROGRAM,),
     ) -> None:
         """Without ``state`` the engine forgets everything when it stops. ``auth`` makes it enforce IAM.
 
-        ``lock`` is a descriptor that the engine holds open until it has saved its state and ended.
+        ``lock`` is a descriptor that the engine holds open until it has saved its state and ended. ``program`` is what
+        its Python runs, with arguments.
         """
         self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
@@ -77,6 +81,7 @@ class Engine:
         self._state = state
         self._lock = lock
         self._say = say
+        self._program = program
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._home = Path()
@@ -107,7 +112,7 @@ class Engine:
         self.log = self._home / "engine.log" if self._state is None else self._state.parent / "engine.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(ENGINE_PYTHON), str(Path(__file__).with_name("engine_process.py"))],
+                [str(ENGINE_PYTHON), *map(str, self._program)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

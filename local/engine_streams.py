@@ -89,6 +89,10 @@ class Reader:
         self._id: str = mapping["UUID"]
         self._table: str = mapping["EventSourceArn"].partition("/stream/")[0].rpartition("/")[2]
 
+    @property
+    def _batch_size(self) -> int:
+        return int(self._mapping.get("BatchSize", 100))
+
     def has_work(self) -> bool:
         """Whether the stream holds records that the function has not had."""
         return self._is_on() and self._position() < dynamodb.stream_end_position(self._table)
@@ -97,7 +101,9 @@ class Reader:
         """Work until there is nothing left, or the mapping is switched off."""
         while self.has_work():
             start = self._position()
-            records = dynamodb.stream_records_since(self._table, start, int(self._mapping.get("BatchSize", 100)))
+            if dynamodb.stream_end_position(self._table) - start < self._batch_size:
+                time.sleep(int(self._mapping.get("MaximumBatchingWindowInSeconds") or 0))
+            records = dynamodb.stream_records_since(self._table, start, self._batch_size)
             end = start + len(records)
             wanted = {id(r) for r in lambda_svc._apply_filter_criteria(records, self._mapping)}  # noqa: SLF001
             kept = [(start + n, record) for n, record in enumerate(records) if id(record) in wanted]

@@ -1,4 +1,4 @@
-"""The live feed: what the functions log and what the topic delivers, in lines that a person can read."""
+"""The live feed: what the functions log, what the topic delivers and what the bus tells, in lines for a person."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INDENT = 30
 # The narrowest column that is still easier to read than what the terminal makes of a long line.
 SHORTEST = 20
 
-GREEN, YELLOW, RED, CYAN, MAGENTA, DIM = "32", "33", "31", "36", "35", "2"
+GREEN, YELLOW, RED, CYAN, MAGENTA, BLUE, DIM = "32", "33", "31", "36", "35", "34", "2"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,16 @@ def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
             return "missed", f"{of}  {reminder} reminder: the appointment had begun", RED
         case "REMINDER_RECOVERED" | "REMINDER_OVERFLOW":
             return str(event).rpartition("_")[2].lower(), f"{of}  {reminder} reminder", YELLOW
-        case "BOOKING_ERROR" | "REMINDER_ERROR" | "REMINDER_SCHEDULE_ERROR":
+        case "WEBHOOK_DELIVERED":
+            return "webhook sent", f"{short(fields.get('event_id'))}  to {fields.get('webhook_id', '?')}", CYAN
+        case "WEBHOOK_FAILED":
+            to, outcome = fields.get("webhook_id", "?"), fields.get("outcome", "?")
+            return "webhook failed", f"{short(fields.get('event_id'))}  to {to}: {outcome}", YELLOW
+        case "WEBHOOK_GONE":
+            return "webhook gone", f"{fields.get('webhook_id', '?')} is switched off: its receiver answers 410", YELLOW
+        case "WEBHOOK_GIVEN_UP":
+            return "webhook given up", f"{short(fields.get('event_id'))}  to {fields.get('webhook_id', '?')}", RED
+        case "BOOKING_ERROR" | "REMINDER_ERROR" | "REMINDER_SCHEDULE_ERROR" | "EVENT_RELAY_ERROR" | "WEBHOOK_ERROR":
             why = fields.get("exception_name") or fields.get("message") or "?"
             return "error", f"{event}: {why}", RED
         case _:
@@ -136,18 +145,30 @@ def delivered(envelope: Mapping[str, Any]) -> Line:
     return Line("REMINDER_DELIVERED", seconds(envelope.get("Timestamp")), "reminder delivered", who, MAGENTA, fields)
 
 
-class Feed:
-    """Reads the functions' log groups and a queue of its own; each outcome comes out once."""
+def happened(envelope: Mapping[str, Any]) -> Line:
+    """An event of the stack's bus: what it is about, its type, and who did it."""
+    detail = envelope.get("detail") or {}
+    about = short(detail["appointmentId"]) if "appointmentId" in detail else ""
+    named = [str(detail[key]) for key in ("calendarId", "serviceId") if key in detail]
+    text = "  ".join(filter(None, [about, ", ".join([str(envelope.get("detail-type", "?")), *named])]))
+    if "version" in detail:
+        text += f", version {detail['version']}"
+    return Line("EVENT", seconds(detail.get("time")), "event", f"{text}, by {detail.get('by', '?')}", BLUE, detail)
 
-    def __init__(self, engine: Engine, stack: Stack, queue_url: str) -> None:
-        """Only what happens from now on comes out."""
+
+class Feed:
+    """Reads the functions' log groups and two queues of its own; each outcome comes out once."""
+
+    def __init__(self, engine: Engine, stack: Stack, queue_url: str, events_url: str) -> None:
+        """Only what happens from now on comes out: of the logs, and of what is not in the queues yet."""
         # One try and a short one: nothing is lost by a poll that fails, and Ctrl-C waits for it.
         patience = {"read_timeout": 5, "retries": {"total_max_attempts": 1}}
         self._logs = engine.client("logs", **patience)
         self._sqs = engine.client("sqs", **patience)
-        functions = (stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep)
+        functions = [stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep]
+        functions += [stack.event_relay, stack.webhook_sender]
         self._groups = [f"/aws/lambda/{name}" for name in functions]
-        self._queue_url = queue_url
+        self._queues = {queue_url: delivered, events_url: happened}
         now = int(time.time() * 1000)
         self._since = dict.fromkeys(self._groups, now)
         self._begin = now
@@ -159,7 +180,8 @@ class Feed:
         try:
             for group in self._groups:
                 lines += self._logged(group)
-            lines += self._delivered()
+            for url, line in self._queues.items():
+                lines += map(line, self._received(url))
         except (BotoCoreError, ClientError):
             pass  # the engine is busy or stopping: the next poll reads the same lines again
         return sorted(lines, key=lambda line: line.at)
@@ -200,11 +222,11 @@ class Feed:
         # The engine stores the lines of one invocation under one time; their own tells their order.
         return Line(fields["event_type"], seconds(fields.get("timestamp")), label, text, colour, fields)
 
-    def _delivered(self) -> Iterator[Line]:
-        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+    def _received(self, url: str) -> Iterator[Any]:
+        answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
-            self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
-            yield delivered(json.loads(message["Body"]))
+            self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            yield json.loads(message["Body"])
 
 
 class Screen:

@@ -80,7 +80,7 @@ def run(screen: Screen) -> None:
         described.write_text(json.dumps(running.described(), indent=2) + "\n")
         invoke.write(running.engine, running.stack, containers, LOCAL)
         try:
-            feed = Feed(running.engine, running.stack, running.feed_queue_url)
+            feed = Feed(running.engine, running.stack, running.feed_queue_url, running.events_queue_url)
             welcome(screen, running, containers)
             parent = os.getppid()
             while running.engine.running:

@@ -12,11 +12,12 @@ from local.deploy import Stack, deploy, deploy_if_changed
 from local.engine import HOST, REGION, Engine, free_port, require_free
 from local.front_door import FrontDoor
 from local.lock import sole_user
-from local.queues import subscribe
+from local.queues import listen, subscribe
 from local.waiting import Say
 
 INBOX = "appointments-local-inbox"
 FEED = "appointments-local-feed"
+EVENTS = "appointments-local-events"
 STACK = "appointments-local"
 
 
@@ -29,6 +30,7 @@ class System:
     api_url: str
     inbox_queue_url: str
     feed_queue_url: str
+    events_queue_url: str
 
     def described(self) -> dict[str, str]:
         """What other programs need to use it, as `.local/stack.json` has it."""
@@ -40,6 +42,7 @@ class System:
             "appointmentsTable": self.stack.appointments_table,
             "calendarsTable": self.stack.calendars_table,
             "topicArn": self.stack.topic_arn,
+            "eventBus": self.stack.event_bus,
             "inboxQueueUrl": self.inbox_queue_url,
             "conflictDetectorFunction": self.stack.conflict_detector,
             "reminderSenderFunction": self.stack.reminder_sender,
@@ -58,7 +61,7 @@ def serving(
     stack = deploy_if_changed(engine, stack_name, say, memory) if memory else deploy(engine, stack_name, say)
     inbox, feed = (subscribe(engine, stack.topic_arn, queue) for queue in (INBOX, FEED))
     with FrontDoor(port or free_port(), stack.api_target) as door:
-        yield System(engine, stack, door.url, inbox, feed)
+        yield System(engine, stack, door.url, inbox, feed, listen(engine, stack.event_bus, EVENTS))
 
 
 @contextmanager

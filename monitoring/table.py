@@ -12,8 +12,10 @@ DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
 RELAY = Source("EventRelayLogGroup", "OnRelay")
+WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
 
-BOOKINGS, STATUSES, REMINDERS, TOLD = "Bookings", "Statuses", "Reminders", "Events: failures"
+BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
+TOLD = "Events: failures"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
 )  # fmt: skip
@@ -47,6 +49,11 @@ EVENTS = (
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+    Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
+    Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),
+    Event(EventType.WEBHOOK_GONE, (WEBHOOKS_LOG,), WEBHOOKS, "switched off by 410", VIOLET),
+    Event(EventType.WEBHOOK_GIVEN_UP, (WEBHOOKS_LOG,), WEBHOOKS, "given up", RED),
+    Event(EventType.WEBHOOK_ERROR, (WEBHOOKS_LOG,), WEBHOOKS, "errors", BROWN),
     Event(EventType.EVENT_RELAY_ERROR, (RELAY,), TOLD, "relay errors", RED),
 )
 
@@ -54,6 +61,7 @@ EVENTS = (
 
 FIGURES = (
     Figure("ReminderLateness", "lateness_ms", (SENDER, SWEEP), EventType.REMINDER_SENT, "Milliseconds"),
+    Figure("WebhookLateness", "lateness_ms", (WEBHOOKS_LOG,), EventType.WEBHOOK_DELIVERED, "Milliseconds"),
     # Of the line that ends each sweep.
     Figure("SweepOverdue", "overdue", (SWEEP,)),
     Figure("ReminderRules", "rules", (SWEEP,)),
@@ -106,6 +114,7 @@ DELIVERY, EXECUTION, SWEEPS, UNRELAYED = (
     "ReminderSweepDeadLetterQueue",
     "RelayFailures",
 )
+WEBHOOK_FAILURES = "WebhookFailures"
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
 # --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
@@ -362,6 +371,54 @@ ALARMS: tuple[Alarm, ...] = (
         docs/operations.md#relay-failures""",
     ),
     Alarm(
+        "WebhookErrorAlarm",
+        "webhook-errors",
+        of_logs("WebhookError"),
+        "Sum",
+        ">= 1",
+        """Deliveries to webhooks failed for a reason of our own in two periods of five minutes. They are tried again.
+        Read the WEBHOOK_ERROR lines: most often a table or a key refuses. docs/operations.md#webhook-errors""",
+        datapoints=2,
+        periods=3,
+    ),
+    Alarm(
+        "WebhooksBehindAlarm",
+        "webhooks-behind",
+        of_queue(DEPTH, "WebhookDeliveries"),
+        "Maximum",
+        ">= 1000",
+        """For 15 minutes a thousand deliveries or more waited to be tried for the first time. The webhook sender does
+        not run, or its receivers are too slow for so many events. docs/operations.md#webhooks-behind""",
+        datapoints=3,
+        periods=3,
+    ),
+    Alarm(
+        "WebhookGoneAlarm",
+        "webhooks-switched-off",
+        of_logs("WebhookGone"),
+        "Sum",
+        ">= 1",
+        """A receiver answered 410, so its webhook was switched off and hears of nothing more. The WEBHOOK_GONE line
+        contains its id. Ask its owner, then delete it or put it again. docs/operations.md#webhooks-switched-off""",
+    ),
+    Alarm(
+        "WebhookFailuresDepthAlarm",
+        "webhook-failures-depth",
+        of_queue(DEPTH, WEBHOOK_FAILURES),
+        "Maximum",
+        ">= 1",
+        """A receiver did not accept an event for a day, so the delivery was given up. The WEBHOOK_GIVEN_UP line
+        contains the ids. When the receiver is back, redrive. docs/operations.md#dead-letter-queues""",
+    ),
+    Alarm(
+        "WebhookFailuresAgeAlarm",
+        "webhook-failures-age",
+        of_queue(AGE, WEBHOOK_FAILURES),
+        "Maximum",
+        "> 86400",
+        AGE_MEANS,
+    ),
+    Alarm(
         "AppointmentsTableThrottleAlarm",
         "appointments-table-throttles",
         Math(
@@ -446,6 +503,12 @@ ALARMS += (
         datapoints=1,  # it runs once in this time
     ),
     of_deployment(
+        "WebhookSenderNewVersionAlarm",
+        "webhook-sender-new-version",
+        of_new_version("WebhookSenderFunction"),
+        "In two of five minutes the webhook sender failed",
+    ),
+    of_deployment(
         "EventRelayNewVersionAlarm",
         "event-relay-new-version",
         of_new_version("EventRelayFunction"),
@@ -493,6 +556,7 @@ CHARTS = (
             Series(of_function("Errors"), "conflict detector errors"),
             Series(of_function("Errors", "ReminderSenderFunction"), "reminder sender errors"),
             Series(of_function("Errors", "ReminderSweepFunction"), "sweep errors"),
+            Series(of_function("Errors", "WebhookSenderFunction"), "webhook sender errors"),
             Series(of_function("Throttles"), "conflict detector throttles"),
         ),
     ),
@@ -516,6 +580,16 @@ CHARTS = (
             Series(of_queue(DEPTH, DELIVERY), "undelivered"),
             Series(of_queue(DEPTH, EXECUTION), "failed"),
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
+        ),
+    ),
+    Chart(WEBHOOKS, "Sum"),
+    Chart(
+        "Webhooks: lateness (ms), waiting, dead letters",
+        series=(
+            Series(of_logs("WebhookLateness"), "p50", "p50"),
+            Series(of_logs("WebhookLateness"), "p99", "p99"),
+            Series(of_queue(DEPTH, "WebhookDeliveries"), "waiting", "Maximum", axis="right"),
+            Series(of_queue(DEPTH, WEBHOOK_FAILURES), "given up", "Maximum", axis="right"),
         ),
     ),
     Chart(

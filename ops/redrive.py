@@ -5,7 +5,7 @@ they could not deliver, Lambda leaves an envelope around what the sender failed 
 sender once more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender
 sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took
 and did not send it gives back at its end, also when it is broken off. What the event relay failed on is in
-`ops.unrelayed`.
+`ops.unrelayed`. Deliveries to webhooks that were given up go back into their queue, for another day.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from appointments.firing import Firing, parse_timer_name
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
+from appointments.webhooks import Delivery
 from ops.emptying import Emptying, Redriven
 from ops.stack import NoStackError, Stack
 from ops.terminal import BROKEN_OFF, working
@@ -30,6 +31,7 @@ from ops.unrelayed import Unrelayed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+WEBHOOKS = "WebhookFailures"
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
 
 
@@ -82,6 +84,23 @@ class Redrive(Emptying):
         return dict(Firing(appointment_id, offset, reminder.due_at).event())
 
 
+@dataclass(frozen=True)
+class WebhookRedrive(Emptying):
+    """The same for deliveries to webhooks. The sender drops those whose webhook is off by now."""
+
+    what: ClassVar[str] = "a delivery to a webhook"
+
+    sqs: Any
+    deliveries_url: str
+    wait_seconds: int = 1
+
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+        """Put a delivery back into the queue of deliveries."""
+        Delivery.from_message(message["Body"])
+        self.sqs.send_message(QueueUrl=self.deliveries_url, MessageBody=message["Body"])
+        return True
+
+
 def main() -> int:
     """Run the command line; 0 where every message was sent again."""
     parser = argparse.ArgumentParser(description="Send again what lies in the queues of what failed.")
@@ -98,6 +117,8 @@ def main() -> int:
         relay = f"{stack.resource('EventRelayFunction')}:live"
         unrelayed = Unrelayed(sqs, functions, stack.client("dynamodbstreams"), relay)
         remaining += redrive_queue(unrelayed, "RelayFailures", stack.resource("RelayFailures"))
+        webhooks = WebhookRedrive(sqs, stack.resource("WebhookDeliveries"))
+        remaining += redrive_queue(webhooks, WEBHOOKS, stack.resource(WEBHOOKS))
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2

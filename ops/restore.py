@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 OPERATION = "restore"
 TABLES = ("AppointmentsTable", "CalendarsTable")
 # Bookings stop first, and begin again when reminders are sent.
-FUNCTIONS = ("ConflictDetectorFunction", "ReminderSweepFunction", "ReminderSenderFunction")
+FUNCTIONS = (
+    "ConflictDetectorFunction",
+    "ReminderSweepFunction",
+    "ReminderSenderFunction",
+    "WebhookSenderFunction",
+)
 BATCH = 25  # the most that one BatchWriteItem takes
 
 

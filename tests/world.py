@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from moto.events.models import events_backends
@@ -15,9 +16,15 @@ from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.rules import Rules
 from appointments.schedules import Schedules
+from appointments.storage.deliveries import Deliveries
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
+from appointments.storage.webhooks import WebhookItems
+from appointments.targets import Targets
 from appointments.timers import ReminderTimers
+from appointments.webhook_parts import WebhookParts
+from appointments.webhook_queue import DeliveryQueue
+from appointments.webhook_secrets import WebhookSecrets
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
 from reminder_sender.channels.topic import Topic
@@ -60,7 +67,7 @@ class World:
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
             lambda: Direct(self, SENDER_ARN),  # type: ignore[arg-type]  # of the client, only `invoke` is used
         )
-        self.api = Api(self.storage, self.timers, Access(Auth.NONE), clock=lambda: self.now)
+        self.api = self.api_for(Access(Auth.NONE))
         self.topic = Topic(self.sns, self.topic_arn)
         self.sender = ReminderSender(self.reminders, [self.topic], lambda: self.events, lambda: self.now, self.sleep)
         self.sweeper = Sweep(self.reminders, self.sender, self.timers, lambda: self.now, lambda: self.storage)
@@ -70,6 +77,31 @@ class World:
         self._refused: dict[str, tuple[int, str]] = {}
         # The operation at which to die, whether after it or before, and at which call of it.
         self._deadly: tuple[str, bool, int] | None = None
+
+    # Few tests are about webhooks.
+    @cached_property
+    def deliveries_url(self) -> str:
+        return str(self.sqs.create_queue(QueueName="deliveries")["QueueUrl"])
+
+    @cached_property
+    def failures_url(self) -> str:
+        return str(self.sqs.create_queue(QueueName="failures")["QueueUrl"])
+
+    @cached_property
+    def webhooks(self) -> WebhookParts:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return WebhookParts(
+            WebhookItems(self.storage.database, "CalendarsTable"),
+            Deliveries(self.storage.database, "CalendarsTable"),
+            WebhookSecrets(kms, key),
+            DeliveryQueue(self.sqs, self.deliveries_url, self.failures_url),
+            Targets.PUBLIC,
+        )
+
+    def api_for(self, access: Access) -> Api:
+        """The API under another kind of access."""
+        return Api(self.storage, self.timers, access, clock=lambda: self.now, webhooks=lambda: self.webhooks)
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -117,6 +117,18 @@ class ServiceNotFoundError(RefusalError):
     """No service has this id, or it was deleted."""
 
 
+class WebhookNotFoundError(RefusalError):
+    """No webhook has this id, or it was deleted."""
+
+
+class DeliveryNotFoundError(RefusalError):
+    """No delivery of this event to this webhook is known, or it is too long ago."""
+
+
+class WebhookInactiveError(RefusalError):
+    """The webhook is off, so nothing is sent to it."""
+
+
 class AppointmentCancelledError(RefusalError):
     """The appointment was cancelled, and what is cancelled does not change any more."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers, TimerSettings
+    from appointments.webhook_parts import WebhookParts
+
 
 # What one function needs and another does not is imported where it is made: a start waits for every import.
 
@@ -66,3 +68,25 @@ def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:
         return Direct(client("lambda", **patience), sender_arn)
 
     return ReminderTimers(cache(rules), cache(schedules), cache(direct), backend)
+
+
+def webhooks_of(
+    calendars_table: str, key_id: str, queue_url: str, targets: str, failures_url: str = ""
+) -> WebhookParts:
+    """Webhooks over clients of their own, for whoever configures them or sends to them."""
+    from appointments.storage.deliveries import Deliveries  # noqa: PLC0415
+    from appointments.storage.dynamodb import Database  # noqa: PLC0415
+    from appointments.storage.webhooks import WebhookItems  # noqa: PLC0415
+    from appointments.targets import Targets  # noqa: PLC0415
+    from appointments.webhook_parts import WebhookParts  # noqa: PLC0415
+    from appointments.webhook_queue import DeliveryQueue  # noqa: PLC0415
+    from appointments.webhook_secrets import WebhookSecrets  # noqa: PLC0415
+
+    database = Database(client("dynamodb"))
+    return WebhookParts(
+        WebhookItems(database, calendars_table),
+        Deliveries(database, calendars_table),
+        WebhookSecrets(client("kms"), key_id),
+        DeliveryQueue(client("sqs"), queue_url, failures_url),
+        Targets(targets),
+    )

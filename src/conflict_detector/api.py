@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
+    from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Access
     from conflict_detector.responses import Response
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _no_webhooks() -> WebhookParts:
+    raise RuntimeError("this API was made without webhooks")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -44,6 +49,7 @@ class Api:
     access: Access
     cors_origin: str = ""
     clock: Callable[[], datetime] = _utc_now
+    webhooks: Callable[[], WebhookParts] = _no_webhooks
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
@@ -64,7 +70,7 @@ class Api:
                     headers.get("x-acting-for", ()),
                     request.principal,
                 )
-                response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers))
+                response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers, self.webhooks))
         except RefusalError as exc:
             _log_refusal(exc, request)
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused
@@ -93,7 +99,7 @@ def _log_refusal(error: RefusalError, request: Request) -> None:
         return
     if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
-    if request.path[0] == "calendars":  # a block is no booking
+    if request.path[0] in ("calendars", "webhooks"):  # a block is no booking, nor is a webhook
         return
     match error:
         case ConflictError():

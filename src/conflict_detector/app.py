@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from appointments.start import ON_LAMBDA, finish
 from appointments.telemetry import logger
-from appointments.wiring import storage_of, timers_of
+from appointments.wiring import storage_of, timers_of, webhooks_of
 from conflict_detector.api import Api
 
 # What nearly every request needs is imported and made at the start, which has seven times the processor.
@@ -37,7 +37,8 @@ def api_of(settings: Settings) -> Api:
     # A person is waiting: a timer that EventBridge does not take at once is left to the sweep.
     timers = timers_of(settings.timers, read_timeout=1.5, attempts=2)
     storage = storage_of(settings.appointments_table, settings.calendars_table, settings.retention)
-    return Api(storage, timers, settings.access, settings.cors_origin)
+    webhooks = cache(partial(webhooks_of, settings.calendars_table, *settings.webhook_settings))
+    return Api(storage, timers, settings.access, settings.cors_origin, webhooks=webhooks)
 
 
 if ON_LAMBDA:

@@ -14,13 +14,14 @@ from appointments.reader import Reader, read_object
 from conflict_detector.responses import base_url, route_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from appointments.errors import Fault
     from appointments.reader import Query
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
+    from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
 
     # Headers by name in lower case, each with every value that was sent for it.
@@ -115,10 +116,14 @@ class Request:
 
 
 class Call(NamedTuple):
-    """What a handler works with: the request, who sent it, when, and what the function is made of."""
+    """What a handler works with: the request, who sent it, when, and what the function is made of.
+
+    Few requests are about webhooks, so their parts are made when they are called for.
+    """
 
     request: Request
     caller: Caller
     now: datetime
     storage: Storage
     timers: ReminderTimers
+    webhooks: Callable[[], WebhookParts]

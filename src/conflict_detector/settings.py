@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Settings:
     """Names of what the function uses. `retention` is how long data outlives its appointment.
 
-    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none.
+    `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are
+    the key of their secrets, the queue of deliveries, and where webhooks may go.
     """
 
     appointments_table: str
@@ -26,6 +27,7 @@ class Settings:
     timers: TimerSettings
     access: Access
     cors_origin: str
+    webhook_settings: tuple[str, str, str]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -37,4 +39,5 @@ class Settings:
             timers=timer_settings(env),
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
+            webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
         )

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
 from appointments.start import ON_LAMBDA, finish
+from appointments.storage.webhooks import WebhookItems
 from appointments.telemetry import logger
+from appointments.webhook_queue import DeliveryQueue
 from appointments.wiring import history_of
 from event_relay.bus import Bus
 from event_relay.failures import Failures
+from event_relay.fan_out import FanOut
 from event_relay.relay import Relay
 
 if TYPE_CHECKING:
@@ -34,8 +37,11 @@ def _relay() -> Relay:
 
 def relay_of(env: Mapping[str, str]) -> Relay:
     """The relay over the resources that the settings name."""
+    history, sqs = history_of(env["CALENDARS_TABLE"]), client("sqs")
     bus = Bus(client("events"), env["EVENT_BUS"])
-    return Relay(history_of(env["CALENDARS_TABLE"]), [bus], Failures(client("sqs"), env["RELAY_FAILURES_QUEUE_URL"]))
+    webhooks = WebhookItems(history.database, env["CALENDARS_TABLE"])
+    fan_out = FanOut(webhooks, DeliveryQueue(sqs, env["WEBHOOK_QUEUE_URL"]))
+    return Relay(history, [bus, fan_out], Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
 
 
 if ON_LAMBDA:

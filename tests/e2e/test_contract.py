@@ -43,7 +43,8 @@ def answers(tmp_path: Path, call: Callable[..., Any]) -> Iterator[Path]:
         if seen["call"].startswith("POST ") and seen["status"] == 201:
             assert call("DELETE", seen["location"]).status == 200
         if seen["call"].startswith("PUT ") and seen["status"] == 200:
-            reset = call("DELETE", seen["path"]) if "/services/" in seen["path"] else call("PUT", seen["path"], {})
+            gone = "/services/" in seen["path"] or "/webhooks/" in seen["path"]
+            reset = call("DELETE", seen["path"]) if gone else call("PUT", seen["path"], {})
             assert reset.status == 200
 
 

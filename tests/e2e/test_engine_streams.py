@@ -194,6 +194,16 @@ def test_without_a_limit_a_failure_is_repeated_until_it_gets_through(engine: Eng
     assert streaming.given_up() == []
 
 
+def test_a_batch_waits_for_what_comes_within_its_window(engine: Engine, tmp_path: Path) -> None:
+    streaming = Streaming(engine, tmp_path, BatchSize=3, MaximumBatchingWindowInSeconds=2)
+    streaming.begin()
+    for number in range(4):
+        streaming.put(f"n{number}")
+        time.sleep(0.2)
+    until(lambda: len(flat(streaming.calls())) == 4)
+    assert [len(call) for call in streaming.calls()] == [3, 1]
+
+
 def test_records_that_are_too_old_are_given_up(engine: Engine, tmp_path: Path) -> None:
     streaming = Streaming(engine, tmp_path, BatchSize=1, MaximumRecordAgeInSeconds=60)
     mapping = streaming.begin()
@@ -463,3 +473,12 @@ def test_a_mac_is_made_by_whom_the_policy_allows_it(engine: Engine, typed: dict[
     mine = user(engine, "signer", allowed)("kms").generate_mac(**message)["Mac"]
     assert mine == engine.client("kms").generate_mac(**message)["Mac"]
     assert refused(user(engine, "nobody")("kms").generate_mac, **message)
+
+
+def test_a_batch_of_messages_is_sent_by_whom_the_policy_lets_send_one(engine: Engine) -> None:
+    name = f"batches-{uuid.uuid4().hex[:12]}"
+    queue = engine.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:us-east-1:*:{name}"}
+    sqs = user(engine, name, allowed)("sqs")
+    assert not refused(sqs.send_message_batch, QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "one"}])
+    assert refused(sqs.delete_message_batch, QueueUrl=queue, Entries=[{"Id": "1", "ReceiptHandle": "none"}])

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ import pytest
 
 from local.deploy import Stack, deploy
 from log_filters import values
+from receivers import OK, receiver
 from support import ROOT, resources
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def clinic(engine: Engine) -> Clinic:
     send(clinic)
     hold_ask_and_arrive(clinic)
     sweep(clinic)
+    tell_webhooks(clinic)
     relay(clinic)
     return clinic
 
@@ -285,6 +287,38 @@ def sweep(clinic: Clinic) -> None:
         assert not clinic.sweep()
     happened.update({"SweepOverdueMetric": 1, "ReminderRulesMetric": before, "ReminderScheduleErrorInSweepMetric": 1})
     happened.update(["ReminderErrorInSweepMetric"])  # the rule of what was sent could not be removed either
+
+
+def tell_webhooks(clinic: Clinic) -> None:
+    answers = {"good": OK, "gone": b"HTTP/1.1 410 Gone\r\n\r\n", "bad": b"HTTP/1.1 500 No\r\n\r\n", "lost": OK}
+
+    def until(event_type: str) -> None:
+        for _ in range(300):
+            if any(event_type in line for line in clinic.lines("WebhookSenderLogGroup")):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"no {event_type}")
+
+    def told(name: str, event_type: str) -> None:
+        assert clinic.call("POST", f"/webhooks/{name}/test")[0] == 202
+        until(event_type)
+
+    with ExitStack() as stack:
+        for name, answer in answers.items():
+            port = stack.enter_context(receiver(answer)).port
+            assert clinic.call("PUT", f"/webhooks/{name}", {"url": f"http://127.0.0.1:{port}/{MARK}"})[0] == 200
+        told("good", "WEBHOOK_DELIVERED")
+        told("gone", "WEBHOOK_GONE")
+        # Deleted at once, so that what is tried again is dropped and not counted.
+        told("bad", "WEBHOOK_FAILED")
+        assert clinic.call("DELETE", "/webhooks/bad")[0] == 200
+        with clinic.without("WebhookSenderRole", "ReadWebhooksAndRecordDeliveries"):
+            told("lost", "WEBHOOK_ERROR")
+        assert clinic.call("DELETE", "/webhooks/lost")[0] == 200
+        clinic.engine.client("sqs").send_message(QueueUrl=clinic.physical["WebhookDeliveries"], MessageBody=MARK)
+        until("WEBHOOK_GIVEN_UP")
+    names = ("Delivered", "Lateness", "Gone", "Failed", "Error", "GivenUp")
+    clinic.happened.update(f"Webhook{name}Metric" for name in names)
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS))

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def clients() -> dict[str, Any]:
     """Made once: a client costs more than the whole of most tests."""
     session = boto3.Session(region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
-    return {name: session.client(name) for name in ("dynamodb", "dynamodbstreams", "events", "scheduler", "sns", "sqs")}
+    return {
+        name: session.client(name)
+        for name in ("dynamodb", "dynamodbstreams", "events", "kms", "scheduler", "sns", "sqs")
+    }
 
 
 @pytest.fixture(scope="session", autouse=True)

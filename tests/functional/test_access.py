@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.webhooks import Delivery
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
 from conflict_detector.routes import METHODS
@@ -68,6 +69,14 @@ DESK: dict[str, tuple[dict[str, Any], int]] = {
     "GET /calendars": ({}, 200),
     "PUT /services/check-up": ({"body": SERVICE}, 200),
     "DELETE /services/check-up": ({}, 200),
+    "GET /webhooks": ({}, 200),
+    "GET /webhooks/crm": ({}, 200),
+    "PUT /webhooks/crm": ({"body": {"url": "https://crm.example.com/"}}, 200),
+    "DELETE /webhooks/crm": ({}, 200),
+    "POST /webhooks/crm/secret": ({}, 200),
+    "POST /webhooks/crm/test": ({}, 202),
+    "GET /webhooks/crm/deliveries": ({}, 200),
+    "POST /webhooks/crm/deliveries/evt": ({}, 202),
 }
 # What everyone who is signed in may read.
 OPEN = ("GET /services", "GET /services/check-up")
@@ -88,6 +97,8 @@ class Desk:
             assert status == 201
             self.blocks[who] = block["blockId"]
         assert world.request("PUT", "/services/check-up", SERVICE)[0] == 200
+        assert world.request("PUT", "/webhooks/crm", {"url": "https://crm.example.com/"})[0] == 200
+        world.webhooks.deliveries.keep(Delivery("crm", "evt", "appointment.booked", world.now, {}), world.now)
 
     def ask(
         self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
@@ -99,7 +110,7 @@ class Desk:
     def send(
         self, method: str, path: str, claims: dict[str, str] | None, *, auth: Auth = Auth.COGNITO, **more: Any
     ) -> tuple[int, dict[str, Any]]:
-        self.world.api = Api(self.world.storage, self.world.timers, Access(auth, CLIENT), clock=lambda: self.world.now)
+        self.world.api = self.world.api_for(Access(auth, CLIENT))
         event = api_event(method, path)
         context = event["requestContext"]
         if claims is not None:
@@ -124,7 +135,10 @@ SCHEDULER = token("5c5c5c5c-0000-4000-8000-000000000001", **{"cognito:groups": "
 
 
 def everything(world: World) -> str:
-    return repr([world.items(name) for name in ("AppointmentsTable", "CalendarsTable")]) + repr(world.rules())
+    tables = [world.items(name) for name in ("AppointmentsTable", "CalendarsTable")]
+    names: list[Any] = ["ApproximateNumberOfMessages"]
+    queued = world.sqs.get_queue_attributes(QueueUrl=world.deliveries_url, AttributeNames=names)["Attributes"]
+    return repr(tables) + repr(world.rules()) + repr(queued)
 
 
 def test_the_routes_here_are_all_that_there_are() -> None:
@@ -133,7 +147,7 @@ def test_the_routes_here_are_all_that_there_are() -> None:
     declared = {f"{route.method} {route.path}" for route in data}
     told = [*ROUTES, *DESK, *OPEN]
     assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
-        re.sub(r"\{\w+\}|check-up", "{}", route) for route in told
+        re.sub(r"\{\w+\}|check-up|crm|evt", "{}", route) for route in told
     }
     # Whatever answers with data asks who is calling, unless it is for everyone.
     for route in data:

@@ -316,9 +316,8 @@ def test_a_receiver_that_fails_keeps_no_other_from_hearing(relaying: Relaying) -
 def test_calls_stay_within_the_limits_of_the_bus(relaying: Relaying) -> None:
     """A change of settings tells them three times; ten of them are too much for one call."""
     world = relaying.world
-    overrides: dict[str, list[Any]] = {
-        f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}": [] for n in range(1000)
-    }
+    dates = [f"20{30 + n // 336}-{1 + n % 336 // 28:02}-{1 + n % 28:02}" for n in range(1000)]
+    overrides: dict[str, list[Any]] = {date: [] for date in dates}
     for number in range(12):
         assert world.request("PUT", f"/calendars/c-{number}", {"overrides": overrides})[0] == 200
     client = Refusing(world.events, lambda _: False)

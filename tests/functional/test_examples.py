@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.services import parse_service
+from appointments.storage.deliveries import State
+from appointments.webhooks import Delivery
 from contract import contract, operations, resolved
 from local.run import example as first_booking
 from relaying import Relaying
@@ -33,9 +35,10 @@ BLOCKS = contract()["paths"]["/calendars/{calendarId}/blocks"]["post"]["requestB
     "examples"
 ]
 SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
+HOOKS = contract()["paths"]["/webhooks/{webhookId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
 # Different each time.
-IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId")
+IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId", "secret", "eventId")
 
 
 def book(world: World, **more: Any) -> Any:
@@ -201,6 +204,39 @@ def faults_of_a_service(world: World) -> Any:
     return world.request("PUT", "/services/check-up", {"steps": [{}], "bufferMinutes": -5, "holdMinutes": 90})
 
 
+HOOK = "/webhooks/crm"
+
+
+def hooked(world: World) -> Any:
+    return world.request("PUT", HOOK, HOOKS["crm"]["value"])
+
+
+def of_hooked(world: World, method: str, path: str = HOOK, **more: Any) -> Any:
+    hooked(world)
+    world.now = datetime(2029, 12, 2, 8, tzinfo=UTC)
+    return world.request(method, path, **more)
+
+
+def of_an_inactive_one(world: World, path: str) -> Any:
+    world.request("PUT", HOOK, {"url": "https://crm.example.com/", "active": False})
+    world.webhooks.deliveries.keep(Delivery("crm", "evt", "appointment.booked", world.now, {}), world.now)
+    return world.request("POST", HOOK + path)
+
+
+def delivered(world: World) -> Any:
+    hooked(world)
+    event_id = "7d444840-9dc0-51d1-b245-5ffdce74fad2.1"
+    delivery = Delivery("crm", event_id, "appointment.booked", world.now, {})
+    world.webhooks.deliveries.keep(delivery, world.now)
+    world.webhooks.deliveries.record(delivery, State.RETRYING, world.now, "500")
+    return world.request("GET", f"{HOOK}/deliveries")
+
+
+def sent_again(world: World) -> Any:
+    (record,) = delivered(world)[2]["deliveries"]
+    return world.request("POST", f"{HOOK}/deliveries/{record['eventId']}")
+
+
 # How each example comes about, by operation and name.
 ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("bookAppointment", "wouldBeBooked"): lambda world: world.request(
@@ -277,6 +313,38 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("deleteService", "deleted"): lambda world: of_offered(world, "DELETE"),
     ("deleteService", "unknownParameter"): lambda world: of_offered(world, "DELETE", queryStringParameters=DRY),
     ("deleteService", "404"): lambda world: world.request("DELETE", "/services/check-up"),
+    ("listWebhooks", "200"): lambda world: of_hooked(world, "GET", "/webhooks"),
+    ("listWebhooks", "unknownParameter"): lambda world: world.request("GET", "/webhooks", queryStringParameters=DRY),
+    ("getWebhook", "crm"): lambda world: of_hooked(world, "GET"),
+    ("getWebhook", "404"): lambda world: world.request("GET", HOOK),
+    ("getWebhook", "unknownParameter"): lambda world: of_hooked(world, "GET", queryStringParameters=DRY),
+    ("putWebhook", "made"): hooked,
+    ("putWebhook", "faults"): lambda world: world.request("PUT", HOOK, {"url": "http://crm.example.com", "active": 1}),
+    ("deleteWebhook", "deleted"): lambda world: of_hooked(world, "DELETE"),
+    ("deleteWebhook", "404"): lambda world: world.request("DELETE", HOOK),
+    ("deleteWebhook", "unknownParameter"): lambda world: of_hooked(world, "DELETE", queryStringParameters=DRY),
+    ("replaceWebhookSecret", "replaced"): lambda world: of_hooked(world, "POST", f"{HOOK}/secret"),
+    ("replaceWebhookSecret", "404"): lambda world: world.request("POST", f"{HOOK}/secret"),
+    ("replaceWebhookSecret", "unknownParameter"): lambda world: of_hooked(
+        world, "POST", f"{HOOK}/secret", queryStringParameters=DRY
+    ),
+    ("testWebhook", "queued"): lambda world: of_hooked(world, "POST", f"{HOOK}/test"),
+    ("testWebhook", "404"): lambda world: world.request("POST", f"{HOOK}/test"),
+    ("testWebhook", "409"): lambda world: of_an_inactive_one(world, "/test"),
+    ("testWebhook", "unknownParameter"): lambda world: of_hooked(
+        world, "POST", f"{HOOK}/test", queryStringParameters=DRY
+    ),
+    ("listDeliveries", "200"): delivered,
+    ("listDeliveries", "404"): lambda world: world.request("GET", f"{HOOK}/deliveries"),
+    ("listDeliveries", "unknownParameter"): lambda world: of_hooked(
+        world, "GET", f"{HOOK}/deliveries", queryStringParameters=DRY
+    ),
+    ("sendDeliveryAgain", "queued"): sent_again,
+    ("sendDeliveryAgain", "404"): lambda world: of_hooked(world, "POST", f"{HOOK}/deliveries/evt"),
+    ("sendDeliveryAgain", "409"): lambda world: of_an_inactive_one(world, "/deliveries/evt"),
+    ("sendDeliveryAgain", "unknownParameter"): lambda world: of_hooked(
+        world, "POST", f"{HOOK}/deliveries/evt", queryStringParameters=DRY
+    ),
     # The same in every operation.
     ("", "400"): lambda world: world.request("POST", "/appointments", "{"),
     ("", "404"): lambda world: world.request("GET", "/appointments/0f000000-0000-4000-8000-000000000000"),

@@ -7,6 +7,8 @@ import os
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from contextlib import AbstractContextManager, contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from local.deploy import only_one
 from local.engine import Engine
 from local.feed import Screen
 from local.lock import sole_user
+from local.receiver import Receiver
 from local.waiting import Heartbeat, Stopped, ask_to_stop, patiently, pause, stop_on_signals
 
 if TYPE_CHECKING:
@@ -220,3 +223,19 @@ def test_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for now in range(100, 120):  # noqa: B007 - read by the clock
         heartbeat.beat()
     assert said == ["  still building (5 s)", "  still building (10 s)", "  still building (15 s)"]
+
+
+# --- the demo's receiver -------------------------------------------------------------------------------
+
+
+def test_the_receiver_refuses_what_is_not_signed_and_says_so() -> None:
+    with Receiver() as receiver:
+        receiver.secret = "whsec_bm9uZQ=="
+        signed = {"webhook-id": "1", "webhook-timestamp": str(int(time.time())), "webhook-signature": "v1,bm9uZQ=="}
+        request = urllib.request.Request(receiver.url, b"{}", signed)
+        with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=5):
+            pass
+        refused.value.close()
+        assert refused.value.code == 401
+        assert [line.kind for line in receiver.lines()] == ["WEBHOOK_REFUSED"]
+        assert receiver.lines() == []

@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from appointments.firing import Firing
+from appointments.webhooks import Delivery
 from ops.emptying import Redriven
-from ops.redrive import Redrive
+from ops.redrive import Redrive, WebhookRedrive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -260,3 +261,18 @@ def test_more_than_one_answer_of_the_queue_holds(world: World, queue: str) -> No
         world.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event_of(body)))
     assert redrive(world, queue)[0] == Redriven(sent=25)
     assert len(world.inbox()) == 25
+
+
+# --- deliveries to webhooks --------------------------------------------------------------------------------
+
+
+def test_a_delivery_that_was_given_up_is_delivered_anew(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    delivery = Delivery("crm", "a.1", "appointment.booked", world.now, {"eventId": "a.1"})
+    world.webhooks.queue.give_up(delivery.message, "not delivered within a day")
+    world.webhooks.queue.give_up("not JSON", "not a delivery")
+    done = WebhookRedrive(world.sqs, world.deliveries_url, 0).queue(world.failures_url, world.now)
+    assert (done.sent, done.over, done.left) == (1, 0, 1)
+    assert "not a delivery to a webhook" in capsys.readouterr().err
+    (message,) = world.sqs.receive_message(QueueUrl=world.deliveries_url)["Messages"]
+    assert message["Body"] == delivery.message
+    assert left_in(world, world.failures_url) == 1

@@ -25,12 +25,16 @@ NAMES = (
     "REMINDER_SCHEDULER_ROLE_ARN",
     "REMINDER_SCHEDULE_GROUP",
     "REMINDER_SENDER_ARN",
+    "WEBHOOK_FAILURES_URL",
+    "WEBHOOK_KEY_ID",
+    "WEBHOOK_QUEUE_URL",
 )
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
+    "WEBHOOK_TARGETS": "public",
 }
 WATCH = """
 import json, sys
@@ -57,7 +61,8 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("conflict_detector.app", "rules", ["dynamodb", "events"]),
         ("conflict_detector.app", "scheduler", ["dynamodb", "scheduler"]),
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
-        ("event_relay.app", "rules", ["events", "dynamodb", "sqs"]),
+        ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
+        ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(

@@ -208,7 +208,7 @@ def test_the_alarms_that_are_asked_for_are_there() -> None:
         (OURS, "ReminderRules"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
     }
-    for queue in resources("AWS::SQS::Queue"):
+    for queue in resources("AWS::SQS::Queue").keys() - {"WebhookDeliveries"}:  # all others hold what failed
         on_queue = [m["MetricName"] for alarm in ALARMS.values() for m in metrics_of(alarm) if queue in json.dumps(m)]
         assert sorted(on_queue) == ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"]
     for table in resources("AWS::DynamoDB::Table"):

@@ -30,7 +30,9 @@ REASONS = {
     "ReminderSenderRole/SendTraces": TRACES,
     "ReminderSweepRole/SendTraces": TRACES,
     "EventRelayRole/SendTraces": TRACES,
+    "WebhookSenderRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
+    "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
     "MessagingKey/AlarmsOfThisStackPublish": THIS_KEY,
@@ -40,11 +42,16 @@ REASONS = {
     "ReminderExecutionDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "ReminderSweepDeadLetterQueuePolicy/NothingWithoutTls": DENIES,
     "RelayFailuresPolicy/NothingWithoutTls": DENIES,
+    "WebhookDeliveriesPolicy/NothingWithoutTls": DENIES,
+    "WebhookFailuresPolicy/NothingWithoutTls": DENIES,
 }
 # Actions that AWS itself uses in a function's name, so that no line of the code calls them.
 FOR_THE_RUNTIME = {
     "logs:CreateLogStream": "Lambda writes the log",
     "logs:PutLogEvents": "Lambda writes the log",
+    "sqs:ReceiveMessage": "Lambda reads the queue for the function",
+    "sqs:DeleteMessage": "Lambda removes what the function has done",
+    "sqs:GetQueueAttributes": "Lambda reads the queue for the function",
     "sqs:SendMessage": "Lambda and Scheduler hand over what failed",
     "kms:GenerateDataKey": "SNS and SQS encrypt for the caller",
     "kms:Decrypt": "SNS and SQS encrypt for the caller",
@@ -56,7 +63,7 @@ FOR_THE_RUNTIME = {
     "dynamodb:ListStreams": "Lambda reads the streams",
     "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
 }
-CALLED_SERVICES = ("dynamodb", "events", "scheduler", "sns")
+CALLED_SERVICES = ("dynamodb", "events", "kms", "scheduler", "sns", "sqs")
 # The statements of TransactWriteItems, and the action that each of them needs.
 TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem"}
 
@@ -102,7 +109,7 @@ def test_every_reason_is_needed() -> None:
 def test_what_is_allowed_is_named_in_full(name: str) -> None:
     """A prefix is a wildcard for a resource's name, and never for an action."""
     actions = as_list(STATEMENTS[name]["Action"])
-    if name != "MessagingKey/AccountAdministersThisKey":
+    if not name.endswith("/AccountAdministersThisKey"):
         assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions)
     assert "NotAction" not in STATEMENTS[name]
     assert "NotResource" not in STATEMENTS[name]
@@ -121,7 +128,11 @@ def operations() -> dict[str, str]:
     }
 
 
-OPERATIONS = operations() | {"invoke": "lambda:InvokeFunction"}  # IAM has a name of its own for this one
+# IAM has names of its own for these.
+OPERATIONS = operations() | {
+    "invoke": "lambda:InvokeFunction",
+    "change_message_visibility_batch": "sqs:ChangeMessageVisibility",
+}
 
 
 def actions_in(nodes: list[ast.AST]) -> set[str]:

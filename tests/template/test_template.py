@@ -18,6 +18,8 @@ from appointments.storage.calendar_settings import CONFIGURED_INDEX
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
+from appointments.storage.webhooks import WEBHOOKS
+from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
 from log_filters import Term, parse
@@ -26,6 +28,8 @@ from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
 from reminder_sweep.sweep import STOP_SENDING
 from support import ROOT, STAGES, resources, stage_parameters, template, transformed
+from webhook_sender.guard import MOST_SECONDS
+from webhook_sender.sender import GIVEN_UP_AFTER, LONGEST_PAUSE, SECONDS_PER_RECEIVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,6 +223,47 @@ def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> 
     assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
 
 
+def test_the_secrets_of_webhooks_are_derived_by_a_key_that_never_leaves() -> None:
+    key = resources("AWS::KMS::Key")["WebhookKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    (statement,) = key["KeyPolicy"]["Statement"]
+    assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
+
+
+def test_deliveries_outlive_their_sender_and_the_day_that_they_are_tried() -> None:
+    queue = resources("AWS::SQS::Queue")["WebhookDeliveries"]["Properties"]
+    sender = FUNCTIONS["WebhookSenderFunction"]["Properties"]
+    # Ten receivers are tried at the same time: the last try of each may begin as its time ends.
+    assert sender["Timeout"] / 2 > SECONDS_PER_RECEIVER + MOST_SECONDS
+    assert sender["Timeout"] < queue["VisibilityTimeout"] <= 120
+    assert queue["MessageRetentionPeriod"] >= 2 * GIVEN_UP_AFTER.total_seconds()
+    redrive = queue["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["WebhookFailures", "Arn"]}
+    # Far more often than the sender receives a message in a day.
+    assert redrive["maxReceiveCount"] > 2 * GIVEN_UP_AFTER / LONGEST_PAUSE
+    source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
+    assert source["FunctionName"] == {"Ref": "WebhookSenderFunction.Alias"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["WebhookDeliveries", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_webhook_sender_reaches_webhooks_and_records_and_no_calendar() -> None:
+    written = granted_to(resources("AWS::IAM::Role")["WebhookSenderRole"])
+    (tables,) = [s for s in written.values() if "dynamodb" in json.dumps(s["Action"])]
+    assert tables["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [WEBHOOKS, "deliveries#*"]}}
+
+
+def test_only_the_local_stack_may_call_its_own_machine() -> None:
+    assert template()["Parameters"]["WebhookTargets"]["AllowedValues"] == [*Targets]
+    assert template()["Parameters"]["WebhookTargets"]["Default"] == Targets.PUBLIC
+    rule = template()["Rules"]["WebhooksStayOnTheInternet"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "WebhookTargets"}, "loopback"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "Stage"}, "local"]}
+    assert {stage: stage_parameters(stage).get("WebhookTargets", "public") for stage in STAGES} == {
+        "default": "public", "local": "loopback", "dev": "public", "prod": "public",
+    }  # fmt: skip
+
+
 # --- tables, topic, API ------------------------------------------------------------------------------
 
 
@@ -275,7 +320,7 @@ def test_the_name_that_an_sms_begins_with_is_the_one_that_is_counted() -> None:
 
 
 def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
-    (key,) = resources("AWS::KMS::Key").values()
+    key = resources("AWS::KMS::Key")["MessagingKey"]
     assert key["Properties"]["EnableKeyRotation"] is True
     uses: dict[str, Any] = {}
     for statement in key["Properties"]["KeyPolicy"]["Statement"]:
@@ -418,7 +463,11 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ReminderSenderFunction": None,
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
         "EventRelayFunction": None,
+        "WebhookSenderFunction": None,
     }
+    # It leaves half of them to the others, whatever its receivers do.
+    source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 50, 5]}}
 
 
 @pytest.mark.parametrize("stage", STAGES)

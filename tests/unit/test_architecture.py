@@ -76,6 +76,7 @@ def test_those_that_call_aws_are_named() -> None:
         "appointments.direct",
         "appointments.rules",
         "appointments.schedules",
+        "appointments.webhook_queue",
         "reminder_sender.channels.topic",
         "reminder_sender.sender",
         "event_relay.bus",
@@ -105,5 +106,6 @@ def test_use_cases_know_no_sdk() -> None:
         "appointments.storage.dynamodb",
         "appointments.storage.reminders",
         "appointments.timers",
+        "appointments.webhook_queue",
         "reminder_sender.channels.topic",
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.feed import Line, Screen, told
+from local.feed import Line, Screen, happened, told
 from local.run import welcome
 from support import ROOT
 
@@ -49,6 +49,15 @@ def test_a_removed_rule_is_told_by_its_appointment_where_that_is_known() -> None
     fields = {"event_type": "RULE_CLEANED", "rule_name": f"appointment-reminder-1h-{ID}"}
     assert told(fields | {"appointment_id": ID, "reminder": "1h"}) == ("rule removed", "c69dd71d  1h reminder", "2")
     assert told(fields) == ("rule removed", f"appointment-reminder-1h-{ID}", "2")
+
+
+def test_an_event_of_the_bus_says_what_happened_to_what_and_who_did_it() -> None:
+    detail = {"eventId": f"{ID}.2", "time": "2030-01-15T08:00:00Z", "appointmentId": ID, "version": 2, "by": "anna"}
+    line = happened({"detail-type": "appointment.moved", "detail": detail})
+    assert (line.kind, line.at) == ("EVENT", datetime(2030, 1, 15, 8, tzinfo=UTC).timestamp())
+    assert line.text == "c69dd71d  appointment.moved, version 2, by anna"
+    configured = happened({"detail-type": "calendar.configured", "detail": {"calendarId": "room", "by": "system"}})
+    assert configured.text == "calendar.configured, room, by system"
 
 
 class Terminal(io.StringIO):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from appointments.storage.dynamodb import Database, Item
 
+    # Attributes by name, as DynamoDB keeps them; None where one is removed.
+    Beside = Mapping[str, Any]
+
 
 class SettingsChangedError(NotWrittenError):
     """The item is no longer the version that was named; `version` is the current one."""
@@ -42,18 +45,24 @@ class Versioned(NamedTuple):
     table: str
     key: Item
 
-    def put(self, body: Mapping[str, Any], now: datetime, version: int | None, by: str = SYSTEM) -> Item:
-        """Replace what is configured, only over `version` where one is given (0: never configured)."""
-        update = (
-            "SET settings = :settings, updatedAt = :now, revision = :revision, #by = :by "
-            "REMOVE deletedAt ADD #version :one"
-        )
+    def put(
+        self,
+        body: Mapping[str, Any],
+        now: datetime,
+        version: int | None,
+        by: str = SYSTEM,
+        also: Beside | None = None,
+    ) -> Item:
+        """Replace what is configured, only over `version` where one is given (0: never configured).
+
+        `also` are attributes beside it, each with its value or, where it goes, None.
+        """
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        values = {":settings": {"S": text}, ":now": {"S": to_utc_text(now)}, ":by": {"S": by}}
+        update, values = _setting({"settings": {"S": text}, "deletedAt": None, **(also or {})}, now, by)
         over = self._current() if version is None else version
         while True:
             try:
-                return self._write(update, "", values, over)
+                return self.write(update, "", values, over)
             except SettingsChangedError as exc:
                 if version is not None:
                     raise
@@ -67,12 +76,18 @@ class Versioned(NamedTuple):
         condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt) AND "
         update = "SET deletedAt = :now, updatedAt = :now, revision = :revision, #by = :by ADD #version :one"
         over = self._current() if version is None else version
-        return self._write(update, condition, {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}, over)
+        return self.write(update, condition, {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}, over)
+
+    def change(self, beside: Beside, now: datetime, version: int, by: str = SYSTEM) -> Item:
+        """Change attributes beside what is configured, over `version`, unless it was deleted."""
+        update, values = _setting(beside, now, by)
+        return self.write(update, "attribute_not_exists(deletedAt) AND ", values, version)
 
     def _current(self) -> int:
         return version_of(self.database.get(self.table, self.key))
 
-    def _write(self, update: str, condition: str, values: Item, over: int) -> Item:
+    def write(self, update: str, condition: str, values: Item, over: int) -> Item:
+        """One write over a version, 0 where there is none, and under a further condition."""
         condition += "#version = :was" if over else "attribute_not_exists(#version)"
         was = {":was": {"N": str(over)}} if over else {}
         revision = str(uuid.uuid4())
@@ -95,6 +110,16 @@ class Versioned(NamedTuple):
             return unless_written(exc, lambda: own_change(look(self.table, self.key), revision, over, "revision"))
         written: Item = answer["Attributes"]
         return written
+
+
+def _setting(attributes: Beside, now: datetime, by: str) -> tuple[str, dict[str, Any]]:
+    """The update that sets attributes and counts the version, and its values."""
+    sets = {name: value for name, value in attributes.items() if value is not None}
+    gone = [name for name, value in attributes.items() if value is None]
+    clauses = ["updatedAt = :now", "revision = :revision", "#by = :by", *(f"{name} = :{name}" for name in sets)]
+    update = f"SET {', '.join(clauses)}" + (f" REMOVE {', '.join(gone)}" if gone else "") + " ADD #version :one"
+    fixed = {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}
+    return update, fixed | {f":{name}": value for name, value in sets.items()}
 
 
 def version_of(item: Item | None) -> int:

@@ -91,8 +91,8 @@ def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, App
 
     asked, ask = parse_service_booking(body, call.now, call.request.query, call.request.headers)
     call.caller.act_for(asked.user_id)
-    wanted = asked.appointment(call.now, call.caller.by)
     ask = ask._replace(by_person=call.caller.is_person)
+    wanted = asked.appointment(call.now, call.caller.by)
     _log_about(wanted)
     return asked, wanted, book_service(wanted, ask, call.storage, call.now)
 

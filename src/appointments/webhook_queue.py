@@ -1,0 +1,91 @@
+"""The queue of deliveries: what waits for the webhook sender, and the dead letters of what it gave up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from appointments.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from appointments.webhooks import Delivery
+
+# SQS's limits: entries of one call, and bytes of all of them together.
+MOST_ENTRIES = 10
+MOST_BYTES = 256 * 1024
+# The name of the message attribute that says why a dead letter is one.
+REASON = "Reason"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryQueue:
+    """Both queues. Whoever only sends needs no `failures_url`."""
+
+    sqs: SQSClient
+    url: str
+    failures_url: str = ""
+
+    def send(self, delivery: Delivery) -> None:
+        """Put one delivery into the queue."""
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=delivery.message)
+
+    def send_all(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Put deliveries into the queue, in as few calls as possible; those that it did not take."""
+        left: list[Delivery] = []
+        for chunk in _chunks(deliveries):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": delivery.message} for number, delivery in enumerate(chunk)
+            ]
+            try:
+                answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+            except (BotoCoreError, ClientError):
+                logger.warning("Deliveries not queued", exc_info=True)
+                left += chunk
+            else:
+                left += [chunk[int(failed["Id"])] for failed in answer.get("Failed", ())]
+        return left
+
+    def put_back(self, seconds: Mapping[str, int]) -> None:
+        """Hide messages for so many seconds each, by their receipts. One that is not comes back by itself, later."""
+        receipts = list(seconds)
+        for start in range(0, len(receipts), MOST_ENTRIES):
+            chunk = receipts[start : start + MOST_ENTRIES]
+            try:
+                self.sqs.change_message_visibility_batch(
+                    QueueUrl=self.url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": seconds[receipt]}
+                        for number, receipt in enumerate(chunk)
+                    ],
+                )
+            except (BotoCoreError, ClientError):
+                logger.warning("Messages not put back", exc_info=True)
+
+    def give_up(self, message: str, reason: str) -> None:
+        """Put a message among the dead letters, with the reason."""
+        self.sqs.send_message(
+            QueueUrl=self.failures_url,
+            MessageBody=message,
+            MessageAttributes={REASON: {"DataType": "String", "StringValue": reason}},
+        )
+
+
+def _chunks(deliveries: Iterable[Delivery]) -> Iterator[Sequence[Delivery]]:
+    chunk: list[Delivery] = []
+    size = 0
+    for delivery in deliveries:
+        length = len(delivery.message.encode())
+        if chunk and (len(chunk) == MOST_ENTRIES or size + length > MOST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(delivery)
+        size += length
+    if chunk:
+        yield chunk
