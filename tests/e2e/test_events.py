@@ -108,7 +108,7 @@ def test_what_was_not_relayed_is_relayed_by_redrive(
     (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
     about: dict[str, Any] = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"]}
     iterator = streams.get_shard_iterator(**about, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    numbers = []
+    numbers: list[str] = []
     while not numbers:
         answer = streams.get_records(ShardIterator=iterator)
         numbers = [
