@@ -65,6 +65,7 @@ FIGURES = (
     # Of the line that ends each sweep.
     Figure("SweepOverdue", "overdue", (SWEEP,)),
     Figure("ReminderRules", "rules", (SWEEP,)),
+    Figure("RequestsWaiting", "requests_waiting", (SWEEP,)),
 )
 
 # --- Metrics that alarms and charts read -------------------------------------------------------------------
@@ -261,6 +262,16 @@ ALARMS: tuple[Alarm, ...] = (
         fails to send. This may trigger once after the very first deployment. docs/operations.md#sweep-not-running""",
         seconds=900,
         missing="breaching",
+    ),
+    Alarm(
+        "RequestsWaitingAlarm",
+        "requests-waiting",
+        of_logs("RequestsWaiting"),
+        "Minimum",
+        ">= 1",
+        """Bookings that have to be approved have waited for an answer for a day or longer. People wait, and the time is
+        taken. GET /appointments?status=requested lists them. docs/operations.md#requests-waiting""",
+        seconds=3600,
     ),
     Alarm(
         "RulesNearQuotaAlarm",
@@ -577,6 +588,7 @@ CHARTS = (
         (
             Series(of_logs("ReminderRules"), "rules on the bus"),
             Series(of_logs("SweepOverdue"), "overdue at the sweep"),
+            Series(of_logs("RequestsWaiting"), "requests waiting for a day"),
             Series(of_queue(DEPTH, DELIVERY), "undelivered"),
             Series(of_queue(DEPTH, EXECUTION), "failed"),
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),

@@ -2,7 +2,8 @@
 
 Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
 overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over,
-cancels who joined a session that was cancelled, and removes rules whose minute has passed. Every step is safe to repeat
+cancels who joined a session that was cancelled, removes rules whose minute has passed, and counts the requests that
+nobody has answered for long. Every step is safe to repeat
 and to break off: what one sweep leaves, the next one finds.
 """
 
@@ -18,8 +19,10 @@ from appointments.firing import Backend, Firing, firing_minute, timer_name
 from appointments.model import EXPIRY_GRACE, Appointment, with_status
 from appointments.reminders import Reminder, ReminderState
 from appointments.statuses import Status
+from appointments.storage import desk
 from appointments.storage.appointment_items import REMINDER_SHARDS
 from appointments.storage.appointments import AppointmentChangedError
+from appointments.storage.lists import END_OF_TIME
 from appointments.storage.reminders import ReminderClaimLostError
 from appointments.telemetry import EventType, log_arming, logger
 from reminder_sender.sender import log_missed
@@ -41,6 +44,9 @@ NEXT_SWEEP = timedelta(minutes=7)
 ARM_AHEAD = timedelta(minutes=10)
 # A rule that is late by more than this will not fire any more.
 DEAD_AFTER = timedelta(minutes=5)
+# A request that nobody has answered for so long is told of.
+WAITS_LONG = timedelta(hours=24)
+MOST_WAITING = 100
 # Seconds left of the function's time at which to stop sending, and to stop altogether. The first leaves room
 # for the rules; both leave room for what is under way, whose calls take 3 s and are tried 3 times.
 STOP_SENDING = 60.0
@@ -72,6 +78,8 @@ class Tally:
     unfinished: list[str] = field(default_factory=list)
     # On the bus, dead ones included; None where it could not be listed.
     rules: int | None = None
+    # Requests to come that wait for long, None where they could not be counted.
+    waiting: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,10 @@ class Sweep:
             self._tend_rules(now, tally, seconds_left)
         except Exception:  # noqa: BLE001 - reported at the end
             _fail(tally, "rules")
+        try:
+            tally.waiting = self._waiting(now)
+        except Exception:  # noqa: BLE001 - as above
+            _fail(tally, "requests")
         logger.info(
             "Sweep done",
             overdue=len(tally.overdue),
@@ -103,6 +115,7 @@ class Sweep:
             failed=len(tally.failed),
             unfinished=len(tally.unfinished),
             rules=tally.rules,
+            requests_waiting=tally.waiting,
         )
         if tally.failed:
             raise SweepIncompleteError(f"{len(tally.failed)} failures")
@@ -218,6 +231,12 @@ class Sweep:
                     self._remove_dead(name, minute)
                 except Exception:  # noqa: BLE001 - reported at the end; the other rules may go
                     _fail(tally, name)
+
+    def _waiting(self, now: datetime) -> int:
+        """How many of the requests that begin next have waited for long; MOST_WAITING are looked at."""
+        asked = desk.DeskQuery(None, now, END_OF_TIME, Status.REQUESTED, MOST_WAITING)
+        found = desk.page(self.storage().appointments, asked).entries
+        return sum(request.created_at <= now - WAITS_LONG for _, request in found)
 
     def _arm(self, due: Due, tally: Tally, seconds_left: Callable[[], float]) -> None:
         if seconds_left() < STOP:

@@ -49,6 +49,30 @@ def state(world: World, body: dict[str, Any], offset: str = "1h") -> str:
     return reminder.state
 
 
+def test_requests_that_wait_for_a_day_are_told(world: World, events_of: LogLines) -> None:
+    def waiting() -> int:
+        world.sweep()
+        (line,) = [line for line in events_of() if line["message"] == "Sweep done"]
+        return int(line["requests_waiting"])
+
+    assert world.request("PUT", "/calendars/dr-lee", {"approval": True})[0] == 200
+    first, second = (
+        world.book(f"{hour}:00", f"{hour}:30", user=hour, resourceIds=["dr-lee"])[1] for hour in ("09", "10")
+    )
+    world.now += timedelta(hours=24) - timedelta(seconds=1)
+    third = world.book("11:00", "11:30", user="11", resourceIds=["dr-lee"])[1]
+    assert waiting() == 0
+    world.now += timedelta(seconds=1)
+    assert waiting() == 2
+    for body, status in ((first, "scheduled"), (second, "declined")):
+        world.request("PATCH", f"/appointments/{body['appointmentId']}", {"status": status})
+    assert waiting() == 0
+    world.now = datetime.fromisoformat(third["startTime"]) - timedelta(seconds=1)
+    assert waiting() == 1
+    world.now += timedelta(seconds=2)
+    assert waiting() == 0  # nobody can answer it in time any more
+
+
 def names(lines: list[dict[str, Any]]) -> list[str]:
     return [line["event_type"] for line in lines if "event_type" in line]
 
@@ -350,7 +374,8 @@ def test_future_reminders_cost_nothing(world: World) -> None:
         world.sweep()
     finally:
         world.dynamodb.query = original
-    assert sorted(world.calls) == calls_when_empty == ["ListRules"] + ["Query"] * REMINDER_SHARDS
+    # A query per shard, and one for requests.
+    assert sorted(world.calls) == calls_when_empty == ["ListRules"] + ["Query"] * (REMINDER_SHARDS + 1)
     assert sorted(units) == units_when_empty
 
 

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.events import EVENT_TYPES as TYPES
 from appointments.events import Event
 from appointments.storage.deliveries import KEPT_FOR, State
 from appointments.storage.versioned import SettingsChangedError
 from appointments.storage.webhooks import Breaker
 from appointments.webhook_queue import MOST_BYTES
-from appointments.webhooks import MAX_WEBHOOKS, TYPES, Delivery
+from appointments.webhooks import MAX_WEBHOOKS, Delivery
+from conflict_detector.access import Access, Auth
+from contract import contract
 from event_relay.fan_out import FanOut
+from support import api_event
 
 if TYPE_CHECKING:
     from world import World
@@ -66,6 +70,25 @@ def test_the_secret_is_told_once_and_what_was_sent_comes_back(world: World) -> N
     assert again == expected | {"version": 2}
     assert put(world, body={"url": BODY["url"]})[1]["events"] == ["*"]
     assert secret not in repr(world.items("CalendarsTable"))
+
+
+def test_the_contract_names_every_type_of_event() -> None:
+    listed = contract()["components"]["schemas"]["WebhookSettings"]["properties"]["events"]
+    groups = {f"{name.partition('.')[0]}.*" for name in TYPES}
+    assert set(listed["items"]["enum"]) == {"*", *groups, *TYPES}
+    assert listed["maxItems"] == len(listed["items"]["enum"])
+
+
+def test_who_changed_a_webhook_last_is_kept(world: World) -> None:
+    for method, path in (("PUT", ""), ("POST", "/secret"), ("DELETE", "")):
+        context = api_event(method, "/webhooks/crm")["requestContext"] | {
+            "identity": {"userArn": f"arn:{method}{path}"}
+        }
+        world.api = world.api_for(Access(Auth.IAM))
+        body = BODY if method == "PUT" else None
+        assert world.request(method, f"/webhooks/crm{path}", body, requestContext=context)[0] == 200
+        (item,) = world.items("CalendarsTable")
+        assert item["by"] == {"S": f"arn:{method}{path}"}
 
 
 def test_a_webhook_is_replaced_only_over_the_versions_named(world: World) -> None:

@@ -206,6 +206,7 @@ def test_the_alarms_that_are_asked_for_are_there() -> None:
         (OURS, "ReminderLateness"),
         (OURS, "SweepOverdue"),
         (OURS, "ReminderRules"),
+        (OURS, "RequestsWaiting"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
     }
     for queue in resources("AWS::SQS::Queue").keys() - {"WebhookDeliveries"}:  # all others hold what failed

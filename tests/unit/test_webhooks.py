@@ -12,11 +12,11 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from appointments.errors import InvalidRequestError
+from appointments.events import EVENT_TYPES as TYPES
 from appointments.events import Event
 from appointments.targets import Targets
 from appointments.webhooks import (
     EVERY,
-    TYPES,
     Delivery,
     Webhook,
     check_webhook_id,

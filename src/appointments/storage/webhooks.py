@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from appointments.model import SYSTEM
 from appointments.storage.dynamodb import ConditionFailedError, ContentionError
 from appointments.storage.versioned import SettingsChangedError, Versioned, version_of
 from appointments.times import from_utc_text, to_utc_text
@@ -115,8 +116,8 @@ class WebhookItems:
                 return found
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def put(
-        self, webhook_id: str, body: Mapping[str, Any], now: datetime, version: int | None, nonce: str
+    def put(  # noqa: PLR0913, PLR0917 - as of a service, and the nonce
+        self, webhook_id: str, body: Mapping[str, Any], now: datetime, version: int | None, nonce: str, by: str = SYSTEM
     ) -> StoredWebhook:
         """Replace a webhook, only over `version` where one is given. What its receiver did before is forgotten.
 
@@ -132,19 +133,19 @@ class WebhookItems:
             if item is None or "deletedAt" in item:
                 also |= {"nonce": {"S": nonce}, "oldNonce": None, "oldUntil": None}
             try:
-                return _stored_from_item(self._item(webhook_id).put(body, now, over, also=also))
+                return _stored_from_item(self._item(webhook_id).put(body, now, over, by, also))
             except SettingsChangedError:
                 if version is not None:
                     raise
 
-    def delete(self, webhook_id: str, now: datetime, version: int | None) -> StoredWebhook | None:
+    def delete(self, webhook_id: str, now: datetime, version: int | None, by: str = SYSTEM) -> StoredWebhook | None:
         """Delete a webhook, only over `version` where one is given. None if there never was one.
 
         One that was deleted before is returned as it is. Raises SettingsChangedError, ContentionError.
         """
         while True:
             try:
-                return _stored_from_item(self._item(webhook_id).delete(now, version))
+                return _stored_from_item(self._item(webhook_id).delete(now, version, by))
             except SettingsChangedError:
                 item = self.database.get(self.table, _key(webhook_id))
                 if item is None or "deletedAt" in item:
@@ -152,14 +153,14 @@ class WebhookItems:
                 if version is not None:
                     raise
 
-    def rotate(self, webhook: StoredWebhook, now: datetime, nonce: str) -> StoredWebhook:
+    def rotate(self, webhook: StoredWebhook, now: datetime, nonce: str, by: str = SYSTEM) -> StoredWebhook:
         """Give it this nonce; the one before stays valid for a day. Raises SettingsChangedError, ContentionError."""
         beside = {
             "nonce": {"S": nonce},
             "oldNonce": {"S": webhook.nonce},
             "oldUntil": {"S": to_utc_text(now + OLD_SECRET_FOR)},
         }
-        return _stored_from_item(self._item(webhook.webhook_id).change(beside, now, webhook.version))
+        return _stored_from_item(self._item(webhook.webhook_id).change(beside, now, webhook.version, by))
 
     def switch_off(self, webhook: StoredWebhook, now: datetime) -> bool:
         """Nothing more is sent to it, until it is configured again. False if somebody has done so meanwhile."""

@@ -48,12 +48,12 @@ def put(call: Call, webhook_id: str) -> Response:
     parts = _parts(call, webhook_id)
     body = {name: value for name, value in call.request.json().items() if name not in READ_ONLY}
     parse_webhook(body, parts.targets)
-    items = parts.items
+    items, by = parts.items, call.caller.by
     _leave_room(items.every(), webhook_id)
     nonce = uuid.uuid4().hex
     # Derived first: a secret that could not be told would have to be replaced.
     secret = parts.secrets.of(webhook_id, nonce)
-    stored = over_allowed_version(call.request, lambda over: items.put(webhook_id, body, call.now, over, nonce))
+    stored = over_allowed_version(call.request, lambda over: items.put(webhook_id, body, call.now, over, nonce, by))
     logger.info("Webhook configured", webhook_id=webhook_id, version=stored.version)
     told = {"secret": secret} if stored.nonce == nonce else {}
     return json_response(webhook_body(stored, call.now) | told, stored.version)
@@ -62,8 +62,8 @@ def put(call: Call, webhook_id: str) -> Response:
 def remove(call: Call, webhook_id: str) -> Response:
     """`DELETE /webhooks/{id}`: 200, again and again. What is still on its way to it is dropped."""
     call.caller.manage()
-    items = _parts(call, webhook_id).items
-    stored = over_allowed_version(call.request, lambda over: items.delete(webhook_id, call.now, over))
+    items, by = _parts(call, webhook_id).items, call.caller.by
+    stored = over_allowed_version(call.request, lambda over: items.delete(webhook_id, call.now, over, by))
     if stored is None:
         raise WebhookNotFoundError
     logger.info("Webhook deleted", webhook_id=webhook_id, version=stored.version)
@@ -82,7 +82,7 @@ def replace_secret(call: Call, webhook_id: str) -> Response:
         if stored is None:
             raise WebhookNotFoundError
         wanted = stored if over is None else stored._replace(version=over)
-        return parts.items.rotate(wanted, call.now, nonce)
+        return parts.items.rotate(wanted, call.now, nonce, call.caller.by)
 
     stored = over_allowed_version(call.request, write)
     logger.info("Secret of a webhook replaced", webhook_id=webhook_id, version=stored.version)
