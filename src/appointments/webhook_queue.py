@@ -41,15 +41,15 @@ class DeliveryQueue:
         left: list[Delivery] = []
         for chunk in _chunks(deliveries):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(number), "MessageBody": delivery.message} for number, delivery in enumerate(chunk)
+                {"Id": str(number), "MessageBody": message} for number, (_, message) in enumerate(chunk)
             ]
             try:
                 answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
             except (BotoCoreError, ClientError):
                 logger.warning("Deliveries not queued", exc_info=True)
-                left += chunk
+                left += [delivery for delivery, _ in chunk]
             else:
-                left += [chunk[int(failed["Id"])] for failed in answer.get("Failed", ())]
+                left += [chunk[int(failed["Id"])][0] for failed in answer.get("Failed", ())]
         return left
 
     def put_back(self, seconds: Mapping[str, int]) -> None:
@@ -77,15 +77,17 @@ class DeliveryQueue:
         )
 
 
-def _chunks(deliveries: Iterable[Delivery]) -> Iterator[Sequence[Delivery]]:
-    chunk: list[Delivery] = []
+def _chunks(deliveries: Iterable[Delivery]) -> Iterator[Sequence[tuple[Delivery, str]]]:
+    """Deliveries with their messages, as many together as one call takes."""
+    chunk: list[tuple[Delivery, str]] = []
     size = 0
     for delivery in deliveries:
-        length = len(delivery.message.encode())
+        message = delivery.message
+        length = len(message.encode())
         if chunk and (len(chunk) == MOST_ENTRIES or size + length > MOST_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(delivery)
+        chunk.append((delivery, message))
         size += length
     if chunk:
         yield chunk

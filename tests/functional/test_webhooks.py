@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from appointments.webhooks import MAX_WEBHOOKS, Delivery
 from conflict_detector.access import Access, Auth
 from contract import contract
 from event_relay.fan_out import FanOut
-from support import api_event
+from support import ROOT, api_event
 
 if TYPE_CHECKING:
     from world import World
@@ -89,6 +90,32 @@ def test_who_changed_a_webhook_last_is_kept(world: World) -> None:
         assert world.request(method, f"/webhooks/crm{path}", body, requestContext=context)[0] == 200
         (item,) = world.items("CalendarsTable")
         assert item["by"] == {"S": f"arn:{method}{path}"}
+
+
+def test_the_data_model_lists_every_attribute(world: World) -> None:
+    put(world)
+    seen = world.webhooks.items.get("crm")
+    assert seen is not None
+    world.webhooks.items.turn(seen, Breaker.of(world.now, timedelta(seconds=5)))
+    world.request("POST", "/webhooks/crm/secret")
+    made = Delivery("crm", "a.1", "appointment.booked", TIME, {})
+    world.webhooks.deliveries.keep(made, world.now)
+    world.webhooks.deliveries.record(made, State.RETRYING, world.now, "500")
+    stored = world.items("CalendarsTable")
+    current = world.webhooks.items.get("crm")
+    assert current is not None
+    assert world.webhooks.items.switch_off(current, world.now)
+    stored += world.items("CalendarsTable")
+    world.request("DELETE", "/webhooks/crm")
+    text = (ROOT / "docs" / "data-model.md").read_text()
+    rows = {kind: re.findall(rf"^\| {kind} \|.*$", text, re.MULTILINE) for kind in KINDS.values()}
+    for item in [*stored, *world.items("CalendarsTable")]:
+        (row,) = rows[KINDS[item["day"]["S"].partition("#")[0]]]
+        assert item.keys() <= {*re.findall(r"`(\w+)`", row), "calendarId", "day"}
+
+
+# How the items of webhooks are called there, by how their sort keys begin.
+KINDS = {"webhook": "webhook", "event": "event of a delivery", "2029-12-01T11:00:00Z": "delivery"}
 
 
 def test_a_webhook_is_replaced_only_over_the_versions_named(world: World) -> None:
