@@ -126,8 +126,10 @@ class _Batch:
         if not self.known:
             self.stored, self.known = self.sender.items.get(self.webhook_id), True
         stored, now = self.stored, self.sender.clock()
-        if stored is None or not stored.webhook.active:
-            self._drop(letter, "switched-off" if stored else "deleted")
+        if stored is None or stored.made != letter.delivery.made:
+            self._drop(letter, "deleted")  # also where there is another webhook under its id by now
+        elif not stored.webhook.active:
+            self._drop(letter, "switched-off")
         elif now - letter.sent_at >= GIVEN_UP_AFTER:
             self._give_up(letter)
         elif stored.breaker and now < stored.breaker.until:
