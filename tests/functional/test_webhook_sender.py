@@ -389,6 +389,55 @@ def test_a_slow_receiver_ends_the_batch_in_time(line: Line) -> None:
     assert line.messages == []
 
 
+def test_one_sender_at_a_time_waits_for_a_receiver_that_accepts_slowly(line: Line) -> None:
+    line.duration = 4.9
+    for number in range(4):
+        line.put("a", f"a.{number}")
+    line.run(1)
+    assert (line.tries(url("a")), line.record(event_id="a.0").state) == (1, "delivered")
+    slow, own = line.breaker(), line.sender.post
+
+    def meanwhile(to: str, headers: Mapping[str, str], body: bytes) -> int:
+        before = len(line.posted)
+        line.sender.send([letter_of(record) for record in line.batch(1)])
+        assert len(line.posted) == before
+        return own(to, headers, body)
+
+    assert slow is not None
+    assert slow.until <= line.world.now  # without a pause
+    object.__setattr__(line.sender, "post", meanwhile)
+    line.run(1)
+    assert line.tries(url("a")) == 2
+    # As soon as it is quick again, all may send to it.
+    object.__setattr__(line.sender, "post", own)
+    line.duration = 0.1
+    line.run_until_empty(timedelta(minutes=5))
+    assert (line.messages, line.tries(url("a")), line.breaker()) == ([], 4, None)
+    # A failure after it pauses as ever.
+    line.duration = 4.9
+    line.put("a", "b.1")
+    line.run()
+    line.answers[url("a")] = 500
+    line.put("a", "b.2")
+    line.run()
+    assert line.breaker().pause == FIRST_PAUSE  # type: ignore[union-attr]
+
+
+def test_what_waits_for_a_receiver_that_fails_now_and_then_comes_ever_more_rarely(line: Line) -> None:
+    line.put("a")
+    (message,) = line.messages
+    while message["visible"] < line.world.now + GIVEN_UP_AFTER and line.world.now < message["sent"] + GIVEN_UP_AFTER:
+        stored = line.world.webhooks.items.get("a")
+        assert stored is not None
+        now = line.world.now = max(message["visible"], line.world.now)
+        line.world.webhooks.items.turn(stored, Breaker.of(now + FIRST_PAUSE, FIRST_PAUSE))  # another failed
+        if not line.run():
+            break
+    assert line.posted == []
+    # SQS makes a dead letter of what was received 1,000 times.
+    assert 280 < message["received"] < 400
+
+
 # --- receivers that behave badly, over sockets -------------------------------------------------------------
 
 
