@@ -23,11 +23,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from appointments.storage.history import HISTORY, History
+from appointments.storage.webhooks import WebhookItems
 from appointments.telemetry import logger
+from appointments.webhook_queue import DeliveryQueue
 from bench.units import read_units, size, write_units
 from conflict_detector.access import Access, Auth, Caller
 from event_relay.bus import Bus
 from event_relay.failures import Failures
+from event_relay.fan_out import FanOut
 from event_relay.relay import Relay
 from local import LocalError
 from local.engine import Engine
@@ -302,7 +305,9 @@ def telling(world: World, meter: Meter, log: io.StringIO, booked: list[dict[str,
     """What the event relay does for a new version, and for a reminder that was claimed and sent."""
     world.events.create_event_bus(Name="appointments-cost")
     history, bus = History(world.storage.database, "CalendarsTable"), Bus(world.events, "appointments-cost")
-    relay = Relay(history, [bus], Failures(world.sqs, ""))
+    # Nobody has a webhook, which is asked all the same.
+    fan_out = FanOut(WebhookItems(world.storage.database, "CalendarsTable"), DeliveryQueue(world.sqs, ""))
+    relay = Relay(history, [bus, fan_out], Failures(world.sqs, ""))
 
     def change(number: int, before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
         key = {"appointmentId": after["appointmentId"]}

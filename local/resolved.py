@@ -88,7 +88,7 @@ def fill_in(value: Any, resources: Mapping[str, Any]) -> Any:
         if attribute == "Arn" or (not attribute and kind in REF_IS_ARN):
             return "arn:aws:" + ARNS[kind].format(region=REGION, account=ACCOUNT, name=name)
         if attribute == "StreamArn":
-            return f"{text_of(f'{name}.Arn')}/stream/2026-11-26T12:00:00.000"
+            return f"{text_of(f'{name}.Arn')}/stream/2026-11-26T120000.000"
         return name
 
     match value:

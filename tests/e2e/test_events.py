@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from support import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,3 +91,52 @@ def test_a_history_is_complete_within_seconds_and_events_reach_a_queue(
     assert told == {entry["version"]: entry["changes"] for entry in history}
     assert "SECRET" not in json.dumps(heard())
     assert {event["detail-type"] for event in heard()} >= {entry["type"] for entry in history}
+
+
+def test_what_was_not_relayed_is_relayed_by_redrive(
+    call: Callable[..., Any], engine: Engine, deployed_stack: Stack
+) -> None:
+    start = (datetime.now(UTC) + timedelta(days=41)).replace(minute=0, second=0, microsecond=0)
+    times = {"startTime": start.isoformat(), "endTime": (start + timedelta(hours=1)).isoformat()}
+    mine = call("POST", "/appointments", {"userId": "told-later"} | times).body
+    history = f"/appointments/{mine['appointmentId']}/history"
+    until(lambda: len(call("GET", history).body["history"]) == 1)
+
+    # As if the relay had given up on it, and Lambda had named it in the queue.
+    streams, dynamodb = engine.client("dynamodbstreams"), engine.client("dynamodb")
+    (stream,) = streams.list_streams(TableName=deployed_stack.appointments_table)["Streams"]
+    (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    about: dict[str, Any] = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"]}
+    iterator = streams.get_shard_iterator(**about, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    numbers: list[str] = []
+    while not numbers:
+        answer = streams.get_records(ShardIterator=iterator)
+        numbers = [
+            record["dynamodb"]["SequenceNumber"]
+            for record in answer["Records"]
+            if record["dynamodb"]["Keys"]["appointmentId"]["S"] == mine["appointmentId"]
+        ]
+        iterator = answer["NextShardIterator"]
+    entry = {"calendarId": {"S": f"history#{mine['appointmentId']}"}, "day": {"S": "000001"}}
+    dynamodb.delete_item(TableName=deployed_stack.calendars_table, Key=entry)
+    assert call("GET", history).body == {"history": []}
+    resources = engine.client("cloudformation").describe_stack_resources(StackName=deployed_stack.name)
+    (queue,) = [
+        resource["PhysicalResourceId"]
+        for resource in resources["StackResources"]
+        if resource["LogicalResourceId"] == "RelayFailures"
+    ]
+    info = {"streamArn": stream["StreamArn"], "startSequenceNumber": numbers[0], "endSequenceNumber": numbers[-1]}
+    engine.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
+
+    run = subprocess.run(
+        [sys.executable, "-m", "ops.redrive", deployed_stack.name],
+        cwd=ROOT,
+        env=engine.environment() | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "RelayFailures: 1 sent again" in run.stdout, run.stderr
+    assert [one["type"] for one in call("GET", history).body["history"]] == ["appointment.booked"]

@@ -319,9 +319,14 @@ def test_the_name_that_an_sms_begins_with_is_the_one_that_is_counted() -> None:
     assert topic["Properties"]["DisplayName"].upper() + "> " == SMS_PREFIX
 
 
+def test_every_key_is_rotated_that_kms_rotates() -> None:
+    for key in resources("AWS::KMS::Key").values():
+        rotates = key["Properties"].get("EnableKeyRotation", False)
+        assert rotates is not key["Properties"].get("KeySpec", "SYMMETRIC_DEFAULT").startswith("HMAC")
+
+
 def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
     key = resources("AWS::KMS::Key")["MessagingKey"]
-    assert key["Properties"]["EnableKeyRotation"] is True
     uses: dict[str, Any] = {}
     for statement in key["Properties"]["KeyPolicy"]["Statement"]:
         plain = statement["Fn::If"][1] if "Fn::If" in statement else statement
