@@ -50,6 +50,8 @@ _RESERVED_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16"
 # Names that are never public (RFC 6761, RFC 6762, RFC 8375, and `internal`, which ICANN reserved).
 _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
 _VISIBLE = re.compile(r"[!-\[\]-~]*", re.ASCII)  # printable ASCII without spaces and backslashes
+# An address of IPv6 without a zone, and nothing behind the bracket but a port.
+_BRACKETED = re.compile(r"\[[0-9a-f:.]+\](?::\d*)?", re.ASCII | re.IGNORECASE)
 _NAME = re.compile(r"(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.ASCII)
 
 
@@ -97,6 +99,10 @@ def parse_target(url: str, targets: Targets) -> Target:
         raise TargetError("is not a URL; use e.g. https://example.com/webhooks") from exc
     if "@" in parts.netloc:
         raise TargetError("must not contain a user name or a password; check the signature instead")
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
+        raise TargetError(
+            "is not a URL; in brackets stands an IPv6 address without a zone, as in https://[2001:db8::1]/"
+        )
     if parts.fragment:
         raise TargetError("must not have a fragment (#…)")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

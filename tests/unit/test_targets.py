@@ -36,6 +36,8 @@ REFUSED = {
     "must not have a fragment": ("https://example.com/#here",),
     "is not a URL": (
         "https://example.com:port", "https://example.com:99999", "https://[::1", "https://fe80::1/", "https://[1.2.3]/",
+        "https://[fe80::1%25eth0]/", "https://[2606:4700::1%25eth0]/", "https://[2606:4700::1%eth0]/",
+        "https://[2606:4700::1]x/", "https://[2606:4700::1].example.com/",
     ),
     "must name a host on the public internet, such": (
         "https://", "https:///path", "https://localhost/", "https://LOCALHOST", "https://localhost./",
@@ -50,7 +52,7 @@ REFUSED = {
     "must name a host on the public internet; this": (
         "https://127.0.0.1", "https://127.0.0.1:443/", "https://169.254.169.254/latest/meta-data/", "https://10.0.0.1",
         "https://[::1]/", "https://[::ffff:127.0.0.1]", "https://[::ffff:7f00:1]", "https://[64:ff9b::7f00:1]",
-        "https://[2002:7f00:1::]/", "https://[fe80::1%25eth0]/", "https://[fd00:ec2::254]/", "https://[::]",
+        "https://[2002:7f00:1::]/", "https://[fd00:ec2::254]/", "https://[::]",
         "https://192.168.1.1./",
     ),
 }  # fmt: skip
