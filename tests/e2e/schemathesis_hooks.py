@@ -59,7 +59,7 @@ EXPLAINED = re.compile(
     r"is not a known IANA time zone|must lie in the years|is not a valid date and time: |is the same span as|"
     r"must not name calendars that the appointment takes anyway|and the days make \d+ calendar days|"
     r"makes over \d+ slots|must be at most \d+ bytes of JSON|must be nested at most|must not overlap one another|"
-    r"must not be less than minDurationMinutes|is not a nextCursor of this list|is sent more than once|was used before|"
+    r"must not be less than minDurationMinutes|is not a nextCursor of this (?:list|history)|is sent more than once|was used before|"
     r"is required, or else calendarId, serviceId or status=requested|is sent beside calendarId|"
     r"must have a calendar for each|must not stand on the last step|must not be less than min|"
     r"must take at most \d+ calendars|must name at most \d+ calendars|must be at most \d+ days long together|"
@@ -88,4 +88,5 @@ def what_is_refused_is_explained(context: Any, response: Any, case: Any) -> None
             zone = fault["message"].startswith(WITHOUT_ZONE) and case.method != "POST"
             # A schema cannot require one parameter for the sake of another.
             span = fault["field"] in ("from", "to") and "calendarId" in (case.query or {})
+            span |= fault["field"] in ("calendarIds", "durationMinutes") and case.path.startswith("/availability")
             assert "rule" in fault or zone or span or EXPLAINED.match(fault["message"]), fault
