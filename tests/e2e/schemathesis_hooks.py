@@ -68,7 +68,7 @@ EXPLAINED = re.compile(
     r"is not the id of a session|is a session that has begun|"
     r"are places of the calendars in resourceIds or anyOf|is not for a session|cannot be added to an appointment|"
     r"is that of the session|is unknown; the query parameters are sessionId|"
-    r"is no service that can be booked: |must not be sent beside serviceId: |must not be sent without serviceId: |"
+    r"is no service that can be booked|must not be sent beside serviceId: |must not be sent without serviceId: |"
     r"cannot be changed where the status is |"
     r"must begin with https://|must have port 443|must not contain a user name|must not have a fragment|is not a URL; |"
     r"must name a host on the public internet|must be ASCII without spaces|would be one too many: "
