@@ -57,7 +57,7 @@ class Unrelayed(Emptying):
 
     def _relay(self, records: list[str]) -> None:
         """Relay some records, and raise LeftError where not all of them got through."""
-        payload = f'{{"Records": [{", ".join(records)}]}}'.encode()
+        payload = f'{{"late": true, "Records": [{", ".join(records)}]}}'.encode()
         answer = self.functions.invoke(
             FunctionName=self.relay_function, InvocationType="RequestResponse", Payload=payload
         )

@@ -34,7 +34,8 @@ def happened(before: Appointment | None, after: Appointment) -> Happened:
     was = before.status if before else None
     if was is not after.status and (after.status is not Status.SCHEDULED or was in _TO_SCHEDULED):
         return _TO_SCHEDULED[was] if after.status is Status.SCHEDULED else Happened(after.status.value)
-    if before is None or before.interval != after.interval or before.calendar_ids != after.calendar_ids:
+    # The same calendars in another order are no others.
+    if before is None or before.interval != after.interval or {*before.calendar_ids} != {*after.calendar_ids}:
         return Happened.MOVED
     if after.confirmed_at and not before.confirmed_at:
         return Happened.CONFIRMED

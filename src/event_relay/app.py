@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Relay a batch of records. What it answers is the record from which Lambda gives the batch again."""
-    failed = _relay().relay(event["Records"])
+    """Relay a batch of records. What it answers is the record from which Lambda gives the batch again.
+
+    `make redrive` sends batches too, and says that these are late.
+    """
+    failed = _relay().relay(event["Records"], late=event.get("late", False))
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 

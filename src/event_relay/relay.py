@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 class Entries(Protocol):
     """Where entries of the history are kept."""
 
-    def write(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
-        """Write entries, and return the appointments and versions of those that were not."""
+    def write(self, entries: Sequence[Kept], *, late: bool = False) -> set[tuple[str, int]]:
+        """Write entries, and return the appointments and versions of those that were not.
+
+        Of those that come `late`, later versions may be on record already.
+        """
 
 
 class Receivers(Protocol):
@@ -50,25 +53,30 @@ class Relay:
     receivers: Sequence[Receivers]
     unreadable: Unreadable
 
-    def relay(self, records: Sequence[Record]) -> str | None:
+    def relay(self, records: Sequence[Record], *, late: bool = False) -> str | None:
         """Relay a batch; the number of the first record that has to come again, with those after it.
+
+        A redrive brings records `late`, when those after them may have been relayed.
 
         A record that this version cannot read would fail each time and hold up those behind it. It is noted, and
         passed.
         """
         told: list[Told] = []
-        failed: set[str] = set()
+        unread: dict[str, tuple[Record, Exception]] = {}
         for record in records:
             try:
                 told.append(read(record))
             except Exception as exc:  # noqa: BLE001 - reading calls nothing, so it would fail each time
-                if not self._note(record, exc):
-                    failed.add(sequence_number(record))
-        failed |= self._write(told)
+                unread[sequence_number(record)] = record, exc
+        failed = self._write(told, late=late)
         events = list({event.event_id: event for one in told for event in one.events}.values())
         left = {id_ for receivers in self.receivers for id_ in _sent(receivers.send, events)} if events else set()
         failed |= {one.sequence_number for one in told if any(event.event_id in left for event in one.events)}
-        return next((number for number in map(sequence_number, records) if number in failed), None)
+        for number in map(sequence_number, records):
+            # What comes again is noted when nothing before it fails any more, and so not at each try.
+            if number in failed or (number in unread and not self._note(*unread[number])):
+                return number
+        return None
 
     def _note(self, record: Record, error: Exception) -> bool:
         number = sequence_number(record)
@@ -80,13 +88,13 @@ class Relay:
         logger.error("Record not read", event_type=EventType.EVENT_RELAY_ERROR, sequence_number=number, exc_info=error)
         return True
 
-    def _write(self, told: Sequence[Told]) -> set[str]:
+    def _write(self, told: Sequence[Told], *, late: bool) -> set[str]:
         """Write the history, and return the numbers of the records of which it was not written."""
         entries = {one.sequence_number: one.entry for one in told if one.entry}
         if not entries:
             return set()
         try:
-            left = self.history.write(list(entries.values()))
+            left = self.history.write(list(entries.values()), late=late)
         except Exception:  # noqa: BLE001 - as above
             logger.exception("History not written", event_type=EventType.EVENT_RELAY_ERROR, entries=len(entries))
             return set(entries)

@@ -159,8 +159,10 @@ class World:
         }
 
 
-def relayed(records: list[Record], size: int, faults: tuple[Fault, ...] = ()) -> World:
-    """Let Lambda give the records in batches of a size until all are done."""
+def relayed(
+    records: list[Record], size: int, faults: tuple[Fault, ...] = (), late: list[Record] | None = None
+) -> World:
+    """Let Lambda give the records in batches of a size until all are done, and then a redrive those that are late."""
     world: Any = World(faults)
     relay = Relay(History(Calls(world), CALENDARS), [Bus(world, "bus")], Failures(world, "queue"))
     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
@@ -173,6 +175,7 @@ def relayed(records: list[Record], size: int, faults: tuple[Fault, ...] = ()) ->
         except KilledError:
             continue
         position = numbers.index(failed) if failed else position + size
+    assert relay.relay(late or [], late=True) is None
     found: World = world
     return found
 
@@ -232,11 +235,12 @@ def test_whatever_two_calls_meet(records: list[Record], size: int) -> None:
 @pytest.mark.parametrize("first", range(6))
 @pytest.mark.parametrize("last", range(1, 7))
 def test_whatever_comes_again_later(records: list[Record], first: int, last: int) -> None:
-    """As `make redrive` gives records: some of them, once more, when all are done."""
+    """As `make redrive` gives records: some of them, which came before or did not, when all others are done."""
     complete = relayed(records, 100).entries()
-    world = relayed([*records, *records[first:last]], 3)
-    assert world.entries().keys() == complete.keys()
-    assert set(world.heard) == expected(records)
+    for before in (records, [*records[:first], *records[last:]]):
+        world = relayed(before, 3, late=records[first:last])
+        assert world.entries() == complete
+        assert set(world.heard) == expected(records)
 
 
 # --- mutants: each has to be noticed ---------------------------------------------------------------------------
@@ -255,20 +259,25 @@ def noticed(records: list[Record]) -> bool:
 
 def test_what_is_not_told_is_noticed(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     send, write = Bus.send, History.write
+    complete = relayed(records, 100).entries()
     assert not noticed(records)
     with monkeypatch.context() as patch:
         patch.setattr(Bus, "send", lambda self, events: (send(self, events), set[str]())[1])
         assert noticed(records)  # entries that the bus did not take
     with monkeypatch.context() as patch:
-        patch.setattr(History, "write", lambda self, entries: (write(self, entries), set[tuple[str, int]]())[1])
+        nothing = set[tuple[str, int]]()
+        patch.setattr(History, "write", lambda self, entries, **how: (write(self, entries, **how), nothing)[1])
         patch.setattr("appointments.storage.dynamodb.PAUSES", ())
         assert noticed(records)  # entries that DynamoDB left out
     with monkeypatch.context() as patch:
         patch.setattr(History, "_prolong", lambda *_: None)
         assert len({one["expiresAt"]["N"] for one in relayed(records, 3).entries().values()}) == 2
     with monkeypatch.context() as patch:
+        patch.setattr(History, "_catch_up", lambda *_: None)
+        assert relayed(records[2:], 3, late=records[:2]).entries() != complete
+    with monkeypatch.context() as patch:
         relay = Relay.relay
-        patch.setattr(Relay, "relay", lambda self, batch: relay(self, batch) and _number(batch[-1]))
+        patch.setattr(Relay, "relay", lambda self, batch, **how: relay(self, batch, **how) and _number(batch[-1]))
         assert noticed(records)  # given again from the last record of the batch
 
 

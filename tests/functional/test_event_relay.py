@@ -234,6 +234,20 @@ def test_a_record_that_cannot_be_read_is_noted_and_holds_up_no_other(
     assert line["sequence_number"] == number
 
 
+def test_a_record_that_cannot_be_read_is_noted_once_though_its_batch_comes_again(relaying: Relaying) -> None:
+    world = relaying.world
+    world.book("9:00", "9:30")
+    world.book("10:00", "10:30")
+    records = [record for record in relaying.records() if "appointmentId" in record["dynamodb"]["Keys"]]
+    records[-1]["dynamodb"]["NewImage"].pop("userId")
+    first = records[0]["dynamodb"]["SequenceNumber"]
+    with world.failing("PutEvents"):
+        for _ in range(3):
+            assert relaying.relay.relay(records) == first
+    assert relaying.relay.relay(records) is None
+    assert len(relaying.messages(relaying.failures_url)) == 1
+
+
 def test_a_record_that_can_be_neither_read_nor_noted_comes_again(relaying: Relaying) -> None:
     world = relaying.world
     world.book("9:00", "9:30")

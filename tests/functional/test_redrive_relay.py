@@ -30,9 +30,10 @@ class Functions:
         assert (request["FunctionName"], request["InvocationType"]) == ("relay", "RequestResponse")
         if self.crashes:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType": "MemoryError"}')}
-        records = json.loads(request["Payload"])["Records"]
+        event = json.loads(request["Payload"])
+        records = event["Records"]
         self.sizes.append(len(records))
-        failed = self.relay.relay(records)
+        failed = self.relay.relay(records, late=event["late"])
         answer = {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
@@ -94,6 +95,24 @@ def test_what_the_relay_noted_itself_is_relayed_by_a_version_that_can_read_it(re
     assert len(relaying.heard()) == 1
     assert heard == 5
     assert relaying.entries().keys() == relaying.versions()
+
+
+def test_a_version_that_comes_after_a_later_one_is_kept_as_long(relaying: Relaying) -> None:
+    """The first version could not be read; the second, by which the appointment lies a year later, could."""
+    world = relaying.world
+    _, mine = world.book("12:00", "12:30", reminders=[])
+    path = f"/appointments/{mine['appointmentId']}"
+    for day in ("2031-01-15", "2030-01-16"):
+        assert world.request("PATCH", path, {"startTime": f"{day}T09:00:00Z"})[0] == 200
+    records = [record for record in relaying.records() if "appointmentId" in record["dynamodb"]["Keys"]]
+    (first,) = [json.loads(json.dumps(one)) for one in records if one["eventName"] == "INSERT"][-1:]
+    del first["dynamodb"]["NewImage"]["userId"]
+    ours = [one for one in records if one["dynamodb"]["Keys"] == first["dynamodb"]["Keys"]]
+    assert relaying.relay.relay([first, *ours[1:]]) is None
+    assert redriven(relaying, Functions(relaying.relay)) == Redriven(sent=1)
+    kept = {version: int(item["expiresAt"]["N"]) for (_, version), item in relaying.entries().items()}
+    assert kept.keys() == {1, 2, 3}
+    assert kept[1] == kept[2] > kept[3]
 
 
 def test_what_cannot_be_read_is_tried_once_and_stays(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:

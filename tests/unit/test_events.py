@@ -106,6 +106,12 @@ def test_a_change_tells_what_each_field_was_and_is() -> None:
     assert only(of_appointment(before, after, LATER)).detail["changes"] == {"reminders": {"from": ["1h"], "to": ["2h"]}}
 
 
+def test_the_same_calendars_in_another_order_are_no_move() -> None:
+    before = replace(BOOKED, resource_ids=("dr-lee", "room-1"))
+    after = replace(before, resource_ids=("room-1", "dr-lee"), version=BOOKED.version + 1)
+    assert only(of_appointment(before, after, LATER)).type == "appointment.changed"
+
+
 def test_what_is_new_was_nothing_before() -> None:
     assert only(of_appointment(None, BOOKED, NOW)).detail["changes"] == {
         "userId": {"from": None, "to": "anna"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,14 +56,19 @@ class History:
     database: Database
     table: str
 
-    def write(self, entries: Sequence[Kept]) -> set[tuple[str, int]]:
-        """Write entries, and return the appointments and versions of those that DynamoDB did not take in time."""
+    def write(self, entries: Sequence[Kept], *, late: bool = False) -> set[tuple[str, int]]:
+        """Write entries, and return the appointments and versions of those that DynamoDB did not take in time.
+
+        Of those that come `late`, later versions may be on record already.
+        """
         items = {(kept.entry.appointment_id, kept.entry.version): _to_item(kept) for kept in entries}
         keys = {(item["calendarId"]["S"], item["day"]["S"]): which for which, item in items.items()}
         left = self.database.put_many(self.table, list(items.values()))
         for kept in entries:
             if kept.prolongs:
                 self._prolong(kept)
+            if late:
+                self._catch_up(kept)
         return {keys[item["calendarId"]["S"], item["day"]["S"]] for item in left}
 
     def page(self, appointment_id: str, after: int = 0) -> tuple[list[Entry], int | None]:
@@ -96,20 +102,27 @@ class History:
 
     def _prolong(self, kept: Kept) -> None:
         """Keep the entries before this one as long as it: an appointment that is moved keeps its whole history."""
-        until = {"N": str(rounded(kept.until))}
+        until = rounded(kept.until)
         for item in self._items(kept.entry.appointment_id):
-            if int(item["day"]["S"]) >= kept.entry.version or int(item["expiresAt"]["N"]) >= rounded(kept.until):
-                continue
-            try:
-                self.database.update(
-                    TableName=self.table,
-                    Key={name: item[name] for name in ("calendarId", "day")},
-                    UpdateExpression="SET expiresAt = :until",
-                    ConditionExpression="expiresAt < :until",
-                    ExpressionAttributeValues={":until": until},
-                )
-            except ConditionFailedError:
-                continue  # another relay did, or it is gone
+            if int(item["day"]["S"]) < kept.entry.version and int(item["expiresAt"]["N"]) < until:
+                self._keep(item, until)
+
+    def _catch_up(self, kept: Kept) -> None:
+        """Keep an entry as long as those of later versions, which could not prolong it before it was there."""
+        id_, version = kept.entry.appointment_id, kept.entry.version
+        until = max((int(item["expiresAt"]["N"]) for item in self._items(id_, version)), default=0)
+        if until > rounded(kept.until):
+            self._keep(_key(id_, version), until)
+
+    def _keep(self, key: Item, until: int) -> None:
+        with suppress(ConditionFailedError):  # another relay did, or it is gone
+            self.database.update(
+                TableName=self.table,
+                Key={name: key[name] for name in ("calendarId", "day")},
+                UpdateExpression="SET expiresAt = :until",
+                ConditionExpression="expiresAt < :until",
+                ExpressionAttributeValues={":until": {"N": str(until)}},
+            )
 
 
 def rounded(until: int) -> int:
@@ -121,11 +134,14 @@ def _sort_key(version: int) -> str:
     return f"{version:06}"
 
 
+def _key(appointment_id: str, version: int) -> dict[str, Any]:
+    return {"calendarId": {"S": HISTORY + appointment_id}, "day": {"S": _sort_key(version)}}
+
+
 def _to_item(kept: Kept) -> dict[str, Any]:
     entry = kept.entry
     return {
-        "calendarId": {"S": HISTORY + entry.appointment_id},
-        "day": {"S": _sort_key(entry.version)},
+        **_key(entry.appointment_id, entry.version),
         "at": {"N": str(int(entry.at.timestamp()))},
         "by": {"S": entry.by},
         "type": {"S": entry.type.removeprefix(TYPES)},
