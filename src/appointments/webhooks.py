@@ -46,27 +46,30 @@ class Webhook(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One event on its way to one webhook."""
+    """One event on its way to one webhook.
+
+    `made` is the version under which the webhook was made: another one under the same id does not get this.
+    """
 
     webhook_id: str
     event_id: str
     type: str
     time: datetime
     detail: dict[str, Any]
+    made: int = 1
 
     @classmethod
-    def of(cls, webhook_id: str, event: Event) -> Self:
+    def of(cls, webhook_id: str, made: int, event: Event) -> Self:
         """An event, for a webhook that wants it."""
-        return cls(webhook_id, event.event_id, event.type, event.time, event.detail)
+        return cls(webhook_id, event.event_id, event.type, event.time, event.detail, made)
 
     @classmethod
     def from_message(cls, text: str) -> Self:
         """The inverse of `message`. Raises KeyError, TypeError or ValueError for what is none."""
         message = json.loads(text)
         event = message["event"]
-        found = cls(
-            message["webhookId"], event["id"], event["type"], from_utc_text(event["time"]), dict(event["detail"])
-        )
+        time, detail, made = from_utc_text(event["time"]), dict(event["detail"]), int(message["made"])
+        found = cls(message["webhookId"], event["id"], event["type"], time, detail, made)
         if not all(isinstance(value, str) and value for value in found[:3]) or found.time.utcoffset() is None:
             raise ValueError("not a delivery")
         return found
@@ -75,7 +78,7 @@ class Delivery(NamedTuple):
     def message(self) -> str:
         """The delivery as it lies in the queue."""
         event = {"id": self.event_id, "type": self.type, "time": to_utc_text(self.time), "detail": self.detail}
-        return _to_json({"webhookId": self.webhook_id, "event": event})
+        return _to_json({"webhookId": self.webhook_id, "made": self.made, "event": event})
 
     @property
     def body(self) -> str:

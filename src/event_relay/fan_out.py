@@ -28,14 +28,14 @@ class FanOut:
         if not events:
             return set()
         try:
-            webhooks = [(stored.webhook_id, stored.webhook) for stored in self.items.every()]
+            webhooks = [(stored.webhook_id, stored.made, stored.webhook) for stored in self.items.every()]
         except Exception:  # noqa: BLE001 - whatever it was, nothing got through
             logger.exception("Webhooks not read")
             return {event.event_id for event in events}
         left = self.queue.send_all(
-            Delivery.of(webhook_id, event)
+            Delivery.of(webhook_id, made, event)
             for event in events
-            for webhook_id, webhook in webhooks
+            for webhook_id, made, webhook in webhooks
             if webhook.wants(event.type)
         )
         return {delivery.event_id for delivery in left}

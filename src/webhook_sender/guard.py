@@ -163,7 +163,7 @@ def _send(connection: socket.socket, data: bytes, deadline: float) -> None:
 
 def _status(connection: socket.socket, deadline: float) -> int:
     """The status of the final answer. What comes after its first line is not read."""
-    received = b""
+    received, length = b"", 0
     while True:
         match = _STATUS.match(received)
         if match and not match[1].startswith(b"1"):
@@ -171,13 +171,14 @@ def _status(connection: socket.socket, deadline: float) -> int:
         if match and (end := _END_OF_HEADERS.search(received)):
             received = received[end.end() :]
             continue
-        if (b"\n" in received and not match) or len(received) > MOST_BYTES:
+        if (b"\n" in received and not match) or length > MOST_BYTES:
             raise UnansweredError("not-http")
         connection.settimeout(_left(deadline))
         more = connection.recv(4096)
         if not more:
             raise UnansweredError("not-http" if received else "connection")
         received += more
+        length += len(more)
 
 
 def _left(deadline: float) -> float:

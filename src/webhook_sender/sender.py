@@ -2,7 +2,8 @@
 
 A try that fails opens the receiver's breaker: nobody tries it before the pause is over, which grows with each failure.
 Then one message is tried, under a breaker that ends by itself, so a sender that dies keeps nobody out. Until then
-its messages go back into the queue, hidden. A day after it was sent, a message becomes a dead letter.
+its messages go back into the queue, hidden. So it goes, without a pause, with a receiver that accepts slowly: one
+sender at a time waits for it. A day after it was sent, a message becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ PROBE = timedelta(seconds=20)
 LONGEST_OF_ONE = timedelta(minutes=15)
 GIVEN_UP_AFTER = timedelta(hours=24)
 # How long one receiver is tried in a batch. What is left of its messages goes back, so that a slow one ends the batch.
+# One that takes as long for a single message is slow.
 SECONDS_PER_RECEIVER = 2.0
 GONE = 410
 
@@ -126,20 +128,22 @@ class _Batch:
         if not self.known:
             self.stored, self.known = self.sender.items.get(self.webhook_id), True
         stored, now = self.stored, self.sender.clock()
-        if stored is None or not stored.webhook.active:
-            self._drop(letter, "switched-off" if stored else "deleted")
+        if stored is None or stored.made != letter.delivery.made:
+            self._drop(letter, "deleted")  # also where there is another webhook under its id by now
+        elif not stored.webhook.active:
+            self._drop(letter, "switched-off")
         elif now - letter.sent_at >= GIVEN_UP_AFTER:
             self._give_up(letter)
         elif stored.breaker and now < stored.breaker.until:
-            self._put_back(letter, stored.breaker.until - now)
+            self._put_back(letter, max(stored.breaker.until - now, _patience(letter)))
         elif self.sender.monotonic() - self.began >= SECONDS_PER_RECEIVER:
-            self._put_back(letter, min(FIRST_PAUSE * letter.received, LONGEST_OF_ONE))
+            self._put_back(letter, _patience(letter))
         elif stored.breaker is None:
             self._try(letter, stored)
         elif probed := self._turn(stored, Breaker.of(now + PROBE, stored.breaker.pause)):
             self._try(letter, probed)
         else:  # another sender tries it at this moment, or has done so
-            self._put_back(letter, FIRST_PAUSE)
+            self._put_back(letter, _patience(letter))
 
     def _try(self, letter: Letter, stored: StoredWebhook) -> None:
         delivery, now = letter.delivery, self.sender.clock()
@@ -150,21 +154,25 @@ class _Batch:
             "User-Agent": "appointments-webhooks/1",
             **signed_headers(delivery, secrets, now),
         }
+        began = self.sender.monotonic()
         try:
             status = self.sender.post(stored.webhook.url, headers, delivery.body.encode())
             outcome = str(status)
         except UnansweredError as exc:
             status, outcome = 0, exc.reason
+        slow = self.sender.monotonic() - began >= SECONDS_PER_RECEIVER
         if 200 <= status < 300:
-            self._delivered(letter, stored, outcome)
+            self._delivered(letter, stored, outcome, slow=slow)
         elif status == GONE:
             self._gone(letter, stored)
         else:
             self._failed(letter, stored, outcome)
 
-    def _delivered(self, letter: Letter, stored: StoredWebhook, outcome: str) -> None:
+    def _delivered(self, letter: Letter, stored: StoredWebhook, outcome: str, *, slow: bool) -> None:
         now = self.sender.clock()
-        if stored.breaker is not None:
+        if slow:
+            self._turn(stored, Breaker.of(now, timedelta()))
+        elif stored.breaker is not None:
             self._turn(stored, None)
         attempts = self.sender.deliveries.record(letter.delivery, State.DELIVERED, now, outcome)
         logger.info(
@@ -185,7 +193,7 @@ class _Batch:
 
     def _failed(self, letter: Letter, stored: StoredWebhook, outcome: str) -> None:
         now = self.sender.clock()
-        pause = min(stored.breaker.pause * 2, LONGEST_PAUSE) if stored.breaker else FIRST_PAUSE
+        pause = min(max(stored.breaker.pause * 2, FIRST_PAUSE), LONGEST_PAUSE) if stored.breaker else FIRST_PAUSE
         self._turn(stored, Breaker.of(now + pause, pause))
         attempts = self.sender.deliveries.record(letter.delivery, State.RETRYING, now, outcome)
         logger.warning(
@@ -222,6 +230,11 @@ class _Batch:
         self.sender.queue.give_up(letter.delivery.message, "not delivered within a day")
         self.sender.deliveries.record(letter.delivery, State.FAILED, now, tried=False)
         logger.error("Webhook given up", event_type=EventType.WEBHOOK_GIVEN_UP, extra=_about(letter))
+
+
+def _patience(letter: Letter) -> timedelta:
+    """How long a message waits that was not tried: ever longer, so that many of them keep no sender busy."""
+    return min(FIRST_PAUSE * letter.received, LONGEST_PAUSE)
 
 
 def _about(letter: Letter) -> dict[str, str]:

@@ -221,6 +221,7 @@ def test_answers_that_are_written_in_another_way(answer: bytes, status: int) -> 
         (b"HTTP/1.1 2000 OK\r\n\r\n", "not-http"),
         (b"x" * (MOST_BYTES + 1), "not-http"),
         (b"HTTP/1.1 103 Early Hints\r\n" + b"a: b\r\n" * MOST_BYTES, "not-http"),
+        (b"HTTP/1.1 100 x\r\n\r\n" * 2000 + OK, "not-http"),
     ],
 )
 def test_what_is_no_answer_is_told(answer: bytes, told: str) -> None:

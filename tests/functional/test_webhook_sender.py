@@ -74,8 +74,9 @@ class Line:
     def give_up(self, text: str, reason: str) -> None:
         self.given_up.append((text, reason))
 
-    def put(self, webhook_id: str, event_id: str = "a.1") -> None:
-        delivery = Delivery(webhook_id, event_id, "appointment.booked", self.world.now, {"eventId": event_id})
+    def put(self, webhook_id: str, event_id: str = "a.1", made: int = 1) -> None:
+        detail = {"eventId": event_id}
+        delivery = Delivery(webhook_id, event_id, "appointment.booked", self.world.now, detail, made)
         self.messages.append(
             {"body": delivery.message, "sent": self.world.now, "visible": self.world.now, "received": 0, "id": event_id}
         )
@@ -331,6 +332,27 @@ def test_what_goes_to_no_webhook_is_dropped(line: Line) -> None:
     assert [line.record(name).outcome for name in ("a", "b")] == ["deleted", "switched-off"]
 
 
+def test_what_was_for_a_webhook_that_was_deleted_does_not_go_to_another_under_its_id(line: Line) -> None:
+    line.answers[url("a")] = 500
+    line.put("a")
+    line.run()
+    line.world.request("DELETE", "/webhooks/a")
+    other = {"url": url("other")}
+    assert line.world.request("PUT", "/webhooks/a", other)[2]["version"] == 3
+    line.run_until_empty(timedelta(minutes=5))
+    assert (line.messages, line.tries(url("other"))) == ([], 0)
+    # Nor does whoever has it now read of them, or get one by asking.
+    assert line.world.request("GET", "/webhooks/a/deliveries")[2] == {"deliveries": []}
+    assert line.world.request("POST", "/webhooks/a/deliveries/a.1")[0] == 404
+    # What happens from now on does.
+    line.put("a", "a.2", made=3)
+    line.run()
+    assert line.tries(url("other")) == 1
+    (told,) = line.world.request("GET", "/webhooks/a/deliveries")[2]["deliveries"]
+    assert told["eventId"] == "a.2"
+    assert line.world.request("POST", "/webhooks/a/deliveries/a.2")[0] == 202
+
+
 def test_after_a_day_a_message_is_a_dead_letter(line: Line, events_of: Lines) -> None:
     line.answers[url("a")] = 503
     line.put("a")
@@ -365,6 +387,55 @@ def test_a_slow_receiver_ends_the_batch_in_time(line: Line) -> None:
     assert all(5 <= wait <= 7 for wait in waits)
     line.run_until_empty(timedelta(minutes=5))
     assert line.messages == []
+
+
+def test_one_sender_at_a_time_waits_for_a_receiver_that_accepts_slowly(line: Line) -> None:
+    line.duration = 4.9
+    for number in range(4):
+        line.put("a", f"a.{number}")
+    line.run(1)
+    assert (line.tries(url("a")), line.record(event_id="a.0").state) == (1, "delivered")
+    slow, own = line.breaker(), line.sender.post
+
+    def meanwhile(to: str, headers: Mapping[str, str], body: bytes) -> int:
+        before = len(line.posted)
+        line.sender.send([letter_of(record) for record in line.batch(1)])
+        assert len(line.posted) == before
+        return own(to, headers, body)
+
+    assert slow is not None
+    assert slow.until <= line.world.now  # without a pause
+    object.__setattr__(line.sender, "post", meanwhile)
+    line.run(1)
+    assert line.tries(url("a")) == 2
+    # As soon as it is quick again, all may send to it.
+    object.__setattr__(line.sender, "post", own)
+    line.duration = 0.1
+    line.run_until_empty(timedelta(minutes=5))
+    assert (line.messages, line.tries(url("a")), line.breaker()) == ([], 4, None)
+    # A failure after it pauses as ever.
+    line.duration = 4.9
+    line.put("a", "b.1")
+    line.run()
+    line.answers[url("a")] = 500
+    line.put("a", "b.2")
+    line.run()
+    assert line.breaker().pause == FIRST_PAUSE  # type: ignore[union-attr]
+
+
+def test_what_waits_for_a_receiver_that_fails_now_and_then_comes_ever_more_rarely(line: Line) -> None:
+    line.put("a")
+    (message,) = line.messages
+    while message["visible"] < line.world.now + GIVEN_UP_AFTER and line.world.now < message["sent"] + GIVEN_UP_AFTER:
+        stored = line.world.webhooks.items.get("a")
+        assert stored is not None
+        now = line.world.now = max(message["visible"], line.world.now)
+        line.world.webhooks.items.turn(stored, Breaker.of(now + FIRST_PAUSE, FIRST_PAUSE))  # another failed
+        if not line.run():
+            break
+    assert line.posted == []
+    # SQS makes a dead letter of what was received 1,000 times.
+    assert 280 < message["received"] < 400
 
 
 # --- receivers that behave badly, over sockets -------------------------------------------------------------
@@ -537,7 +608,7 @@ def test_what_fails_stays_in_the_queue_hidden(deployed: Line) -> None:
     world = deployed.world
     world.now = datetime.now(UTC)
     deployed.answers[url("a")] = 500
-    world.webhooks.queue.send(Delivery.of("a", Event("e.1", "appointment.booked", world.now, {})))
+    world.webhooks.queue.send(Delivery.of("a", 1, Event("e.1", "appointment.booked", world.now, {})))
     count, stay = invoke(deployed)
     assert (count, len(stay)) == (1, 1)
     assert invoke(deployed) == (0, [])
@@ -553,7 +624,7 @@ def test_a_message_that_nobody_can_read_is_a_dead_letter_and_the_others_are_sent
     world.now = datetime.now(UTC)
     for text in ("not JSON", "{}", '{"webhookId": "a", "event": {"id": 1}}'):
         world.sqs.send_message(QueueUrl=world.deliveries_url, MessageBody=text)
-    world.webhooks.queue.send(Delivery.of("a", Event("e.1", "appointment.booked", world.now, {})))
+    world.webhooks.queue.send(Delivery.of("a", 1, Event("e.1", "appointment.booked", world.now, {})))
     with world.failing("SendMessage", times=1, code="ServiceUnavailable"):
         count, stay = invoke(deployed)
     assert (count, len(stay)) == (4, 1)
@@ -565,7 +636,7 @@ def test_a_message_that_nobody_can_read_is_a_dead_letter_and_the_others_are_sent
 
 def test_a_dead_letter_says_why(deployed: Line) -> None:
     world = deployed.world
-    delivery = Delivery.of("a", Event("e.1", "appointment.booked", world.now, {}))
+    delivery = Delivery.of("a", 1, Event("e.1", "appointment.booked", world.now, {}))
     world.webhooks.queue.send(delivery)
     world.now = datetime.now(UTC) + timedelta(hours=25)
     assert invoke(deployed) == (1, [])
@@ -576,7 +647,7 @@ def test_messages_that_cannot_be_put_back_stay_all_the_same(deployed: Line) -> N
     world = deployed.world
     world.now = datetime.now(UTC)
     deployed.answers[url("a")] = 500
-    world.webhooks.queue.send(Delivery.of("a", Event("e.1", "appointment.booked", world.now, {})))
+    world.webhooks.queue.send(Delivery.of("a", 1, Event("e.1", "appointment.booked", world.now, {})))
     with world.failing("ChangeMessageVisibilityBatch", code="ServiceUnavailable"):
         count, stay = invoke(deployed)
     assert (count, len(stay)) == (1, 1)

@@ -363,6 +363,18 @@ def test_each_webhook_gets_what_it_wants(world: World) -> None:
     assert world.calls.count("SendMessageBatch") == -(-len(messages) // 10)
 
 
+def test_a_delivery_knows_which_webhook_of_its_id_it_is_for(world: World) -> None:
+    put(world)
+    put(world)  # changed, which makes no other of it
+    world.request("POST", "/webhooks/crm/test")
+    world.request("DELETE", "/webhooks/crm")
+    put(world)
+    put(world)
+    world.request("POST", "/webhooks/crm/test")
+    assert fan_out(world).send([event()]) == set()
+    assert sorted(message["made"] for message in queued(world)) == [1, 4, 4]
+
+
 def test_without_events_and_without_webhooks_little_is_called(world: World) -> None:
     sending = fan_out(world)
     world.calls.clear()

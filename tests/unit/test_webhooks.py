@@ -83,10 +83,11 @@ def test_an_id_is_one_as_of_calendars() -> None:
 
 
 def test_a_delivery_in_the_queue_is_what_it_was() -> None:
-    delivery = Delivery.of("crm", EVENT)
+    delivery = Delivery.of("crm", 3, EVENT)
     assert Delivery.from_message(delivery.message) == delivery
     assert json.loads(delivery.message) == {
         "webhookId": "crm",
+        "made": 3,
         "event": {"id": "a1.2", "type": "appointment.moved", "time": "2030-01-15T09:00:00Z", "detail": EVENT.detail},
     }
     good = json.loads(delivery.message)
@@ -95,6 +96,7 @@ def test_a_delivery_in_the_queue_is_what_it_was() -> None:
         "[]",
         "{}",
         json.dumps(good | {"webhookId": 7}),
+        json.dumps(good | {"made": "x"}),
         json.dumps(good | {"event": good["event"] | {"time": "2030-01-15T09:00:00"}}),
         json.dumps(good | {"event": good["event"] | {"id": ""}}),
         json.dumps(good | {"event": good["event"] | {"detail": 5}}),
@@ -104,7 +106,7 @@ def test_a_delivery_in_the_queue_is_what_it_was() -> None:
 
 
 def test_the_library_of_the_specification_verifies_what_is_signed() -> None:
-    delivery, now = Delivery.of("crm", EVENT), datetime.now(UTC)
+    delivery, now = Delivery.of("crm", 3, EVENT), datetime.now(UTC)
     headers = signed_headers(delivery, SECRETS[:1], now)
     assert headers["webhook-id"] == "a1.2"
     told = Verifier(SECRETS[0]).verify(delivery.body, headers)
@@ -117,7 +119,7 @@ def test_the_library_of_the_specification_verifies_what_is_signed() -> None:
 
 
 def test_while_a_secret_is_replaced_both_verify() -> None:
-    delivery = Delivery.of("crm", EVENT)
+    delivery = Delivery.of("crm", 3, EVENT)
     headers = signed_headers(delivery, SECRETS, datetime.now(UTC))
     for secret in SECRETS:
         assert Verifier(secret).verify(delivery.body, headers)["data"] == EVENT.detail
@@ -129,7 +131,7 @@ def test_the_example_of_the_guide_verifies_what_is_signed() -> None:
     )
     names: dict[str, Any] = {}
     exec(compile(code, "webhooks.md", "exec"), names)
-    delivery = Delivery.of("crm", EVENT)
+    delivery = Delivery.of("crm", 3, EVENT)
     headers = signed_headers(delivery, SECRETS, datetime.now(UTC))
     for secret in SECRETS:
         assert names["verify"](secret, headers, delivery.body.encode())
@@ -141,7 +143,7 @@ def test_the_example_of_the_guide_verifies_what_is_signed() -> None:
 
 def test_a_signature_is_that_of_the_time_at_which_it_is_sent() -> None:
     """A repetition is signed anew, or receivers would refuse it as too old."""
-    headers = signed_headers(Delivery.of("crm", EVENT), SECRETS, datetime(2020, 1, 1, tzinfo=UTC))
+    headers = signed_headers(Delivery.of("crm", 3, EVENT), SECRETS, datetime(2020, 1, 1, tzinfo=UTC))
     assert headers["webhook-timestamp"] == "1577836800"
     with pytest.raises(WebhookVerificationError, match="too old"):
-        Verifier(SECRETS[0]).verify(Delivery.of("crm", EVENT).body, headers)
+        Verifier(SECRETS[0]).verify(Delivery.of("crm", 3, EVENT).body, headers)

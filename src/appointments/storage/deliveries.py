@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # How long a record outlives the last try.
 KEPT_FOR = timedelta(days=7)
-# Before a webhook's id, in the partition of its deliveries.
+# Before a webhook's id, in the partition of its deliveries. One that is made anew under the id has another partition.
 _PREFIX = "deliveries#"
 # Before an event's id, in the sort key of the event. It sorts after every time.
 _EVENT = "event#"
@@ -96,7 +96,7 @@ class Deliveries:
         """Keep the event of a delivery, so that it can be sent again."""
         self.database.update(
             TableName=self.table,
-            Key=_event_key(delivery.webhook_id, delivery.event_id),
+            Key=_event_key(delivery.webhook_id, delivery.made, delivery.event_id),
             UpdateExpression="SET message = :message, expiresAt = :expires",
             ExpressionAttributeValues={
                 ":message": {"S": delivery.message},
@@ -104,16 +104,16 @@ class Deliveries:
             },
         )
 
-    def kept(self, webhook_id: str, event_id: str, now: datetime) -> Delivery | None:
+    def kept(self, webhook_id: str, event_id: str, now: datetime, made: int = 1) -> Delivery | None:
         """A delivery that was kept, strongly consistent."""
-        item = self.database.get(self.table, _event_key(webhook_id, event_id))
+        item = self.database.get(self.table, _event_key(webhook_id, made, event_id))
         # DynamoDB deletes what has expired within days.
         if item is None or int(item["expiresAt"]["N"]) <= now.timestamp():
             return None
         return Delivery.from_message(item["message"]["S"])
 
     def page(
-        self, webhook_id: str, now: datetime, limit: int, after: str | None = None
+        self, webhook_id: str, now: datetime, limit: int, after: str | None = None, made: int = 1
     ) -> tuple[list[DeliveryRecord], str | None]:
         """Records of a webhook, the newest event first, strongly consistent, and the key to go on from."""
         request: dict[str, Any] = {
@@ -124,7 +124,7 @@ class Deliveries:
             "FilterExpression": "expiresAt > :now",
             "ExpressionAttributeNames": {"#day": "day"},
             "ExpressionAttributeValues": {
-                ":webhook": {"S": f"{_PREFIX}{webhook_id}"},
+                ":webhook": {"S": _partition(webhook_id, made)},
                 ":before": {"S": after or _EVENT},
                 ":now": {"N": str(int(now.timestamp()))},
             },
@@ -143,11 +143,15 @@ class Deliveries:
 
 def _record_key(delivery: Delivery) -> dict[str, Any]:
     day = f"{to_utc_text(delivery.time)}#{delivery.event_id}"
-    return {"calendarId": {"S": f"{_PREFIX}{delivery.webhook_id}"}, "day": {"S": day}}
+    return {"calendarId": {"S": _partition(delivery.webhook_id, delivery.made)}, "day": {"S": day}}
 
 
-def _event_key(webhook_id: str, event_id: str) -> dict[str, Any]:
-    return {"calendarId": {"S": f"{_PREFIX}{webhook_id}"}, "day": {"S": f"{_EVENT}{event_id}"}}
+def _event_key(webhook_id: str, made: int, event_id: str) -> dict[str, Any]:
+    return {"calendarId": {"S": _partition(webhook_id, made)}, "day": {"S": f"{_EVENT}{event_id}"}}
+
+
+def _partition(webhook_id: str, made: int) -> str:
+    return f"{_PREFIX}{webhook_id}#{made}"
 
 
 def _from_item(item: Item) -> DeliveryRecord:

@@ -62,7 +62,7 @@ class StoredWebhook(NamedTuple):
     """A webhook as it was sent, with its version, and what the sender knows of its receiver.
 
     `nonces` are what the valid secrets are derived from, the current one first. `switched_off` is when its receiver
-    said that it is gone.
+    said that it is gone. `made` is the version under which it was made, also after another of its id was deleted.
     """
 
     webhook_id: str
@@ -75,6 +75,7 @@ class StoredWebhook(NamedTuple):
     switched_off: datetime | None = None
     breaker: Breaker | None = None
     deleted_at: datetime | None = None
+    made: int = 1
 
     @property
     def webhook(self) -> Webhook:
@@ -131,7 +132,8 @@ class WebhookItems:
                 raise SettingsChangedError(over)
             also: dict[str, Any] = {"switchedOff": None, "breaker": None}
             if item is None or "deletedAt" in item:
-                also |= {"nonce": {"S": nonce}, "oldNonce": None, "oldUntil": None}
+                made = {"N": str(over + 1)} if over else None
+                also |= {"nonce": {"S": nonce}, "oldNonce": None, "oldUntil": None, "made": made}
             try:
                 return _stored_from_item(self._item(webhook_id).put(body, now, over, by, also))
             except SettingsChangedError:
@@ -220,4 +222,5 @@ def _stored_from_item(item: Item) -> StoredWebhook:
         switched_off=moment("switchedOff"),
         breaker=Breaker.from_text(item["breaker"]["S"]) if "breaker" in item else None,
         deleted_at=moment("deletedAt"),
+        made=int(item["made"]["N"]) if "made" in item else 1,
     )

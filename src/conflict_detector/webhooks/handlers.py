@@ -97,7 +97,7 @@ def send_test(call: Call, webhook_id: str) -> Response:
         raise WebhookInactiveError
     event_id = f"test-{uuid.uuid4()}"
     detail = {"eventId": event_id, "type": TEST_TYPE, "time": to_utc_text(call.now), "webhookId": webhook_id}
-    parts.queue.send(Delivery(webhook_id, event_id, TEST_TYPE, call.now, detail))
+    parts.queue.send(Delivery(webhook_id, event_id, TEST_TYPE, call.now, detail, stored.made))
     return queued_response(event_id)
 
 
@@ -107,16 +107,18 @@ def find_deliveries(call: Call, webhook_id: str) -> Response:
     call.caller.manage()
     limit, after = parse_deliveries(call.request.query)
     parts = call.webhooks()
-    if parts.items.get(webhook_id) is None:
+    stored = parts.items.get(webhook_id)
+    if stored is None:
         raise WebhookNotFoundError
-    return deliveries_response(*parts.deliveries.page(webhook_id, call.now, limit, after))
+    return deliveries_response(*parts.deliveries.page(webhook_id, call.now, limit, after, stored.made))
 
 
 def send_again(call: Call, webhook_id: str, event_id: str) -> Response:
     """`POST /webhooks/{id}/deliveries/{eventId}`: 202. The event is sent once more, with the same id."""
     call.caller.manage()
     parts, stored = _found(call, webhook_id)
-    delivery = parts.deliveries.kept(webhook_id, event_id, call.now) if is_event_id(event_id) else None
+    kept = parts.deliveries.kept
+    delivery = kept(webhook_id, event_id, call.now, stored.made) if is_event_id(event_id) else None
     if delivery is None:
         raise DeliveryNotFoundError
     if not stored.webhook.active:
