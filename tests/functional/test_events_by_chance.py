@@ -33,9 +33,17 @@ CALENDARS = ("dr-lee", "dr-kim", "room-1", "room-2")
 PEOPLE = ("anna", "ben", "carla")
 CALLERS = (None, "arn:aws:iam::123456789012:role/desk", "arn:aws:iam::123456789012:user/shop")
 STATUSES = ("scheduled", "arrived", "completed", "no_show", "cancelled", "declined")
+# What is mostly asked for, so that not all is refused.
+NEXT = {
+    "held": ("scheduled",),
+    "requested": ("scheduled", "scheduled", "declined"),
+    "scheduled": ("arrived", "completed", "no_show"),
+    "arrived": ("scheduled", "completed"),
+}
 UNTOLD = ("appointmentId", "version", "createdAt", "updatedAt", "seatsLeft")
 CALLS = 60
-SEEDS = (1, 2, 4)
+# Together they have every type of event.
+SEEDS = (0, 4, 6, 8, 12)
 
 
 def kind_of(before: Body | None, after: Body) -> str:
@@ -248,15 +256,17 @@ class Day:
         ]
         body: Body = {}
         if rng.random() < 0.4:
-            body["status"] = rng.choice(STATUSES)
+            likely = NEXT.get(self.model.bodies[id_]["status"], STATUSES)
+            body["status"] = rng.choice(likely if rng.random() < 0.8 else STATUSES)
         for part in rng.choices(parts, k=1 if not body else rng.choice((0, 0, 1))):
             body |= part()
         more: Body = {"headers": {"X-Acting-For": "anna"}} if rng.random() < 0.1 else {}
         self.model.call("PATCH", f"/appointments/{id_}", body, **more)
 
     def cancel(self) -> None:
-        if self.model.bodies:
-            self.model.call("DELETE", f"/appointments/{self.rng.choice(list(self.model.bodies))}")
+        among = self.sessions if self.rng.random() < 0.5 else list(self.model.bodies)
+        if among:
+            self.model.call("DELETE", f"/appointments/{self.rng.choice(among)}")
 
     def configure(self) -> None:
         rng = self.rng
@@ -306,7 +316,7 @@ class Day:
             self.model.look("system", set())
 
     def run(self) -> None:
-        often = [self.book] * 6 + [self.change] * 8 + [self.join, self.book_service] * 2
+        often = [self.book] * 6 + [self.change] * 8 + [self.join] * 4 + [self.book_service] * 2
         seldom = [self.cancel, self.configure, self.configure_service, self.wait, self.fire, self.fire]
         for number in range(CALLS):
             self.rng.choice(often + seldom)()
