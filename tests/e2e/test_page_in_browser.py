@@ -58,6 +58,8 @@ def page(tab: Page, api_url: str) -> Iterator[Page]:
 
 # Swagger UI shows what webhooks send in the same way, in a part of its own.
 CALLS = ".opblock:not(.webhooks .opblock)"
+# A body with examples, parameters in the query, If-Match, and none of these.
+ONE_OF_EACH_KIND = ("bookAppointment", "findAvailability", "putCalendar", "getContract")
 
 
 def opened(page: Page, operation: str) -> Locator:
@@ -93,10 +95,8 @@ def test_the_settings_of_the_example_are_taken(page: Page) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_everything_folds_out_and_everyone_can_read_and_use_it(page: Page) -> None:
-    """By axe: contrast, names of fields, reach by keyboard. In both color schemes, and on a phone."""
+def test_everything_folds_out(page: Page) -> None:
     calls = page.locator(CALLS)
-    expect(calls).to_have_count(len([*operations()]))
     sent = page.locator(".webhooks .opblock")
     expect(sent).to_have_count(len(contract()["webhooks"]))
     for one in (*calls.all(), sent.first):
@@ -104,9 +104,20 @@ def test_everything_folds_out_and_everyone_can_read_and_use_it(page: Page) -> No
     expect(page.locator(".opblock.is-open")).to_have_count(len([*operations()]) + 1)
     page.locator("section.models button").first.click()
     expect(page.locator("section.models")).to_contain_text("ConflictProblem")
+
+
+@pytest.mark.skipif(NODE is None, reason=NO_NODE)
+@pytest.mark.timeout(600)
+def test_everyone_can_read_and_use_it(page: Page) -> None:
+    """By axe: contrast, names of fields, reach by keyboard. In both color schemes, and on a phone.
+
+    One call of each kind is folded out: the others consist of the same parts, and axe's time grows faster than the page.
+    """
+    for operation in ONE_OF_EACH_KIND:
+        opened(page, operation)
+    page.locator(".webhooks .opblock .opblock-summary-control").first.click()
+    page.locator("section.models button").first.click()
     expect(page.locator(".highlight-code").last).to_be_visible()
-    if NODE is None:
-        pytest.skip(NO_NODE)
     try:
         page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
         assert accessible(page) >= {"color-contrast", "label", "select-name"}
