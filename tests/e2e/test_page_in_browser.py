@@ -111,7 +111,7 @@ def test_everything_folds_out(page: Page) -> None:
 def test_everyone_can_read_and_use_it(page: Page) -> None:
     """By axe: contrast, names of fields, reach by keyboard. In both color schemes, and on a phone.
 
-    One call of each kind is folded out: the others consist of the same parts, and axe's time grows faster than the page.
+    One call of each kind is folded out: the others consist of the same parts, and axe's time grows faster than it.
     """
     for operation in ONE_OF_EACH_KIND:
         opened(page, operation)
