@@ -20,6 +20,8 @@ function makeAccessible(calls) {
     landmark.setAttribute("aria-label", landmark.closest(".opblock").id);
   }
   for (const region of calls.querySelectorAll(".microlight:not([tabindex])")) region.tabIndex = 0;
+  // Calls stand below a heading of their tag, webhooks do not.
+  for (const title of calls.querySelectorAll(".webhooks .opblock-title:not([aria-level])")) title.setAttribute("aria-level", "3");
 }
 
 async function show() {
