@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.storage.dynamodb import ConditionFailedError
@@ -130,15 +131,9 @@ class Deliveries:
             },
             "Limit": limit + 1,
         }
-        found: list[Item] = []
-        while True:
-            answer = self.database.client.query(**request)
-            found += answer["Items"]
-            if len(found) > limit:
-                return [_from_item(item) for item in found[:limit]], found[limit - 1]["day"]["S"]
-            if "LastEvaluatedKey" not in answer:
-                return [_from_item(item) for item in found], None
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        found = list(islice(self.database.query(**request), limit + 1))
+        go_on_after = found[limit - 1]["day"]["S"] if len(found) > limit else None
+        return [_from_item(item) for item in found[:limit]], go_on_after
 
 
 def _record_key(delivery: Delivery) -> dict[str, Any]:

@@ -148,6 +148,15 @@ class Database:
         except (ClientError, BotoCoreError) as exc:
             raise CalendarBusyError(in_doubt=True) from exc
 
+    def query(self, **request: Any) -> Iterator[Item]:
+        """The items that one query finds, in its order. A page is read when its first item is asked for."""
+        while True:
+            answer = self.client.query(**request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def get_many(self, keys: Sequence[tuple[str, Item]]) -> Iterator[tuple[str, Item]]:
         """The items under keys, each with its table, strongly consistent; no snapshot.
 

@@ -83,22 +83,16 @@ class History:
         return found, None
 
     def _items(self, appointment_id: str, after: int = 0) -> Iterator[Item]:
-        request: dict[str, Any] = {
-            "TableName": self.table,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "calendarId = :history AND #day > :after",
-            "ExpressionAttributeNames": {"#day": "day"},
-            "ExpressionAttributeValues": {
+        return self.database.query(
+            TableName=self.table,
+            ConsistentRead=True,
+            KeyConditionExpression="calendarId = :history AND #day > :after",
+            ExpressionAttributeNames={"#day": "day"},
+            ExpressionAttributeValues={
                 ":history": {"S": HISTORY + appointment_id},
                 ":after": {"S": _sort_key(after)},
             },
-        }
-        while True:
-            answer = self.database.client.query(**request)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        )
 
     def _prolong(self, kept: Kept) -> None:
         """Keep the entries before this one as long as it: an appointment that is moved keeps its whole history."""

@@ -71,13 +71,7 @@ class Reminders:
             "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":until": {"S": to_utc_text(until)}},
             "Limit": DUE_PAGE,
         }
-        while True:
-            answer = self.database.client.query(**query)
-            for item in answer["Items"]:
-                yield item["appointmentId"]["S"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return (item["appointmentId"]["S"] for item in self.database.query(**query))
 
     def claim(
         self, appointment_id: str, reminder: Reminder, *, claim: str, lease: timedelta, now: datetime

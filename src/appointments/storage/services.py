@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.memory import KnownService
 from appointments.model import SYSTEM
 from appointments.services import parse_service
 from appointments.storage.calendar_settings import SERVICES, SMALL_CHARACTERS, checking_version, service_key
-from appointments.storage.versioned import SettingsChangedError, Versioned, version_of
+from appointments.storage.versioned import Versioned, version_of
 from appointments.times import from_utc_text
 
 if TYPE_CHECKING:
@@ -63,15 +64,8 @@ class ServiceItems:
         }
         if after is not None:
             request["ExclusiveStartKey"] = service_key(after)
-        found: list[StoredService] = []
-        while True:
-            answer = self.database.client.query(**request)
-            found += map(_stored_from_item, answer["Items"])
-            if len(found) > limit:
-                return found[:limit], found[limit - 1].service_id
-            if "LastEvaluatedKey" not in answer:
-                return found, None
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        found = [_stored_from_item(item) for item in islice(self.database.query(**request), limit + 1)]
+        return found[:limit], found[limit - 1].service_id if len(found) > limit else None
 
     def put(
         self, service_id: str, body: Mapping[str, Any], now: datetime, version: int | None = None, by: str = SYSTEM
@@ -88,16 +82,9 @@ class ServiceItems:
 
         One that was deleted before is returned as it is. Raises SettingsChangedError, ContentionError.
         """
-        while True:
-            try:
-                item = self._item(service_id).delete(now, version, by)
-                break
-            except SettingsChangedError:
-                stored = self.get(service_id)
-                if stored is None or stored.deleted_at:
-                    return stored
-                if version is not None:
-                    raise
+        item = self._item(service_id).delete(now, version, by)
+        if item is None:
+            return None
         self.learn(item)
         return _stored_from_item(item)
 

@@ -68,15 +68,25 @@ class Versioned(NamedTuple):
                     raise
                 over = exc.version
 
-    def delete(self, now: datetime, version: int | None, by: str = SYSTEM) -> Item:
-        """Mark what is configured as deleted, only over `version` where one is given.
+    def delete(self, now: datetime, version: int | None, by: str = SYSTEM) -> Item | None:
+        """Mark what is configured as deleted, only over `version` where one is given. None if there never was anything.
 
-        The item stays, so that no later one has its version.
+        What was deleted before is returned as it is. The item stays, so that no later one has its version.
         """
         condition = "attribute_exists(#version) AND attribute_not_exists(deletedAt) AND "
         update = "SET deletedAt = :now, updatedAt = :now, revision = :revision, #by = :by ADD #version :one"
+        values = {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}
         over = self._current() if version is None else version
-        return self.write(update, condition, {":now": {"S": to_utc_text(now)}, ":by": {"S": by}}, over)
+        while True:
+            try:
+                return self.write(update, condition, values, over)
+            except SettingsChangedError:
+                item = self.database.get(self.table, self.key)
+                if item is None or "deletedAt" in item:
+                    return item
+                if version is not None:
+                    raise
+                over = version_of(item)
 
     def change(self, beside: Beside, now: datetime, version: int, by: str = SYSTEM) -> Item:
         """Change attributes beside what is configured, over `version`, unless it was deleted."""

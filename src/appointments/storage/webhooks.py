@@ -102,20 +102,14 @@ class WebhookItems:
 
     def every(self) -> list[StoredWebhook]:
         """All webhooks by id, strongly consistent, without those that were deleted."""
-        request: dict[str, Any] = {
-            "TableName": self.table,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "calendarId = :webhooks",
-            "FilterExpression": "attribute_not_exists(deletedAt)",
-            "ExpressionAttributeValues": {":webhooks": {"S": WEBHOOKS}},
-        }
-        found: list[StoredWebhook] = []
-        while True:
-            answer = self.database.client.query(**request)
-            found += map(_stored_from_item, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return found
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        items = self.database.query(
+            TableName=self.table,
+            ConsistentRead=True,
+            KeyConditionExpression="calendarId = :webhooks",
+            FilterExpression="attribute_not_exists(deletedAt)",
+            ExpressionAttributeValues={":webhooks": {"S": WEBHOOKS}},
+        )
+        return [_stored_from_item(item) for item in items]
 
     def put(  # noqa: PLR0913, PLR0917 - as of a service, and the nonce
         self, webhook_id: str, body: Mapping[str, Any], now: datetime, version: int | None, nonce: str, by: str = SYSTEM
@@ -145,15 +139,8 @@ class WebhookItems:
 
         One that was deleted before is returned as it is. Raises SettingsChangedError, ContentionError.
         """
-        while True:
-            try:
-                return _stored_from_item(self._item(webhook_id).delete(now, version, by))
-            except SettingsChangedError:
-                item = self.database.get(self.table, _key(webhook_id))
-                if item is None or "deletedAt" in item:
-                    return _stored_from_item(item) if item else None
-                if version is not None:
-                    raise
+        item = self._item(webhook_id).delete(now, version, by)
+        return _stored_from_item(item) if item else None
 
     def rotate(self, webhook: StoredWebhook, now: datetime, nonce: str, by: str = SYSTEM) -> StoredWebhook:
         """Give it this nonce; the one before stays valid for a day. Raises SettingsChangedError, ContentionError."""
