@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 
+from appointments.batches import batches
 from ops.emptying import Emptying, LeftError
 
 if TYPE_CHECKING:
@@ -46,13 +47,9 @@ class Unrelayed(Emptying):
         if which in self.done:
             raise LeftError("which this version cannot read either")
         self.done.add(which)
-        batch: list[str] = []
-        for record in self._records(*which, info.get("shardId")):
-            if batch and sum(map(len, batch)) + len(record) > MAX_BYTES:
-                self._relay(batch)
-                batch = []
-            batch.append(record)
-        self._relay(batch)
+        records = self._records(*which, info.get("shardId"))
+        for batch in batches(((record, len(record.encode())) for record in records), MAX_BYTES):
+            self._relay(batch)
         return True
 
     def _relay(self, records: list[str]) -> None:

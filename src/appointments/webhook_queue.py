@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from appointments.batches import batches
 from appointments.telemetry import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -39,7 +40,9 @@ class DeliveryQueue:
     def send_all(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Put deliveries into the queue, in as few calls as possible; those that it did not take."""
         left: list[Delivery] = []
-        for chunk in _chunks(deliveries):
+        messages = ((delivery, delivery.message) for delivery in deliveries)
+        sized = ((each, len(each[1].encode())) for each in messages)
+        for chunk in batches(sized, MOST_BYTES, MOST_ENTRIES):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "MessageBody": message} for number, (_, message) in enumerate(chunk)
             ]
@@ -75,19 +78,3 @@ class DeliveryQueue:
             MessageBody=message,
             MessageAttributes={REASON: {"DataType": "String", "StringValue": reason}},
         )
-
-
-def _chunks(deliveries: Iterable[Delivery]) -> Iterator[Sequence[tuple[Delivery, str]]]:
-    """Deliveries with their messages, as many together as one call takes."""
-    chunk: list[tuple[Delivery, str]] = []
-    size = 0
-    for delivery in deliveries:
-        message = delivery.message
-        length = len(message.encode())
-        if chunk and (len(chunk) == MOST_ENTRIES or size + length > MOST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append((delivery, message))
-        size += length
-    if chunk:
-        yield chunk

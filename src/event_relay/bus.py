@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from appointments.batches import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
     from appointments.events import Event
 
@@ -35,7 +38,9 @@ class Bus:
         left: set[str] = set()
         errors: list[Exception] = []
         calls = 0
-        for batch in self._batches(events):
+        entries = ((event, self._entry(event)) for event in events)
+        sized = ((each, len(each[1]["Detail"].encode()) + BESIDE_DETAIL) for each in entries)
+        for batch in batches(sized, MAX_BYTES, ENTRIES):
             calls += 1
             try:
                 answer = self.client.put_events(Entries=[entry for _, entry in batch])
@@ -52,21 +57,7 @@ class Bus:
             raise errors[0]
         return left
 
-    def _batches(self, events: Sequence[Event]) -> Iterator[list[tuple[Event, Any]]]:
-        batch: list[tuple[Event, Any]] = []
-        size = 0
-        for event in events:
-            entry = self._entry(event)
-            more = len(entry["Detail"].encode()) + BESIDE_DETAIL
-            if batch and (len(batch) == ENTRIES or size + more > MAX_BYTES):
-                yield batch
-                batch, size = [], 0
-            batch.append((event, entry))
-            size += more
-        if batch:
-            yield batch
-
-    def _entry(self, event: Event) -> dict[str, Any]:
+    def _entry(self, event: Event) -> PutEventsRequestEntryTypeDef:
         return {
             "EventBusName": self.name,
             "Source": SOURCE,
