@@ -72,7 +72,7 @@ class Caller:
 
     @property
     def is_person(self) -> bool:
-        """Whether the rules that services have for people bind the caller."""
+        """Whether the caller is one person, whom the rules that services have for people bind."""
         return self.user_id is not None
 
     def act_for(self, user_id: str) -> None:
@@ -99,7 +99,7 @@ class Caller:
 
         What was never promised can be given up at any time: a hold, and a request.
         """
-        if self.user_id is None or before.service is None or not before.status.reminds:
+        if not self.is_person or before.service is None or not before.status.reminds:
             return
         name, what = ("cancelUntilMinutes", "cancelled") if cancels else ("moveUntilMinutes", "moved")
         minutes = json.loads(before.service.body).get(name)
@@ -112,7 +112,7 @@ class Caller:
 
     def manage(self) -> None:
         """Raises ForbiddenError where the caller may not do what is the desk's: services, and lists of everyone."""
-        if self.user_id is not None:
+        if self.is_person:
             raise ForbiddenError
 
 

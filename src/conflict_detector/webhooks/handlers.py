@@ -78,9 +78,7 @@ def replace_secret(call: Call, webhook_id: str) -> Response:
     secret = parts.secrets.of(webhook_id, nonce)
 
     def write(over: int | None) -> StoredWebhook:
-        stored = parts.items.get(webhook_id)
-        if stored is None:
-            raise WebhookNotFoundError
+        stored = _stored(parts, webhook_id)
         wanted = stored if over is None else stored._replace(version=over)
         return parts.items.rotate(wanted, call.now, nonce, call.caller.by)
 
@@ -107,10 +105,8 @@ def find_deliveries(call: Call, webhook_id: str) -> Response:
     call.caller.manage()
     limit, after = parse_deliveries(call.request.query)
     parts = call.webhooks()
-    stored = parts.items.get(webhook_id)
-    if stored is None:
-        raise WebhookNotFoundError
-    return deliveries_response(*parts.deliveries.page(webhook_id, call.now, limit, after, stored.made))
+    made = _stored(parts, webhook_id).made
+    return deliveries_response(*parts.deliveries.page(webhook_id, call.now, limit, after, made))
 
 
 def send_again(call: Call, webhook_id: str, event_id: str) -> Response:
@@ -138,10 +134,14 @@ def _parts(call: Call, webhook_id: str) -> WebhookParts:
 
 def _found(call: Call, webhook_id: str) -> tuple[WebhookParts, StoredWebhook]:
     parts = _parts(call, webhook_id)
+    return parts, _stored(parts, webhook_id)
+
+
+def _stored(parts: WebhookParts, webhook_id: str) -> StoredWebhook:
     stored = parts.items.get(webhook_id)
     if stored is None:
         raise WebhookNotFoundError
-    return parts, stored
+    return stored
 
 
 def _leave_room(there: list[StoredWebhook], webhook_id: str) -> None:
