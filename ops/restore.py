@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from appointments.storage.history import HISTORY
 from appointments.times import InvalidTimeError, has_offset, parse_time, to_utc_text
 from ops.stack import NoStackError, Stack, StillHaltedError
 from ops.terminal import BROKEN_OFF, confirmed, working
@@ -58,8 +59,11 @@ class Restore:
         )
         return name
 
-    def make_equal(self, table: str, restored: str) -> tuple[int, int]:
-        """Make a table's items those of the restored one; how many were written and how many removed."""
+    def make_equal(self, table: str, restored: str, at: datetime) -> tuple[int, int]:
+        """Make a table's items those of the restored one; how many were written and how many removed.
+
+        The history is written after what it tells of. So entries of what happened by `at` stay, restored or not.
+        """
         names = [key["AttributeName"] for key in self.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
         wanted = set()
         puts = []
@@ -70,7 +74,11 @@ class Restore:
                 self._write(table, puts)
                 puts = []
         self._write(table, puts)
-        gone = [key for key in (_key(item, names) for item in self._items(table)) if key not in wanted]
+        gone = [
+            key
+            for item in self._items(table)
+            if (key := _key(item, names)) not in wanted and not _tells_of_before(item, at)
+        ]
         for start in range(0, len(gone), BATCH):
             keys = [dict(zip(names, key, strict=True)) for key in gone[start : start + BATCH]]
             self._write(
@@ -88,6 +96,11 @@ class Restore:
     def _items(self, table: str) -> Iterator[dict[str, Any]]:
         for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             yield from page["Items"]
+
+
+def _tells_of_before(item: dict[str, Any], at: datetime) -> bool:
+    """Whether an item is an entry of the history, of what happened by a moment."""
+    return item.get("calendarId", {}).get("S", "").startswith(HISTORY) and int(item["at"]["N"]) <= at.timestamp()
 
 
 def _key(item: dict[str, Any], names: list[str]) -> tuple[str, ...]:
@@ -132,7 +145,7 @@ def main() -> int:
                 time.sleep(arguments.wait)
             for table in TABLES:
                 with working(f"writing {table}"):
-                    written, removed = restore.make_equal(stack.resource(table), restored[table])
+                    written, removed = restore.make_equal(stack.resource(table), restored[table], at)
                 print(f"{table}: {written} items written, {removed} removed")
     except (
         NoStackError,
