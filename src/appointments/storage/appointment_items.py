@@ -7,6 +7,7 @@ import zlib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from appointments.contacts import contact_body, contact_from_body
 from appointments.model import (
     SYSTEM,
     Appointment,
@@ -70,6 +71,8 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "by": appointment.by if appointment.by != SYSTEM else None,
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
+    if appointment.contact:
+        item["contact"] = {"S": json.dumps(contact_body(appointment.contact), ensure_ascii=False)}
     if appointment.wall:
         item["wallStart"], item["wallEnd"] = ({"S": text} for text in appointment.wall)
     if appointment.places != 1:
@@ -117,6 +120,7 @@ def appointment_from_item(item: Item) -> Appointment:
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
         stored_reminders=item["reminders"],
+        contact=contact_from_body(json.loads(item["contact"]["S"])) if "contact" in item else None,
         by=item["by"]["S"] if "by" in item else SYSTEM,
     )
 
