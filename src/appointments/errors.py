@@ -125,6 +125,10 @@ class DeliveryNotFoundError(RefusalError):
     """No delivery of this event to this webhook is known, or it is too long ago."""
 
 
+class LinkNotFoundError(ProductError):
+    """Nobody was sent this link, or its appointment is gone. It is answered with a page, as all about links is."""
+
+
 class WebhookInactiveError(RefusalError):
     """The webhook is off, so nothing is sent to it."""
 
