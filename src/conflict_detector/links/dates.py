@@ -1,0 +1,94 @@
+"""Dates and times as a language writes them: the tables of CLDR, as far as the page of a link needs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+
+class Calendar(NamedTuple):
+    """How a language writes dates: the days of the week from Monday on, the months, and the order."""
+
+    days: tuple[str, ...]
+    short_days: tuple[str, ...]
+    months: tuple[str, ...]
+    full: str
+    clock: str
+
+
+# A test holds them to CLDR.
+_CLOCK, _CLOCK_1, _CLOCK_12 = "{hour:02}:{minute:02}", "{hour}:{minute:02}", "{twelve}:{minute:02}\u202f{half}"
+CALENDARS = {
+    "en": Calendar(
+        tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()),
+        tuple("Mon Tue Wed Thu Fri Sat Sun".split()),
+        tuple("January February March April May June July August September October November December".split()),
+        "{weekday}, {month} {day}, {year}",
+        _CLOCK_12,
+    ),
+    "de": Calendar(
+        tuple("Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag".split()),
+        tuple("Mo. Di. Mi. Do. Fr. Sa. So.".split()),
+        tuple("Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()),
+        "{weekday}, {day}. {month} {year}",
+        _CLOCK,
+    ),
+    "fr": Calendar(
+        tuple("lundi mardi mercredi jeudi vendredi samedi dimanche".split()),
+        tuple("lun. mar. mer. jeu. ven. sam. dim.".split()),
+        tuple("janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()),
+        "{weekday} {day} {month} {year}",
+        _CLOCK,
+    ),
+    "es": Calendar(
+        tuple("lunes martes miércoles jueves viernes sábado domingo".split()),
+        tuple("lun mar mié jue vie sáb dom".split()),
+        tuple("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()),
+        "{weekday}, {day} de {month} de {year}",
+        _CLOCK_1,
+    ),
+    "pt": Calendar(
+        tuple("segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo".split()),
+        tuple("seg. ter. qua. qui. sex. sáb. dom.".split()),
+        tuple("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()),
+        "{weekday}, {day} de {month} de {year}",
+        _CLOCK,
+    ),
+    "it": Calendar(
+        tuple("lunedì martedì mercoledì giovedì venerdì sabato domenica".split()),
+        tuple("lun mar mer gio ven sab dom".split()),
+        tuple("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre".split()),
+        "{weekday} {day} {month} {year}",
+        _CLOCK,
+    ),
+    "nl": Calendar(
+        tuple("maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()),
+        tuple("ma di wo do vr za zo".split()),
+        tuple("januari februari maart april mei juni juli augustus september oktober november december".split()),
+        "{weekday} {day} {month} {year}",
+        _CLOCK,
+    ),
+    "pl": Calendar(
+        tuple("poniedziałek wtorek środa czwartek piątek sobota niedziela".split()),
+        tuple("pon. wt. śr. czw. pt. sob. niedz.".split()),
+        tuple("stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia".split()),
+        "{weekday}, {day} {month} {year}",
+        _CLOCK,
+    ),
+}
+
+
+def written_date(day: date, language: str) -> str:
+    """A date with its weekday, such as `Dienstag, 15. Januar 2030`."""
+    own = CALENDARS[language]
+    return own.full.format(
+        weekday=own.days[day.weekday()], month=own.months[day.month - 1], day=day.day, year=day.year
+    )
+
+
+def written_time(local: datetime, language: str) -> str:
+    """A time of the day, such as `09:05` or `9:05 AM`."""
+    half, twelve = ("AM" if local.hour < 12 else "PM"), local.hour % 12 or 12
+    return CALENDARS[language].clock.format(hour=local.hour, minute=local.minute, twelve=twelve, half=half)
