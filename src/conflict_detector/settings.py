@@ -18,7 +18,7 @@ class Settings:
     """Names of what the function uses. `retention` is how long data outlives its appointment.
 
     `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are
-    the key of their secrets, the queue of deliveries, and where webhooks may go.
+    the key of their secrets, the queue of deliveries, and where webhooks may go. `link_key_id` is the key of links.
     """
 
     appointments_table: str
@@ -28,6 +28,7 @@ class Settings:
     access: Access
     cors_origin: str
     webhook_settings: tuple[str, str, str]
+    link_key_id: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -40,4 +41,5 @@ class Settings:
             access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
             cors_origin=env["CORS_ORIGIN"],
             webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
+            link_key_id=env["LINK_KEY_ID"],
         )

@@ -18,62 +18,66 @@ class Calendar(NamedTuple):
     clock: str
 
 
+def _of(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
 # A test holds them to CLDR.
 _CLOCK, _CLOCK_1, _CLOCK_12 = "{hour:02}:{minute:02}", "{hour}:{minute:02}", "{twelve}:{minute:02}\u202f{half}"
 CALENDARS = {
     "en": Calendar(
-        tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()),
-        tuple("Mon Tue Wed Thu Fri Sat Sun".split()),
-        tuple("January February March April May June July August September October November December".split()),
+        _of("Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
+        _of("Mon Tue Wed Thu Fri Sat Sun"),
+        _of("January February March April May June July August September October November December"),
         "{weekday}, {month} {day}, {year}",
         _CLOCK_12,
     ),
     "de": Calendar(
-        tuple("Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag".split()),
-        tuple("Mo. Di. Mi. Do. Fr. Sa. So.".split()),
-        tuple("Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()),
+        _of("Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag"),
+        _of("Mo. Di. Mi. Do. Fr. Sa. So."),
+        _of("Januar Februar März April Mai Juni Juli August September Oktober November Dezember"),
         "{weekday}, {day}. {month} {year}",
         _CLOCK,
     ),
     "fr": Calendar(
-        tuple("lundi mardi mercredi jeudi vendredi samedi dimanche".split()),
-        tuple("lun. mar. mer. jeu. ven. sam. dim.".split()),
-        tuple("janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()),
+        _of("lundi mardi mercredi jeudi vendredi samedi dimanche"),
+        _of("lun. mar. mer. jeu. ven. sam. dim."),
+        _of("janvier février mars avril mai juin juillet août septembre octobre novembre décembre"),
         "{weekday} {day} {month} {year}",
         _CLOCK,
     ),
     "es": Calendar(
-        tuple("lunes martes miércoles jueves viernes sábado domingo".split()),
-        tuple("lun mar mié jue vie sáb dom".split()),
-        tuple("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()),
+        _of("lunes martes miércoles jueves viernes sábado domingo"),
+        _of("lun mar mié jue vie sáb dom"),
+        _of("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
         "{weekday}, {day} de {month} de {year}",
         _CLOCK_1,
     ),
     "pt": Calendar(
-        tuple("segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo".split()),
-        tuple("seg. ter. qua. qui. sex. sáb. dom.".split()),
-        tuple("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()),
+        _of("segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo"),
+        _of("seg. ter. qua. qui. sex. sáb. dom."),
+        _of("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"),
         "{weekday}, {day} de {month} de {year}",
         _CLOCK,
     ),
     "it": Calendar(
-        tuple("lunedì martedì mercoledì giovedì venerdì sabato domenica".split()),
-        tuple("lun mar mer gio ven sab dom".split()),
-        tuple("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre".split()),
+        _of("lunedì martedì mercoledì giovedì venerdì sabato domenica"),
+        _of("lun mar mer gio ven sab dom"),
+        _of("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre"),
         "{weekday} {day} {month} {year}",
         _CLOCK,
     ),
     "nl": Calendar(
-        tuple("maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()),
-        tuple("ma di wo do vr za zo".split()),
-        tuple("januari februari maart april mei juni juli augustus september oktober november december".split()),
+        _of("maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"),
+        _of("ma di wo do vr za zo"),
+        _of("januari februari maart april mei juni juli augustus september oktober november december"),
         "{weekday} {day} {month} {year}",
         _CLOCK,
     ),
     "pl": Calendar(
-        tuple("poniedziałek wtorek środa czwartek piątek sobota niedziela".split()),
-        tuple("pon. wt. śr. czw. pt. sob. niedz.".split()),
-        tuple("stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia".split()),
+        _of("poniedziałek wtorek środa czwartek piątek sobota niedziela"),
+        _of("pon. wt. śr. czw. pt. sob. niedz."),
+        _of("stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia"),
         "{weekday}, {day} {month} {year}",
         _CLOCK,
     ),
@@ -83,9 +87,7 @@ CALENDARS = {
 def written_date(day: date, language: str) -> str:
     """A date with its weekday, such as `Dienstag, 15. Januar 2030`."""
     own = CALENDARS[language]
-    return own.full.format(
-        weekday=own.days[day.weekday()], month=own.months[day.month - 1], day=day.day, year=day.year
-    )
+    return own.full.format(weekday=own.days[day.weekday()], month=own.months[day.month - 1], day=day.day, year=day.year)
 
 
 def written_time(local: datetime, language: str) -> str:

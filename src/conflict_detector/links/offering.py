@@ -56,7 +56,9 @@ def free_week(appointment: Appointment, asked: date, zone: ZoneInfo, storage: St
     begins, ends = (first_instant(datetime.combine(day, time()), zone) for day in (dates[0], dates[-1]))
     found: dict[date, list[datetime]] = {day: [] for day in dates[:-1]}
     # An appointment may last beyond the week in which it starts.
-    within = Interval(max(begins, now.replace(microsecond=0)), ends + (appointment.interval.end - appointment.interval.start))
+    within = Interval(
+        max(begins, now.replace(microsecond=0)), ends + (appointment.interval.end - appointment.interval.start)
+    )
     for free in _offered(appointment, within, zone, storage, now):
         of_day = found.get(free.start.astimezone(zone).date())
         if of_day is not None and len(of_day) < TIMES_A_DAY and now < free.start != appointment.interval.start:
