@@ -33,6 +33,7 @@ REASONS = {
     "WebhookSenderRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
+    "LinkKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
     "MessagingKey/AlarmsOfThisStackPublish": THIS_KEY,

@@ -31,6 +31,8 @@ h2 { margin: 1.5rem 0 0.75rem; font-size: 1.1rem; }
 p { margin: 0.75rem 0 0; overflow-wrap: anywhere; }
 .service { margin: 0 0 0.25rem; color: var(--soft); font-weight: 600; }
 .soft { color: var(--soft); font-size: 0.95rem; }
+p.soft + p.soft { margin-top: 0; }
+.actions p { margin: 0; }
 .note { margin: 1rem 0 0; padding: 0.75rem 1rem; border-radius: 10px; font-weight: 600; }
 .good { color: var(--good); background: var(--good-paper); }
 .bad { color: var(--bad); background: var(--bad-paper); }
@@ -71,7 +73,7 @@ ul { list-style: none; margin: 0; padding: 0; }
 .days a[aria-current] { background: var(--brand); border-color: var(--brand); color: var(--on-brand); }
 .times { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 0.5rem; }
 .times button { padding: 0.6rem 0.3rem; font-variant-numeric: tabular-nums; }
-.near { display: grid; gap: 0.5rem; }
+.near { display: grid; gap: 0.5rem; margin-top: 0.75rem; }
 .turn { display: flex; justify-content: space-between; gap: 0.75rem; margin-top: 0.75rem; }
 .turn a { padding: 0.5rem 0; color: var(--brand); font-weight: 600; }
 @media (min-width: 40rem) {
