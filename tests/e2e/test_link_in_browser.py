@@ -89,7 +89,7 @@ def test_everyone_can_read_and_use_it(browser: Browser, link: str) -> None:
         for width in (320, 1100):
             context = browser.new_context(
                 bypass_csp=True,  # for axe alone, which is a script
-                color_scheme=scheme,  # type: ignore[arg-type]
+                color_scheme=scheme,
                 viewport={"width": width, "height": 760},
                 locale="pl-PL",
             )

@@ -72,13 +72,18 @@ def test_the_language_is_the_persons_else_the_browsers_else_english(
         assert language_of(None, accepted) == language
 
 
-def test_weeks_are_counted_from_today_and_end() -> None:
+def test_weeks_are_counted_from_today_and_end_half_a_year_after_the_appointment() -> None:
     today = date(2030, 1, 9)
-    assert week_around(today, today) == (today, 0)
-    assert week_around(date(2030, 1, 15), today) == (today, 0)
-    assert week_around(date(2030, 1, 16), today) == (date(2030, 1, 16), 1)
-    assert week_around(date(2029, 1, 1), today) == (today, 0)
-    assert week_around(date(9999, 12, 31), today) == (today + timedelta(weeks=WEEKS - 1), WEEKS - 1)
+    assert week_around(today, today, today) == (today, True, False)
+    assert week_around(date(2030, 1, 15), today, today) == (today, True, False)
+    assert week_around(date(2030, 1, 16), today, today) == (date(2030, 1, 16), False, False)
+    assert week_around(date(2029, 1, 1), today, date(2029, 1, 1)) == (today, True, False)
+    last = today + timedelta(weeks=WEEKS)
+    assert week_around(date(9999, 12, 31), today, today) == (last, False, True)
+    # One of next year is moved to times near its own.
+    own = date(2031, 3, 4)
+    assert week_around(own, today, own)[0] <= own < week_around(own, today, own)[0] + timedelta(weeks=1)
+    assert week_around(date(9999, 12, 31), today, own)[0] > own + timedelta(weeks=WEEKS - 1)
 
 
 def test_the_policy_allows_the_one_style_and_no_script() -> None:

@@ -18,6 +18,8 @@ from conflict_detector.appointments.changes import parse_change
 from conflict_detector.appointments.handlers import conclude
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appointments.model import Appointment
     from conflict_detector.request import Call
 
@@ -102,9 +104,6 @@ def act(call: Call, appointment_id: str, asked: Asked) -> tuple[Appointment, App
     """
     now = call.now
 
-    def updated(before: Appointment) -> Appointment:
-        return _updated(before, asked, now) if _is_to_do(before, asked, now) else before
-
     def allowed(before: Appointment) -> None:
         if _is_to_do(before, asked, now):
             Caller(before.user_id, LINK).keep_limits(before, now, cancels=True)
@@ -112,9 +111,14 @@ def act(call: Call, appointment_id: str, asked: Asked) -> tuple[Appointment, App
     if asked.action is Action.CANCEL:
         before, after = booking.cancel(appointment_id, allowed, call.storage, now, LINK)
     else:
-        before, after = booking.change(appointment_id, updated, call.storage, now)
+        before, after = booking.change(appointment_id, change_of(asked, now), call.storage, now)
     conclude(call, before, after)
     return before, after
+
+
+def change_of(asked: Asked, now: datetime) -> Callable[[Appointment], Appointment]:
+    """What to make of an appointment, to confirm or to move it."""
+    return lambda before: _updated(before, asked, now) if _is_to_do(before, asked, now) else before
 
 
 def _updated(before: Appointment, asked: Asked, now: datetime) -> Appointment:
