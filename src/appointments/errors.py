@@ -137,7 +137,9 @@ class AppointmentEndedError(RefusalError):
     """The appointment was declined or has expired, and what has ended does not change any more."""
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"The appointment is {status}, so only its details can be changed. Book a new appointment.")
+        super().__init__(
+            f"The appointment is {status}, so only its details and contact can be changed. Book a new appointment."
+        )
 
 
 class InvalidTransitionError(RefusalError):

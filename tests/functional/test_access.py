@@ -267,6 +267,22 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
 
 
+def test_nobody_sees_the_contact_of_another_person(desk: Desk) -> None:
+    contact = {"email": "ben@example.org", "channels": ["email"]}
+    # Ben's, with Anna as a resource, such as a doctor who signs in.
+    for who, hour in ((BEN, 15), (ANNA, 17)):
+        body = booking(who, hour, resourceIds=[ANNA] if who == BEN else [], contact=contact)
+        status, booked = desk.send("POST", "/appointments", SCHEDULER, body=body)
+        assert (status, booked["contact"]) == (201, contact)
+        own = desk.send("GET", f"/appointments/{booked['appointmentId']}", token(who))
+        assert (own[0], own[1]["contact"]) == (200, contact)
+    query = {"calendarId": ANNA, "from": "2030-01-15T14:00:00Z", "to": "2030-01-16T00:00:00Z"}
+    _, page = desk.send("GET", "/appointments", token(ANNA), queryStringParameters=query)
+    assert [(one["userId"], "contact" in one) for one in page["appointments"]] == [(BEN, False), (ANNA, True)]
+    _, page = desk.send("GET", "/appointments", SCHEDULER, queryStringParameters=query)
+    assert [one["contact"] for one in page["appointments"]] == [contact, contact]
+
+
 def test_lists_across_people_are_the_desks(desk: Desk) -> None:
     for query in ({"serviceId": "check-up"}, {"status": "requested"}, {"status": "requested", "serviceId": "check-up"}):
         assert desk.send("GET", "/appointments", token(ANNA), queryStringParameters=query)[0] == 403
