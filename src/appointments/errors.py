@@ -113,6 +113,10 @@ class BlockNotFoundError(RefusalError):
     """No block of this calendar has this id, or it was removed."""
 
 
+class ContactNotFoundError(RefusalError):
+    """No contact is kept for this calendar."""
+
+
 class ServiceNotFoundError(RefusalError):
     """No service has this id, or it was deleted."""
 

@@ -58,9 +58,9 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
 
     `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
     appointment's own zone, which the time-zone data may have lost since. `details` and `contact` replace the old ones
-    as a whole. A status or a confirmation that it has already changes nothing; where nothing else is asked for, the appointment
-    is returned as it is. Raises InvalidRequestError with every fault that the body has and those that were found
-    `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
+    as a whole. A status or a confirmation that it has already changes nothing; where nothing else is asked for, the
+    appointment is returned as it is. Raises InvalidRequestError with every fault that the body has and those that were
+    found `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
     """
     reader = Reader(body, CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
     if not body:
