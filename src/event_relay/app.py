@@ -11,7 +11,7 @@ from appointments.start import ON_LAMBDA, finish
 from appointments.storage.webhooks import WebhookItems
 from appointments.telemetry import logger
 from appointments.webhook_queue import DeliveryQueue
-from appointments.wiring import history_of
+from appointments.wiring import contact_index_of, history_of
 from event_relay.bus import Bus
 from event_relay.failures import Failures
 from event_relay.fan_out import FanOut
@@ -44,7 +44,8 @@ def relay_of(env: Mapping[str, str]) -> Relay:
     bus = Bus(client("events"), env["EVENT_BUS"])
     webhooks = WebhookItems(history.database, env["CALENDARS_TABLE"])
     fan_out = FanOut(webhooks, DeliveryQueue(sqs, env["WEBHOOK_QUEUE_URL"]))
-    return Relay(history, [bus, fan_out], Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
+    contacts = contact_index_of(history.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
+    return Relay(history, [bus, fan_out], Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]), contacts)
 
 
 if ON_LAMBDA:

@@ -32,6 +32,7 @@ REASONS = {
     "EventRelayRole/SendTraces": TRACES,
     "WebhookSenderRole/SendTraces": TRACES,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
+    "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,

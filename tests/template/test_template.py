@@ -15,6 +15,7 @@ import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
+from appointments.storage.contacts import CONTACT
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
 from appointments.storage.reminders import DUE_INDEX
@@ -223,8 +224,9 @@ def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> 
     assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
 
 
-def test_the_secrets_of_webhooks_are_derived_by_a_key_that_never_leaves() -> None:
-    key = resources("AWS::KMS::Key")["WebhookKey"]["Properties"]
+@pytest.mark.parametrize("name", ["WebhookKey", "ContactKey"])
+def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> None:
+    key = resources("AWS::KMS::Key")[name]["Properties"]
     assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
     (statement,) = key["KeyPolicy"]["Statement"]
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
@@ -635,3 +637,25 @@ def test_no_source_makes_a_naive_datetime() -> None:
     """Comparing naive with aware raises at run time; ruff's DTZ rules keep naive ones from being made."""
     command = [sys.executable, "-m", "ruff", "check", "--select", "DTZ", "--no-cache", "--ignore-noqa", "src"]
     subprocess.run(command, check=True, cwd=ROOT, timeout=60)
+
+
+def test_nothing_logs_the_query_of_a_request() -> None:
+    """It may hold the address of a person."""
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api.keys().isdisjoint({"AccessLogSetting", "CanarySetting"})
+    for settings in api["MethodSettings"]:
+        assert settings.keys().isdisjoint({"LoggingLevel", "DataTraceEnabled"})
+    acl = resources("AWS::WAFv2::WebACL")["AddressLimit"]["Properties"]
+    for part in (acl, *acl["Rules"]):
+        assert part["VisibilityConfig"]["SampledRequestsEnabled"] is False
+    assert not resources("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_the_relay_gets_contacts_also_when_they_are_removed() -> None:
+    patterns = [
+        json.loads(one["Pattern"])
+        for one in resources("AWS::Lambda::EventSourceMapping")["CalendarsStream"]["Properties"]["FilterCriteria"][
+            "Filters"
+        ]
+    ]
+    assert {"dynamodb": {"Keys": {"day": {"S": [CONTACT]}}}} in patterns
