@@ -122,7 +122,7 @@ def names_of_zones(locale: Locale) -> dict[str, dict[str, str]]:
 
 def long_name(info: Any) -> str | None:
     """What a zone is called in summer and in winter alike."""
-    long = info.get("long", {})
+    long: Mapping[str, str] = info.get("long", {})
     return long.get("generic") or long.get("standard")
 
 

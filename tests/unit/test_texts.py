@@ -137,7 +137,7 @@ def test_an_sms_gives_up_what_matters_least_first() -> None:
     short = "https://s.example/l/" + "x" * 43
 
     def said(**others: Any) -> str:
-        sms = TEXTS.sms(facts(**({"link": short, "attend": True} | others)), "en")
+        sms = TEXTS.sms(facts(Kind.BOOKED, **{"link": short, "attend": True, **others}), "en")
         assert sms.endswith(others.get("link", short))
         return sms.removesuffix(others.get("link", short)).strip()
 
@@ -148,10 +148,10 @@ def test_an_sms_gives_up_what_matters_least_first() -> None:
     assert said(title="Professional cleaning") == (
         "Praxis & Co: Appointment booked: Mon, Nov 30, 10:00 AM, Main St 5. Confirm or change:"
     )
-    assert said(link=short + "x" * 15) == "Appointment booked: Mon, Nov 30, 10:00 AM. Confirm or change:"
-    assert said(link=short + "x" * 40) == "Appointment booked: Mon, Nov 30, 10:00 AM"
-    assert said(link=short + "x" * 58) == "Appointment booked: 11/30 10:00 AM"
-    assert said(link=short + "x" * 68) == "2026-11-30 10:00"
+    assert said(link=short + "x" * 30) == "Appointment booked: Mon, Nov 30, 10:00 AM. Confirm or change:"
+    assert said(link=short + "x" * 45) == "Appointment booked: Mon, Nov 30, 10:00 AM"
+    assert said(link=short + "x" * 60) == "Appointment booked: 11/30 10:00 AM"
+    assert said(link=short + "x" * 70) == "2026-11-30 10:00"
 
 
 def test_a_title_of_another_script_is_told_where_it_fits() -> None:
