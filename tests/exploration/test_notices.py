@@ -358,7 +358,7 @@ def explore_several() -> None:
     explore(MOVED_AND_BACK, **BUDGET)
 
 
-BUDGET = {"starts": 2, "faults": 1, "refusals": 0, "waits": 2}
+BUDGET: dict[str, Any] = {"starts": 2, "faults": 1, "refusals": 0, "waits": 2}
 STORIES = {
     "changed": CHANGED,
     "moved": MOVED,

@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
     "reminders": ["1d", "2h"],
     "cancelUntilMinutes": 1440,
     "moveUntilMinutes": 720,
+    "notices": ["moved", "cancelled"],
 }
 
 
@@ -97,6 +98,7 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders": ["soon"],
         "cancelUntilMinutes": -5,
         "moveUntilMinutes": "1",
+        "notices": ["moved", "reminded", {}, "moved"],
     }
     status, answer = put(world, body=body)
     assert status == 422
@@ -120,6 +122,9 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders[0]",
         "cancelUntilMinutes",
         "moveUntilMinutes",
+        "notices[1]",
+        "notices[2]",
+        "notices[3]",
     }
     assert [fault["field"] for fault in put(world, body={})[1]["errors"]] == ["steps"]
     assert put(world, "a%20b")[1]["errors"][0]["field"] == "serviceId"
