@@ -15,7 +15,7 @@ from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
-from reminder_sender.channels.channel import NotSentError
+from reaching.refusals import NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
+from reaching.refusals import NotSentError
 from reminder_sender.channels import CHANNELS, channels_from
-from reminder_sender.channels.channel import NotSentError
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import LEASE, SEND_PAUSES
 from reminder_sweep.sweep import GRACE

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from appointments.errors import ProductError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
-
-
-class NotSentError(ProductError):
-    """Certainly nothing was sent, so it may be tried again at once.
-
-    After any other error of a channel nobody can know: the message is sent again when the lease has run out.
-    """
 
 
 class Channel(Protocol):
