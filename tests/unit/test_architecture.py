@@ -110,6 +110,7 @@ def test_use_cases_know_no_sdk() -> None:
         "appointments.timers",
         "appointments.webhook_queue",
         "reaching.email",
+        "reaching.recipients",
         "reaching.refusals",
         "reaching.sms",
     }

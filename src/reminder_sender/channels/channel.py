@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
+    from reaching.recipients import Person
 
 
 class Channel(Protocol):
@@ -18,11 +19,17 @@ class Channel(Protocol):
     def name(self) -> str:
         """What the records of its deliveries call it. It never changes: a record of another name is not found."""
 
-    def recipients(self, appointment: Appointment, /) -> Sequence[str]:
-        """Whom a reminder of the appointment goes to on this channel, as its records name them."""
+    def recipients(self, appointment: Appointment, person: Person, /) -> Sequence[str]:
+        """Whom a reminder of the appointment goes to on this channel, as its records name them.
 
-    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, /) -> str:
-        """Send one message, once, and return its id. Raises NotSentError where certainly nothing was sent."""
+        Raises NotSentError where that cannot be known for now.
+        """
+
+    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, person: Person, /) -> str:
+        """Send one message, once, and return its id.
+
+        Raises NotSentError where certainly nothing was sent, RefusedError where this message never will be.
+        """
 
 
 class ChannelKind(Protocol):

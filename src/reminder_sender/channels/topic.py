@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
+    from reaching.recipients import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,11 @@ class Topic:
     def from_env(cls, env: Mapping[str, str]) -> Topic:
         return cls(client("sns", attempts=1), env["NOTIFICATION_TOPIC_ARN"])
 
-    def recipients(self, _appointment: Appointment) -> tuple[str, ...]:
+    def recipients(self, _appointment: Appointment, _person: Person) -> tuple[str, ...]:
         """SNS knows the subscribers; to the sender they are one."""
         return ("subscribers",)
 
-    def send(self, appointment: Appointment, reminder: Reminder, _recipient: str) -> str:
+    def send(self, appointment: Appointment, reminder: Reminder, _recipient: str, _person: Person) -> str:
         attributes = {
             "userId": appointment.user_id,
             "appointmentId": appointment.appointment_id,
