@@ -46,6 +46,7 @@ EVENTS = (
     Event(EventType.REMINDER_RECOVERED, (SENDER, SWEEP), REMINDERS, "sent without their timer", ORANGE),
     Event(EventType.REMINDER_MISSED, (SENDER, SWEEP), REMINDERS, "missed", RED),
     Event(EventType.REMINDER_ERROR, (SENDER, SWEEP), REMINDERS, "errors", BROWN),
+    Event(EventType.MESSAGE_REFUSED, (SENDER, SWEEP), REMINDERS, "refused for good", VIOLET),
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
