@@ -35,13 +35,17 @@ LONG_KNOWN = timedelta(hours=1)
 
 
 class Notice(NamedTuple):
-    """What is to be told to a recipient: of the appointment as it is now, and of how it was, where they knew it so."""
+    """What is to be told to a recipient: of the appointment as it is now, and of how it was, where they knew it so.
+
+    `with_whom` are the names of the others, as far as contacts tell them.
+    """
 
     kind: NoticeKind
     appointment: Appointment
     recipient: str
     interval: Interval
     was: Interval | None = None
+    with_whom: tuple[str, ...] = ()
 
 
 class Messenger(Protocol):
@@ -72,6 +76,7 @@ class Told(NamedTuple):
     """One recipient on one channel: where they are reached, what there is to know, and what they were told."""
 
     contact: Contact
+    with_whom: tuple[str, ...]
     now: Known
     record: NoticeRecord
 
@@ -102,7 +107,7 @@ class NoticeSender:
         """Tell everybody of a change what they do not know. False where the message has to come again."""
         appointment = self.appointments.get(change.appointment_id)
         if appointment is None or appointment.version != change.version:
-            return True
+            return _skip(change.appointment_id, "not the latest version")
         records = self.notices.of(change.appointment_id)
         done = True
         for told in self._recipients(appointment, records):
@@ -121,17 +126,25 @@ class NoticeSender:
         if appointment.session_id is None:  # the resources of a session hear of it, and not of each who joins
             recipients += dict.fromkeys(appointment.resource_ids)
         recipients += dict.fromkeys(name for name, _ in records if name not in recipients)
-        asked = [appointment.user_id if name == PERSON else name for name in recipients]
-        kept = self.contacts.of([id_ for id_ in asked if id_ != appointment.user_id or not appointment.contact])
-        for name, calendar_id in zip(recipients, asked, strict=True):
-            own = appointment.contact if name == PERSON else None
-            contact = own or kept.get(calendar_id)
+        contacts = self._contacts(appointment, recipients)
+        others = [name for name in (PERSON, *appointment.resource_ids) if name in contacts]
+        for name in recipients:
+            contact = contacts.get(name)
             if contact is None:
                 continue
+            with_whom = tuple(whom for other in others if other != name and (whom := contacts[other].name))
             for channel in self.channels:
                 if contact.address(channel):
                     record = records.get((name, channel)) or NoticeRecord(appointment.appointment_id, name, channel)
-                    yield Told(contact, known_of(appointment, name), record)
+                    yield Told(contact, with_whom, known_of(appointment, name), record)
+
+    def _contacts(self, appointment: Appointment, recipients: Iterable[str]) -> dict[str, Contact]:
+        """Where recipients and resources are reached; the person by what the appointment says, before what is kept."""
+        names = dict.fromkeys((*recipients, *appointment.resource_ids))
+        own = {PERSON: appointment.contact} if appointment.contact else {}
+        asked = {name: appointment.user_id if name == PERSON else name for name in names if name not in own}
+        kept = self.contacts.of(asked.values()) if asked else {}
+        return own | {name: kept[calendar_id] for name, calendar_id in asked.items() if calendar_id in kept}
 
     def _tell_one(self, change: Change, appointment: Appointment, told: Told) -> bool:
         """Tell one recipient on one channel. False where the message has to come again."""
@@ -167,11 +180,11 @@ class NoticeSender:
         latest = self.appointments.get(appointment.appointment_id)
         if latest is None or latest.version != appointment.version:
             self.notices.give_back(claimed)
-            return True
+            return _skip(appointment.appointment_id, "not the latest version")
         kind, was = missing
         if kind is None or kind not in self.kinds_of(appointment):
             self.notices.record(claimed, None)
-            return True
+            return _skip(appointment.appointment_id, f"{kind or 'requested'} is not told")
         return self._send(told.contact, _notice(kind, appointment, told, was), claimed)
 
     def _presumed(self, change: Change, appointment: Appointment, told: Told) -> Known | None:
@@ -195,7 +208,7 @@ class NoticeSender:
             return False
         except RefusedError as exc:
             self.notices.refuse(claimed, str(exc))
-            logger.warning("Notice refused", event_type=EventType.NOTICE_SKIPPED, reason=str(exc), extra=about)
+            logger.warning("Notice refused", event_type=EventType.MESSAGE_REFUSED, reason=str(exc), extra=about)
             return True
         recorded = self.notices.record(claimed, message_id)
         late = max(self.clock() - notice.appointment.updated_at, timedelta()) // timedelta(milliseconds=1)
@@ -217,7 +230,13 @@ def _notice(kind: NoticeKind, appointment: Appointment, told: Told, was: Known |
         interval = was.interval
     elif was and kind is NoticeKind.MOVED and was.interval != interval:
         before = was.interval
-    return Notice(kind, appointment, told.record.recipient, interval, before)
+    return Notice(kind, appointment, told.record.recipient, interval, before, told.with_whom)
+
+
+def _skip(appointment_id: str, reason: str) -> bool:
+    """One line on what is not told. The message is done with."""
+    logger.info("Notice skipped", event_type=EventType.NOTICE_SKIPPED, reason=reason, appointment_id=appointment_id)
+    return True
 
 
 def _about(record: NoticeRecord) -> dict[str, str]:

@@ -10,11 +10,10 @@ from reaching.email import Letter
 from reaching.refusals import RefusedError
 
 if TYPE_CHECKING:
-    from texts import Facts
-
     from appointments.contacts import Contact
     from reaching.email import Invitation, Mailer
     from reaching.sms import Texter
+    from texts import Facts
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
