@@ -202,8 +202,8 @@ class NoticeSender:
         about = {**_about(claimed), "kind": notice.kind.value, "version": notice.appointment.version}
         try:
             message_id = self.messenger.send(contact, claimed.channel, notice)
-        except NotSentError:
-            logger.exception("Notice not sent", event_type=EventType.NOTICE_ERROR, extra=about)
+        except NotSentError as exc:  # without what caused it: a service's words can hold an address
+            logger.error("Notice not sent", event_type=EventType.NOTICE_ERROR, reason=str(exc), extra=about)  # noqa: TRY400
             self.notices.give_back(claimed)
             return False
         except RefusedError as exc:
