@@ -10,7 +10,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from appointments.contacts import ChannelName
 from appointments.errors import CalendarBusyError
 from appointments.notices import PERSON
-from reaching.email import Invitation
 from reaching.refusals import NotSentError, RefusedError
 from reaching.telling import facts_of
 from texts.facts import Kind
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from notice_sender.sender import Notice
     from reaching.messenger import Messenger
     from texts.facts import Facts
+    from texts.invitation import Invitation
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -79,5 +79,4 @@ class NoticeMessenger:
             return None
         parties = Parties(self.organizer, Party(contact.email, contact.name))
         appointment = notice.appointment
-        made = invitation(facts, appointment.appointment_id, appointment.version, parties, self.clock())
-        return Invitation(made.method, made.text) if made else None
+        return invitation(facts, appointment.appointment_id, appointment.version, parties, self.clock())

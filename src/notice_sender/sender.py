@@ -203,7 +203,7 @@ class NoticeSender:
         try:
             message_id = self.messenger.send(contact, claimed.channel, notice)
         except NotSentError as exc:  # without what caused it: a service's words can hold an address
-            logger.error("Notice not sent", event_type=EventType.NOTICE_ERROR, reason=str(exc), extra=about)  # noqa: TRY400
+            logger.error("Notice not sent", event_type=EventType.NOTICE_ERROR, reason=str(exc), extra=about)
             self.notices.give_back(claimed)
             return False
         except RefusedError as exc:

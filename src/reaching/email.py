@@ -14,15 +14,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sesv2 import SESV2Client
 
+    from texts.invitation import Invitation
+
 # What SES says of a message that it will not take, whoever is to get it and however often it is sent.
 _FOR_GOOD = ("MessageRejected", "BadRequestException")
-
-
-class Invitation(NamedTuple):
-    """A calendar invitation: the text of its file, and its METHOD, such as REQUEST."""
-
-    method: str
-    text: str
 
 
 class Letter(NamedTuple):

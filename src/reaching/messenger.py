@@ -10,10 +10,14 @@ from reaching.email import Letter
 from reaching.refusals import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appointments.contacts import Contact
-    from reaching.email import Invitation, Mailer
+    from reaching.email import Mailer
     from reaching.sms import Texter
-    from texts import Facts
+    from texts.facts import Facts
+    from texts.invitation import Invitation
+    from texts.writing import Texts
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -22,7 +26,7 @@ class Messenger:
 
     mailer: Mailer | None
     texter: Texter | None
-    default_locale: str
+    texts: Callable[[], Texts]
 
     @property
     def channels(self) -> tuple[ChannelName, ...]:
@@ -34,12 +38,10 @@ class Messenger:
 
     def send(self, contact: Contact, channel: ChannelName, facts: Facts, invitation: Invitation | None = None) -> str:
         """Send one message, once, and return its id. Raises NotSentError or RefusedError where nothing was sent."""
-        from texts import email, sms  # noqa: PLC0415 - few reminders go to people
-
-        address, locale = contact.address(channel), contact.locale or self.default_locale
+        address = contact.address(channel)
         if address and channel is ChannelName.EMAIL and self.mailer:
-            said = email(facts, locale)
-            return self.mailer.send(Letter(address, contact.name, said.subject, said.text, said.html, invitation))
+            subject, text, html = self.texts().email(facts, contact.locale)
+            return self.mailer.send(Letter(address, contact.name, subject, text, html, invitation))
         if address and channel is ChannelName.SMS and self.texter:
-            return self.texter.send(address, sms(facts, locale))
+            return self.texter.send(address, self.texts().sms(facts, contact.locale))
         raise RefusedError("not reached on this channel")

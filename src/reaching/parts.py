@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from texts.writing import Texts
+
 
 def messenger_from(env: Mapping[str, str]) -> Messenger:
     """The channels that are on. Their clients are made when the first message is sent."""
@@ -27,7 +29,14 @@ def messenger_from(env: Mapping[str, str]) -> Messenger:
         mailer = Mailer(ses, env["EMAIL_FROM"], env["EMAIL_NAME"], env["EMAIL_CONFIGURATION_SET"])
     if env.get("SMS") == "on":
         texter = Texter(cache(partial(client, "sns", attempts=1)), env["SMS_SENDER_ID"])
-    return Messenger(mailer, texter, env["DEFAULT_LOCALE"])
+
+    @cache
+    def texts() -> Texts:
+        from texts.writing import Texts  # noqa: PLC0415 - few reminders go to people
+
+        return Texts.from_env(env)
+
+    return Messenger(mailer, texter, texts)
 
 
 def recipients_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Recipients:

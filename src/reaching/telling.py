@@ -12,7 +12,7 @@ from appointments.times import find_zone
 if TYPE_CHECKING:
     from appointments.contacts import Contact
     from appointments.model import Appointment
-    from texts import Facts, Kind
+    from texts.facts import Facts, Kind
 
 # What ends a line, steers a terminal, or is no character: none of it belongs into one line of text.
 _UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
@@ -20,7 +20,7 @@ _UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str | None = None) -> Facts:
     """An appointment as it is now, for one who is reached about it."""
-    from texts import Facts  # noqa: PLC0415 - few reminders go to people
+    from texts.facts import Facts  # noqa: PLC0415 - few reminders go to people
 
     start, end = appointment.interval
     return Facts(

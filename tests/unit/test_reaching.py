@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from reaching.email import Invitation, Letter, Mailer
+from reaching.email import Letter, Mailer
 from reaching.refusals import NotSentError, RefusedError
 from reaching.sms import Texter
+from texts.invitation import Invitation
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
 INVITED = LETTER._replace(invitation=Invitation("REQUEST", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"))

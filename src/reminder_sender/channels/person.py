@@ -68,7 +68,7 @@ def _to_person(channel: ChannelName, env: Mapping[str, str]) -> ToPerson:
 
     def tell(appointment: Appointment, contact: Contact) -> str:
         from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
-        from texts import Kind  # noqa: PLC0415
+        from texts.facts import Kind  # noqa: PLC0415
 
         return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact))
 
