@@ -12,9 +12,11 @@ DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
 RELAY = Source("EventRelayLogGroup", "OnRelay")
+FEEDBACK = Source("ReachFeedbackLogGroup", "InFeedback")
 WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
 
 BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
+PEOPLE = "Email and SMS"
 TOLD = "Events: failures"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
@@ -49,6 +51,9 @@ EVENTS = (
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+    Event(EventType.MESSAGE_REFUSED, (SENDER, SWEEP), PEOPLE, "refused for good", ORANGE),
+    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK,), PEOPLE, "addresses marked", VIOLET),
+    Event(EventType.REACH_FEEDBACK_ERROR, (FEEDBACK,), PEOPLE, "feedback errors", RED),
     Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
     Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),
     Event(EventType.WEBHOOK_GONE, (WEBHOOKS_LOG,), WEBHOOKS, "switched off by 410", VIOLET),
@@ -96,6 +101,11 @@ def of_new_version(function: str) -> Metric:
 def of_api(name: str) -> Metric:
     """A metric of the API's stage."""
     return Metric("AWS/ApiGateway", name, (("ApiName", "${AWS::StackName}"), ("Stage", "${Stage}")))
+
+
+def of_email(name: str) -> Metric:
+    """A metric of SES on the email of this stack."""
+    return Metric("AWS/SES", name, (("ses:configuration-set", "${ReachConfigurationSet}"),))
 
 
 def of_queue(name: str, queue: str) -> Metric:
@@ -382,6 +392,70 @@ ALARMS: tuple[Alarm, ...] = (
         docs/operations.md#relay-failures""",
     ),
     Alarm(
+        "MessageRefusedAlarm",
+        "messages-refused",
+        of_logs("MessageRefused"),
+        "Sum",
+        ">= 10",
+        """Ten or more emails and SMS within an hour were refused for good, so these people were not reached on that
+        channel. The MESSAGE_REFUSED lines contain the reasons. docs/operations.md#messages-refused""",
+        seconds=3600,
+        condition="WatchesPeople",
+    ),
+    Alarm(
+        "ReachFeedbackErrorAlarm",
+        "reach-feedback-errors",
+        of_logs("ReachFeedbackError"),
+        "Sum",
+        ">= 1",
+        """What SES tells of bounces and complaints could not be recorded in two periods of five minutes, so the next
+        email goes to those addresses again. Read the REACH_FEEDBACK_ERROR lines.
+        docs/operations.md#reach-feedback-errors""",
+        datapoints=2,
+        periods=3,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "BounceRateAlarm",
+        "email-bounces",
+        Math("rate", "Bounces (%)", "100 * bounces", {"bounces": of_email("Reputation.BounceRate")}),
+        "Maximum",
+        ">= 5",
+        """Five percent or more of the email bounced. At ten percent AWS may stop the account from sending. Find where
+        the addresses come from. docs/operations.md#email-bounces-and-complaints""",
+        seconds=3600,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "ComplaintRateAlarm",
+        "email-complaints",
+        Math(
+            "rate", "Complaints per thousand", "1000 * complaints", {"complaints": of_email("Reputation.ComplaintRate")}
+        ),
+        "Maximum",
+        ">= 1",
+        """One in a thousand or more of the people who got email said that it is spam. At five in a thousand AWS may
+        stop the account from sending. docs/operations.md#email-bounces-and-complaints""",
+        seconds=3600,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "SmsSpendAlarm",
+        "sms-spend",
+        Math(
+            "share",
+            "Share of the budget (%)",
+            "100 * spent / ${SmsMonthlyBudget}",
+            {"spent": Metric("AWS/SNS", "SMSMonthToDateSpentUSD")},
+        ),
+        "Maximum",
+        ">= 80",
+        """SMS of this account have cost 80 % of ${SmsMonthlyBudget} dollars this month. At the account's spend quota
+        SNS stops sending. Raise the quota, then SmsMonthlyBudget. docs/operations.md#sms-spend""",
+        seconds=3600,
+        condition="WatchesSms",
+    ),
+    Alarm(
         "WebhookErrorAlarm",
         "webhook-errors",
         of_logs("WebhookError"),
@@ -514,6 +588,12 @@ ALARMS += (
         datapoints=1,  # it runs once in this time
     ),
     of_deployment(
+        "ReachFeedbackNewVersionAlarm",
+        "reach-feedback-new-version",
+        of_new_version("ReachFeedbackFunction"),
+        "In two of five minutes the feedback function failed",
+    ),
+    of_deployment(
         "WebhookSenderNewVersionAlarm",
         "webhook-sender-new-version",
         of_new_version("WebhookSenderFunction"),
@@ -594,6 +674,7 @@ CHARTS = (
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
         ),
     ),
+    Chart(PEOPLE, "Sum"),
     Chart(WEBHOOKS, "Sum"),
     Chart(
         "Webhooks: lateness (ms), waiting, dead letters",

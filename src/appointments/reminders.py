@@ -38,9 +38,10 @@ class ReminderState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Whether a message went out: yes, certainly not, or nobody can know. The last two are tried again."""
+    """Whether a message went out: yes, never will, certainly not, or nobody can know. The last two are tried again."""
 
     SENT = "sent"
+    REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
 
@@ -83,9 +84,10 @@ class Reminder:
     def delivery(self, channel: str, recipient: str) -> Delivery | None:
         return next((d for d in self.deliveries if (d.channel, d.recipient) == (channel, recipient)), None)
 
-    def is_delivered(self, channel: str, recipient: str) -> bool:
+    def is_settled(self, channel: str, recipient: str) -> bool:
+        """Whether nothing more is to be sent to a recipient on a channel."""
         made = self.delivery(channel, recipient)
-        return made is not None and made.state is DeliveryState.SENT
+        return made is not None and made.state in (DeliveryState.SENT, DeliveryState.REFUSED)
 
     def with_delivery(self, made: Delivery) -> Reminder:
         """A copy with `made` as the record of its channel and recipient, one attempt later than the last record."""

@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from appointments.times import InvalidTimeError, load_zone, to_utc_text
+from reaching.telling import detail
 from texts.gsm import GSM, GSM_TWO_PLACES, SMS_PLACES, SMS_UNITS, in_gsm
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 SMS_PREFIX = "REMINDER> "
 # JSON allows these two, and neither SQS nor email does.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
-# What ends a line, steers a terminal, or is no character: none of it belongs into one line of text.
-_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 def subject(appointment: Appointment) -> str:
@@ -65,7 +64,7 @@ def email_text(appointment: Appointment) -> str:
     lines.append(f"When: {_when(appointment, appointment.interval.start)}")
     lines.append(f"Until: {_when(appointment, appointment.interval.end)}")
     for label, key in (("Where", "location"), ("About", "description"), ("Contact", "contact")):
-        text = _detail(appointment, key)
+        text = detail(appointment, key)
         if text:
             lines.append(f"{label}: {text}")
     lines += ["", f"Appointment id: {appointment.appointment_id}"]
@@ -74,7 +73,7 @@ def email_text(appointment: Appointment) -> str:
 
 def sms_text(appointment: Appointment) -> str:
     """One line that fits a single SMS. The time comes first, so that it is never what is cut off."""
-    said = [_detail(appointment, key) or "" for key in ("title", "location")]
+    said = [detail(appointment, key) or "" for key in ("title", "location")]
     # One character outside the alphabet of GSM more than halves the room, and the place would be cut off.
     translated = [in_gsm(text) for text in said]
     title, location = said if None in translated else translated
@@ -96,14 +95,8 @@ def _one_sms(text: str) -> str:
 
 
 def _titled(appointment: Appointment) -> str:
-    title = _detail(appointment, "title")
+    title = detail(appointment, "title")
     return f" “{title}”" if title else ""
-
-
-def _detail(appointment: Appointment, key: str) -> str | None:
-    """`details` is the caller's own object: only a text is fit to be read out, on one line of the message."""
-    value = appointment.details.get(key)
-    return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
 
 
 def _when(appointment: Appointment, moment: datetime) -> str:

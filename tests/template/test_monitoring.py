@@ -29,6 +29,11 @@ OF_AWS: dict[str, tuple[set[str], dict[str, str | None]]] = {
         {"QueueName": "AWS::SQS::Queue"},
     ),
     "AWS/DynamoDB": ({"ReadThrottleEvents", "WriteThrottleEvents"}, {"TableName": "AWS::DynamoDB::Table"}),
+    "AWS/SES": (
+        {"Reputation.BounceRate", "Reputation.ComplaintRate"},
+        {"ses:configuration-set": "AWS::SES::ConfigurationSet"},
+    ),
+    "AWS/SNS": ({"SMSMonthToDateSpentUSD"}, {}),
     "AWS/ApiGateway": ({"5XXError"}, {"ApiName": None, "Stage": None}),
 }
 
@@ -98,7 +103,7 @@ def test_every_alarm_reads_a_metric_that_somebody_writes(name: str) -> None:
             continue
         metric_names, kinds = OF_AWS[namespace]
         assert metric["MetricName"] in metric_names
-        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
         index = dimensions.pop("GlobalSecondaryIndexName", None)
         if "ExecutedVersion" in dimensions:
             function = dimensions["FunctionName"]["Ref"]

@@ -304,7 +304,7 @@ def test_topics_and_queues_are_encrypted_with_a_key_of_our_own_and_on_their_way(
     guarded = set()
     for policy in resources(policies).values():
         (name,) = (ref["Ref"] for ref in policy["Properties"][listed])
-        denied = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        denied = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s.get("Effect") == "Deny"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
         assert denied[0]["Principal"] == "*"
         assert name in json.dumps(denied[0]["Resource"])
@@ -333,15 +333,16 @@ def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
         for principal in plain["Principal"].values():
             uses[json.dumps(principal)] = plain
     root = '{"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}'
-    assert uses.keys() == {root, '"events.amazonaws.com"', '"sns.amazonaws.com"', '"cloudwatch.amazonaws.com"'}
+    services = ("events", "sns", "cloudwatch", "ses")
+    assert uses.keys() == {root, *(f'"{service}.amazonaws.com"' for service in services)}
     for principal, statement in uses.items():
         if principal != root:
             assert statement["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
     ours = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     assert uses['"sns.amazonaws.com"']["Condition"]["StringEquals"] == ours
     assert uses['"cloudwatch.amazonaws.com"']["Condition"]["StringEquals"] == ours
-    # EventBridge sends KMS no account: a condition on it would drop every dead letter.
-    assert "Condition" not in uses['"events.amazonaws.com"']
+    # EventBridge sends KMS no account: a condition on it would drop every dead letter. So does SES.
+    assert "Condition" not in uses['"events.amazonaws.com"'] | uses['"ses.amazonaws.com"']
 
 
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
@@ -469,6 +470,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
         "EventRelayFunction": None,
         "WebhookSenderFunction": None,
+        "ReachFeedbackFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
@@ -514,9 +516,10 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     conditions = {name: json.dumps(condition) for name, condition in template()["Conditions"].items()}
     written += "".join(text for condition, text in conditions.items() if f'"Fn::If": ["{condition}"' in written)
     reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
-    named = re.findall(r"(\w+)=\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
+    # Several that belong together share a name, because there is little room.
+    named = re.findall(r"(?:(\w+)=|/)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
     assert {parameter for _, parameter in named} == reached
-    assert all(label == parameter for label, parameter in named)
+    assert all(label in (parameter, "") for label, parameter in named)
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
     assert version["Properties"]["Description"] == function["VersionDescription"]
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
@@ -596,7 +599,65 @@ def test_traces_are_sent_by_parameter_alone() -> None:
         conditional = [
             s for p in role["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s
         ]
-        assert [(s["Fn::If"][0], s["Fn::If"][1]["Sid"]) for s in conditional] == [("Traces", "SendTraces")]
+        granted = [(s["Fn::If"][0], s["Fn::If"][1]["Sid"]) for s in conditional]
+        assert [one for one in granted if one[0] not in REACHING] == [("Traces", "SendTraces")]
+
+
+REACHING = ("ReachesPeople", "SendsEmail", "SendsSms")
+
+
+def test_people_are_reached_by_parameter_alone() -> None:
+    """Without EmailFrom and Sms no function reads contacts, derives digests, or may send to a person."""
+    for name in ("ReminderSenderRole", "ReminderSweepRole"):
+        policies = resources("AWS::IAM::Role")[name]["Properties"]["Policies"]
+        statements = [s["Fn::If"] for p in policies for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s]
+        granted = {statement["Sid"]: condition for condition, statement, _ in statements if condition in REACHING}
+        assert granted == {
+            "ReadContactsAndUndeliverableAddresses": "ReachesPeople",
+            "DeriveTheKeyOfDigests": "ReachesPeople",
+            "SendEmailFromOneAddress": "SendsEmail",
+            "SendSmsToPhoneNumbers": "SendsSms",
+        }
+        assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in statements)
+        (email,) = [statement for condition, statement, _ in statements if condition == "SendsEmail"]
+        assert email["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+    parameters = template()["Parameters"]
+    assert (parameters["EmailFrom"]["Default"], parameters["Sms"]["Default"]) == ("", "off")
+
+
+def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> None:
+    (destination,) = resources("AWS::SES::ConfigurationSetEventDestination").values()
+    told = destination["Properties"]["EventDestination"]
+    assert (told["Enabled"], told["MatchingEventTypes"]) == (True, ["bounce", "complaint"])
+    assert told["SnsDestination"] == {"TopicARN": {"Ref": "ReachFeedbackTopic"}}
+    assert destination["DependsOn"] == "ReachFeedbackTopicPolicy"
+    (set_,) = resources("AWS::SES::ConfigurationSet").values()
+    assert {destination["Condition"], set_["Condition"]} == {"SendsEmail"}
+    (subscription,) = [
+        s["Properties"]
+        for s in resources("AWS::SNS::Subscription").values()
+        if s["Properties"]["TopicArn"] == {"Ref": "ReachFeedbackTopic"}
+    ]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("lambda", {"Ref": "ReachFeedbackFunction.Alias"})
+    permission = resources("AWS::Lambda::Permission")["ReachFeedbackPermission"]["Properties"]
+    assert permission["SourceArn"] == {"Ref": "ReachFeedbackTopic"}
+    marks = granted_to(resources("AWS::IAM::Role")["ReachFeedbackRole"])['"dynamodb:UpdateItem"']
+    assert marks["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["undeliverable#*"]}}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        ("EmailFrom", ["", "a@b.org", "first.last+x@clinic.example"], ["a", "a b@c.org", "a@b@c", "A <a@b.org>"]),
+        ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
+        ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
+        ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
+        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A"]),
+    ],
+)
+def test_what_the_parameters_of_reaching_people_accept(parameter: str, good: list[str], bad: list[str]) -> None:
+    pattern = template()["Parameters"][parameter]["AllowedPattern"]
+    assert [value for value in (*good, *bad) if re.fullmatch(pattern, value)] == good
 
 
 # --- capacity ----------------------------------------------------------------------------------------
