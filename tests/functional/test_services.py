@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
     "reminders": ["1d", "2h"],
     "cancelUntilMinutes": 1440,
     "moveUntilMinutes": 720,
+    "quietHours": {"start": "21:00", "end": "08:00"},
 }
 
 
@@ -97,6 +98,7 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders": ["soon"],
         "cancelUntilMinutes": -5,
         "moveUntilMinutes": "1",
+        "quietHours": {"start": "21:00"},
     }
     status, answer = put(world, body=body)
     assert status == 422
@@ -120,6 +122,7 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders[0]",
         "cancelUntilMinutes",
         "moveUntilMinutes",
+        "quietHours",
     }
     assert [fault["field"] for fault in put(world, body={})[1]["errors"]] == ["steps"]
     assert put(world, "a%20b")[1]["errors"][0]["field"] == "serviceId"
