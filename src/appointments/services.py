@@ -33,10 +33,13 @@ FIELDS = (
     "cancelUntilMinutes",
     "moveUntilMinutes",
     "quietHours",
+    "notices",
 )
 STEP_FIELDS = ("durationMinutes", "resourceIds", "pools", "gapMinutes")
 POOL_FIELDS = ("anyOf", "assign")
 FAIR, IN_ORDER = "fair", "inOrder"
+# The kinds of `appointments.notices`, which booking does not import.
+NOTICES = ("booked", "moved", "cancelled", "declined", "approved", "expired")
 
 DAY_MINUTES = 24 * 60
 MAX_MINUTES = int(MAX_DURATION / timedelta(minutes=1))
@@ -203,6 +206,7 @@ class _ServiceReader(_PartReader):
 
     def service(self) -> Service:
         before, after = self.buffer()
+        self.notices()
         steps = self.steps()
         service = Service(
             steps=steps,
@@ -246,6 +250,15 @@ class _ServiceReader(_PartReader):
             )
             for index, value in enumerate(found)
         )
+
+    def notices(self) -> None:
+        """Faults of the kinds of which people are told. Who tells reads them from the appointment, and nobody else."""
+        kinds = self.elements("notices", 0, len(NOTICES))
+        for index, kind in enumerate(kinds):
+            if kind not in NOTICES:
+                self.fault(f"notices[{index}]", f"must be one of {', '.join(NOTICES)}")
+            elif kind in kinds[:index]:
+                self.fault(f"notices[{index}]", "must not stand there twice")
 
     def limit(self, service: Service) -> None:
         """Faults of the service as a whole, where each of its parts is good."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from event_relay.relay import Receivers
+
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -44,7 +46,12 @@ def relay_of(env: Mapping[str, str]) -> Relay:
     bus = Bus(client("events"), env["EVENT_BUS"])
     webhooks = WebhookItems(history.database, env["CALENDARS_TABLE"])
     fan_out = FanOut(webhooks, DeliveryQueue(sqs, env["WEBHOOK_QUEUE_URL"]))
-    return Relay(history, [bus, fan_out], Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
+    receivers: list[Receivers] = [bus, fan_out]
+    if url := env.get("NOTICE_QUEUE_URL"):  # where people are reached
+        from event_relay.notices import NoticeQueue  # noqa: PLC0415
+
+        receivers.append(NoticeQueue(sqs, url))
+    return Relay(history, receivers, Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
 
 
 if ON_LAMBDA:

@@ -34,6 +34,7 @@ FULL: dict[str, Any] = {
     "cancelUntilMinutes": 1440,
     "moveUntilMinutes": 720,
     "quietHours": {"start": "21:00", "end": "08:00"},
+    "notices": ["moved", "cancelled"],
 }
 
 
@@ -99,6 +100,7 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "cancelUntilMinutes": -5,
         "moveUntilMinutes": "1",
         "quietHours": {"start": "21:00"},
+        "notices": ["moved", "reminded", {}, "moved"],
     }
     status, answer = put(world, body=body)
     assert status == 422
@@ -123,6 +125,9 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "cancelUntilMinutes",
         "moveUntilMinutes",
         "quietHours",
+        "notices[1]",
+        "notices[2]",
+        "notices[3]",
     }
     assert [fault["field"] for fault in put(world, body={})[1]["errors"]] == ["steps"]
     assert put(world, "a%20b")[1]["errors"][0]["field"] == "serviceId"
