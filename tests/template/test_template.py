@@ -654,7 +654,7 @@ def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> No
         ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
         ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
         ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
-        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A"]),
+        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A", "-x"]),
     ],
 )
 def test_what_the_parameters_of_reaching_people_accept(parameter: str, good: list[str], bad: list[str]) -> None:
