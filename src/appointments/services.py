@@ -32,6 +32,7 @@ FIELDS = (
     "reminders",
     "cancelUntilMinutes",
     "moveUntilMinutes",
+    "quietHours",
     "notices",
 )
 STEP_FIELDS = ("durationMinutes", "resourceIds", "pools", "gapMinutes")
@@ -87,7 +88,8 @@ class Service:
 
     Starts are offered every `grid`, and with `strict` only those can be booked. `horizon_days` are whole local days.
     `hold` is how long a hold lasts for which the request does not say. `cancel_until` and `move_until` are how long
-    before the start a person may still do so by a link.
+    before the start a person may still do so by a link. From the first minute of the day in `quiet` to the
+    second, on the clock of its appointments, no reminders are sent.
     """
 
     steps: tuple[ServiceStep, ...]
@@ -105,6 +107,7 @@ class Service:
     reminders: tuple[str, ...] | None = None
     cancel_until: timedelta | None = None
     move_until: timedelta | None = None
+    quiet: tuple[int, int] | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -221,6 +224,7 @@ class _ServiceReader(_PartReader):
             reminders=self.reminder_offsets(),
             cancel_until=self.minutes("cancelUntilMinutes", 0, 366 * DAY_MINUTES),
             move_until=self.minutes("moveUntilMinutes", 0, 366 * DAY_MINUTES),
+            quiet=self.quiet_hours(),
         )
         if not service.grid:
             service = replace(service, grid=service.least_length + before + after)

@@ -37,6 +37,7 @@ class Facts:
     place, `person_zone` that of the reader where it is known: if its clock shows another time, both are told.
     `name` is the reader's, `with_whom` names the calendars beside the reader's, `sender` who writes. `link` leads
     to the page where the appointment is confirmed, cancelled and moved; `attend` tells that it can be confirmed there.
+    `resource` tells that the reader is not the person, but has the calendar of a resource: they get no link.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Facts:
     link: str | None = None
     attend: bool = False
     sender: str | None = None
+    resource: bool = False
 
 
 class Email(NamedTuple):

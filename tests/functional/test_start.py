@@ -105,3 +105,32 @@ def test_a_start_imports_nothing_heavy_that_it_can_do_without(module: str) -> No
     assert heavy.isdisjoint(modules)
     assert ("appointments.calendars" in modules) == (module == "conflict_detector.app")
     assert "botocore" in modules  # else the line above says nothing
+
+
+WITHOUT_CONTACT = """
+import sys
+from moto import mock_aws
+from support import api_event, create_tables
+with mock_aws():
+    import botocore.session
+    from appointments.storage.store import Storage
+    from conflict_detector.access import Access, Auth
+    from conflict_detector.api import Api
+    client = botocore.session.get_session().create_client("dynamodb")
+    create_tables(client)
+    timers = type("Timers", (), {"arm": lambda *_: []})()
+    api = Api(Storage.of(client, "AppointmentsTable", "CalendarsTable"), timers, Access(Auth.NONE))
+    body = {"userId": "anna", "startTime": "2130-01-15T09:00:00Z", "endTime": "2130-01-15T10:00:00Z", "reminders": []}
+    for contact in ({}, {"contact": {"email": "anna@example.org"}}):
+        answer = api.handle(api_event("POST", "/appointments", body | contact | {"userId": f"anna-{len(contact)}"}))
+        print(answer["statusCode"], sorted({"email_validator", "phonenumbers"} & sys.modules.keys()))
+"""
+
+
+def test_only_a_booking_with_a_contact_imports_what_checks_addresses() -> None:
+    path = f"{SRC}:{ROOT}/tests"
+    environment = ENVIRONMENT | {"PYTHONPATH": path, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    run = [sys.executable, "-c", WITHOUT_CONTACT]
+    done = subprocess.run(run, check=True, env=environment, timeout=60, stdout=subprocess.PIPE)
+    without, with_one = [line for line in done.stdout.decode().splitlines() if line.startswith("201")]
+    assert (without, with_one) == ("201 []", "201 ['email_validator', 'phonenumbers']")

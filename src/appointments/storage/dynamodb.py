@@ -211,6 +211,10 @@ class Database:
             raise ConditionFailedError(item, repeated=_repetitions(exc) > 0) from exc
         return answer
 
+    def delete(self, table: str, key: Item) -> None:
+        """Delete an item, whether or not it is there. Raises ContentionError."""
+        self._when_free(lambda: self.client.delete_item(TableName=table, Key=key), "TransactionConflictException")
+
     def transact(self, entries: Sequence[Entry]) -> None:
         """All of the writes, or none. Raises TransactionFailedError, ContentionError."""
         # A call that got no answer is repeated by the SDK, and may find itself at work still. By its token DynamoDB

@@ -121,7 +121,7 @@ def find(call: Call) -> Response:
     asked = parse_list(call.request.query)
     if isinstance(asked, lists.CalendarQuery):
         call.caller.act_for(asked.calendar_id)
-        return page_response(lists.page_of_calendar(call.storage, asked, call.now))
+        return page_response(lists.page_of_calendar(call.storage, asked, call.now), call.caller.user_id)
     if isinstance(asked, desk.DeskQuery):
         call.caller.manage()
         return page_response(desk.page(call.storage.appointments, asked))
