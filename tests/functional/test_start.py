@@ -64,6 +64,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
         ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
         ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
+        ("notice_sender.app", "rules", ["dynamodb", "kms"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(
