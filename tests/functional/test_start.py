@@ -20,6 +20,7 @@ NAMES = (
     "CONTACT_KEY_ID",
     "CORS_ORIGIN",
     "EVENT_BUS",
+    "LINK_KEY_ID",
     "NOTIFICATION_TOPIC_ARN",
     "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
@@ -64,6 +65,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
         ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
         ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
+        ("notice_sender.app", "rules", ["dynamodb", "kms"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(

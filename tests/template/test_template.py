@@ -14,16 +14,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
+from appointments.notices import NoticeKind
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
 from appointments.storage.contacts import CONTACT
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
+from appointments.storage.notices import NOTICES
 from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
+from conflict_detector.responses import LINK_RESOURCE
+from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
+from notice_sender.app import ENOUGH_MILLISECONDS
+from notice_sender.sender import LEASE as NOTICE_LEASE
 from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
@@ -232,6 +238,14 @@ def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> Non
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
 
 
+def test_links_have_a_key_of_their_own() -> None:
+    """Whoever may derive the secrets of webhooks makes no links by that."""
+    key = resources("AWS::KMS::Key")["LinkKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    variables = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert (variables["LINK_KEY_ID"], variables["WEBHOOK_KEY_ID"]) == ({"Ref": "LinkKey"}, {"Ref": "WebhookKey"})
+
+
 def test_deliveries_outlive_their_sender_and_the_day_that_they_are_tried() -> None:
     queue = resources("AWS::SQS::Queue")["WebhookDeliveries"]["Properties"]
     sender = FUNCTIONS["WebhookSenderFunction"]["Properties"]
@@ -253,6 +267,36 @@ def test_the_webhook_sender_reaches_webhooks_and_records_and_no_calendar() -> No
     written = granted_to(resources("AWS::IAM::Role")["WebhookSenderRole"])
     (tables,) = [s for s in written.values() if "dynamodb" in json.dumps(s["Action"])]
     assert tables["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [WEBHOOKS, "deliveries#*"]}}
+
+
+def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_have_run_out() -> None:
+    queue = resources("AWS::SQS::Queue")["NoticeChanges"]["Properties"]
+    sender = FUNCTIONS["NoticeSenderFunction"]["Properties"]
+    # As the exploration of the senders has it.
+    assert (queue["DelaySeconds"], queue["VisibilityTimeout"], sender["Timeout"]) == (DELAY, HIDDEN, MOST)
+    assert sender["Timeout"] < NOTICE_LEASE.total_seconds() < queue["VisibilityTimeout"]
+    assert sender["Timeout"] * 1000 > 2 * ENOUGH_MILLISECONDS
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["NoticeFailures", "Arn"]}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["FunctionName"] == {"Ref": "NoticeSenderFunction.Alias"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["NoticeChanges", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
+    written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
+    writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
+    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
+
+
+def test_notices_are_there_where_people_are_reached_alone() -> None:
+    of_notices = {name: r for name, r in template()["Resources"].items() if name.startswith("Notice")}
+    watches = {"ReachesPeople", "WatchesPeople", "WatchesNewVersionsOfNotices"}
+    assert len(of_notices) > 8
+    assert {r["Condition"] for r in of_notices.values()} == watches
+    default = template()["Parameters"]["Notices"]["Default"].split(",")
+    assert default == [*NoticeKind]
 
 
 def test_only_the_local_stack_may_call_its_own_machine() -> None:
@@ -350,9 +394,18 @@ def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     assert template()["Parameters"]["Auth"]["Default"] == "iam"
     api = resources("AWS::Serverless::Api")["Api"]["Properties"]
-    (settings,) = api["MethodSettings"]
+    settings, *of_links = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
-    paths = api["DefinitionBody"]["paths"].values()
+    by_path = dict(api["DefinitionBody"]["paths"])
+    # Links alone need no sign-in. They go to the same function, and are throttled apart.
+    link = by_path.pop(LINK_RESOURCE)
+    assert [(method, one["security"]) for method, one in link.items()] == [("get", []), ("head", []), ("post", [])]
+    assert [(one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links] == [
+        ("/" + LINK_RESOURCE.replace("/", "~1"), method) for method in link
+    ]
+    assert all(one["ThrottlingRateLimit"] == {"Ref": "LinkThrottleRate"} for one in of_links)
+    assert all(one["ThrottlingBurstLimit"] == {"Ref": "LinkThrottleBurst"} for one in of_links)
+    paths = by_path.values()
     secured = [path[method]["security"] for path in paths for method in path if method != "options"]
     assert len(secured) == 12
     pool = {"Fn::If": ["AuthIsCognito", [{"userPool": []}], {"Ref": "AWS::NoValue"}]}
@@ -472,11 +525,14 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
         "EventRelayFunction": None,
         "WebhookSenderFunction": None,
+        "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 50, 5]}}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 20, 2]}}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -517,6 +573,8 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     written = json.dumps([in_a_version | {"DeploymentPreference": None}, variables])
     conditions = {name: json.dumps(condition) for name, condition in template()["Conditions"].items()}
     written += "".join(text for condition, text in conditions.items() if f'"Fn::If": ["{condition}"' in written)
+    for _ in conditions:  # as deep as they rest on each other
+        written += "".join(text for name, text in conditions.items() if f'{{"Condition": "{name}"}}' in written)
     reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
     # Several that belong together share a name, because there is little room.
     named = re.findall(r"(?:(\w+)=|/)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
@@ -654,7 +712,7 @@ def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> No
         ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
         ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
         ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
-        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A"]),
+        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A", "-x"]),
     ],
 )
 def test_what_the_parameters_of_reaching_people_accept(parameter: str, good: list[str], bad: list[str]) -> None:
