@@ -23,6 +23,7 @@ def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str |
     from texts.facts import Facts  # noqa: PLC0415 - few reminders go to people
 
     start, end = appointment.interval
+    description = appointment.details.get("description")  # which may have several lines
     return Facts(
         kind=kind,
         name=contact.name,
@@ -31,7 +32,7 @@ def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str |
         zone=zone_of(appointment),
         title=detail(appointment, "title") or _service_title(appointment),
         location=detail(appointment, "location"),
-        description=detail(appointment, "description"),
+        description=description if isinstance(description, str) else None,
         link=link,
         attend=link is not None and appointment.status.reminds and appointment.confirmed_at is None,
     )
