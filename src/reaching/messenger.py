@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Messenger:
-    """Sends what happened in the words of `texts`, in the name of `sender`; a channel without a way out is off."""
+    """Sends what happened in the words of `texts`; a channel without a sender is off."""
 
     mailer: Mailer | None
     texter: Texter | None
     texts: Callable[[], Texts]
-    sender: str | None = None
+    # Who writes, as people know them.
+    sender: str = ""
 
     @property
     def channels(self) -> tuple[ChannelName, ...]:
@@ -40,7 +41,7 @@ class Messenger:
     def send(self, contact: Contact, channel: ChannelName, facts: Facts, invitation: Invitation | None = None) -> str:
         """Send one message, once, and return its id. Raises NotSentError or RefusedError where nothing was sent."""
         address = contact.address(channel)
-        facts = replace(facts, sender=self.sender)
+        facts = replace(facts, sender=facts.sender or self.sender or None)
         if address and channel is ChannelName.EMAIL and self.mailer:
             subject, text, html = self.texts().email(facts, contact.locale)
             return self.mailer.send(Letter(address, contact.name, subject, text, html, invitation))

@@ -23,23 +23,22 @@ def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str |
     from texts.facts import Facts  # noqa: PLC0415 - few reminders go to people
 
     start, end = appointment.interval
-    description = appointment.details.get("description")  # which may have several lines
     return Facts(
         kind=kind,
         name=contact.name,
         start=start,
         end=end,
-        zone=zone_of(appointment),
+        zone=_zone(appointment),
         title=detail(appointment, "title") or _service_title(appointment),
         location=detail(appointment, "location"),
-        description=description if isinstance(description, str) else None,
+        description=_text(appointment.details.get("description")),
         link=link,
         attend=link is not None and appointment.status.reminds and appointment.confirmed_at is None,
     )
 
 
-def zone_of(appointment: Appointment) -> ZoneInfo:
-    """The zone in which people read its times; also if a zone was abolished."""
+def _zone(appointment: Appointment) -> ZoneInfo:
+    """The zone in which people read its times; UTC where there is none, or it was abolished."""
     return find_zone(appointment.time_zone or appointment.people_zone) or ZoneInfo("UTC")
 
 
@@ -51,6 +50,11 @@ def detail(appointment: Appointment, key: str) -> str | None:
 def readable(value: Any) -> str | None:
     """A text on one line; None where there is none."""
     return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str | None:
+    """A text of several lines, which `texts` cleans."""
+    return value if isinstance(value, str) else None
 
 
 def _service_title(appointment: Appointment) -> str | None:
