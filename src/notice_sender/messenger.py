@@ -72,6 +72,7 @@ class NoticeMessenger:
             was_start=was_start,
             was_end=was_end,
             with_whom=notice.with_whom,
+            resource=notice.recipient != PERSON,
         )
 
     def _invitation(self, contact: Contact, channel: ChannelName, notice: Notice, facts: Facts) -> Invitation | None:
