@@ -97,15 +97,19 @@ def _asked(told: Known | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version of an appointment, as the relay hands it to the notice sender. `was` is what it was before."""
+    """A version of an appointment, as the relay hands it to the notice sender. `was` is what it was before.
+
+    `kinds` are those of which people are told, unless the appointment's service names others.
+    """
 
     appointment_id: str
     version: int
     event_id: str
+    kinds: tuple[str, ...] = tuple(NoticeKind)
     was: Known | None = None
 
     @classmethod
-    def of(cls, event: Event) -> Change:
+    def of(cls, event: Event, kinds: tuple[str, ...]) -> Change:
         """The change that an event of an appointment tells."""
         detail = event.detail
         now, changes = detail["appointment"], detail["changes"]
@@ -118,7 +122,7 @@ class Change:
             interval = Interval(from_utc_text(before("startTime")), from_utc_text(before("endTime")))
             resource_ids = tuple(sorted(before("resourceIds") or ()))
             was = Known(detail["version"] - 1, Status.stored(before("status")), interval, resource_ids)
-        return cls(detail["appointmentId"], detail["version"], event.event_id, was)
+        return cls(detail["appointmentId"], detail["version"], event.event_id, kinds, was)
 
     @property
     def message(self) -> str:
@@ -127,6 +131,7 @@ class Change:
             "appointmentId": self.appointment_id,
             "version": self.version,
             "eventId": self.event_id,
+            "kinds": list(self.kinds),
         }
         if self.was:
             body["was"] = known_body(self.was)
@@ -137,7 +142,7 @@ class Change:
         """The inverse of `message`. Raises KeyError, TypeError or ValueError for what is none."""
         body = json.loads(text)
         was = known_from_body(body["was"]) if "was" in body else None
-        return cls(body["appointmentId"], int(body["version"]), body["eventId"], was)
+        return cls(body["appointmentId"], int(body["version"]), body["eventId"], tuple(body["kinds"]), was)
 
     def presumed(self, recipient: str, now: Known) -> Known | None:
         """What somebody knew before who was told nothing, but knew of the appointment: as it was before this change."""

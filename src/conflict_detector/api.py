@@ -25,6 +25,7 @@ from conflict_detector.responses import preflight_response, shared_with
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from appointments.storage.contact_index import ContactIndex
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
@@ -40,6 +41,10 @@ def _no_webhooks() -> WebhookParts:
     raise RuntimeError("this API was made without webhooks")
 
 
+def _no_contacts() -> ContactIndex:
+    raise RuntimeError("this API was made without an index of contacts")
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Api:
     """Answers events. Tests can replace every collaborator."""
@@ -50,6 +55,7 @@ class Api:
     cors_origin: str = ""
     clock: Callable[[], datetime] = _utc_now
     webhooks: Callable[[], WebhookParts] = _no_webhooks
+    contacts: Callable[[], ContactIndex] = _no_contacts
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
@@ -70,7 +76,8 @@ class Api:
                     headers.get("x-acting-for", ()),
                     request.principal,
                 )
-                response = routes.answer(Call(request, caller, self.clock(), self.storage, self.timers, self.webhooks))
+                parts = (self.storage, self.timers, self.webhooks, self.contacts)
+                response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             _log_refusal(exc, request)
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from appointments.errors import Fault
     from appointments.reader import Query
+    from appointments.storage.contact_index import ContactIndex
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
@@ -118,7 +119,7 @@ class Request:
 class Call(NamedTuple):
     """What a handler works with: the request, who sent it, when, and what the function is made of.
 
-    Few requests are about webhooks, so their parts are made when they are called for.
+    Few requests are about webhooks, or look for a contact, so what these need is made when it is called for.
     """
 
     request: Request
@@ -127,3 +128,4 @@ class Call(NamedTuple):
     storage: Storage
     timers: ReminderTimers
     webhooks: Callable[[], WebhookParts]
+    contacts: Callable[[], ContactIndex]

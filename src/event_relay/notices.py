@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NoticeQueue:
-    """Puts changes into the queue. One that comes twice is told once."""
+    """Puts changes into the queue, with the kinds of which people are told. One that comes twice is told once."""
 
     sqs: SQSClient
     url: str
+    kinds: tuple[str, ...]
 
     def send(self, events: Sequence[Event]) -> set[str]:
         """The ids of the events that the queue did not take."""
-        left = put_all(self.sqs, self.url, (Change.of(event) for event in events if event.type.startswith(TYPES)))
+        changes = (Change.of(event, self.kinds) for event in events if event.type.startswith(TYPES))
+        left = put_all(self.sqs, self.url, changes)
         return {change.event_id for change in left}

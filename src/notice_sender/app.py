@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from appointments.aws import client
-from appointments.notices import Change, NoticeKind
+from appointments.notices import Change
 from appointments.start import ON_LAMBDA, finish
 from appointments.storage.appointments import Appointments
 from appointments.storage.dynamodb import Database
@@ -22,11 +21,9 @@ from reaching.parts import messenger_from, undeliverable_from
 from texts.invitation import Party
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-    from appointments.model import Appointment
 
 # What one change may take at the most that is still begun. Should it take longer, Lambda ends it, and its message
 # comes back.
@@ -73,20 +70,8 @@ def sender_of(env: Mapping[str, str]) -> NoticeSender:
         Notices(database, env["CALENDARS_TABLE"]),
         NoticeMessenger(messenger, undeliverable_from(env, database), organizer, clock),
         messenger.channels,
-        kinds_from(env["NOTICES"]),
         clock,
     )
-
-
-def kinds_from(text: str) -> Callable[[Appointment], Collection[NoticeKind]]:
-    """Of which kinds people are told: those that the service of an appointment names, else those of `text`."""
-    standard = frozenset(NoticeKind(name) for name in text.split(",") if name)
-
-    def kinds_of(appointment: Appointment) -> Collection[NoticeKind]:
-        own = json.loads(appointment.service.body).get("notices") if appointment.service else None
-        return standard if own is None else own
-
-    return kinds_of
 
 
 if ON_LAMBDA:

@@ -8,6 +8,7 @@ before anybody tells again.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -92,7 +93,7 @@ class Missing(NamedTuple):
 class NoticeSender:
     """Tells over collaborators that a test can replace.
 
-    `channels` are those that are on. `kinds_of` says of which kinds people are told, of an appointment.
+    `channels` are those that are on.
     """
 
     appointments: Appointments
@@ -100,7 +101,6 @@ class NoticeSender:
     notices: Notices
     messenger: Messenger
     channels: tuple[ChannelName, ...]
-    kinds_of: Callable[[Appointment], Collection[NoticeKind]]
     clock: Callable[[], datetime]
 
     def tell(self, change: Change) -> bool:
@@ -161,6 +161,8 @@ class NoticeSender:
             return False
         if claimed.repeated > record.repeated:
             logger.warning("Notice repeated", event_type=EventType.NOTICE_RECOVERED, extra=_about(record))
+        if missing.kind not in _kinds(change, appointment):
+            missing = missing._replace(kind=None)
         return self._tell_claimed(appointment, told, missing, claimed)
 
     def _missing(self, change: Change, appointment: Appointment, told: Told) -> Missing | None:
@@ -182,9 +184,9 @@ class NoticeSender:
             self.notices.give_back(claimed)
             return _skip(appointment.appointment_id, "not the latest version")
         kind, was = missing
-        if kind is None or kind not in self.kinds_of(appointment):
+        if kind is None:
             self.notices.record(claimed, None)
-            return _skip(appointment.appointment_id, f"{kind or 'requested'} is not told")
+            return _skip(appointment.appointment_id, "of no kind that is told")
         return self._send(told.contact, _notice(kind, appointment, told, was), claimed)
 
     def _presumed(self, change: Change, appointment: Appointment, told: Told) -> Known | None:
@@ -221,6 +223,12 @@ class NoticeSender:
             extra=about,
         )
         return True
+
+
+def _kinds(change: Change, appointment: Appointment) -> Collection[str]:
+    """Of which kinds people are told."""
+    own = json.loads(appointment.service.body).get("notices") if appointment.service else None
+    return change.kinds if own is None else own
 
 
 def _notice(kind: NoticeKind, appointment: Appointment, told: Told, was: Known | None) -> Notice:

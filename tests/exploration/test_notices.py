@@ -136,7 +136,7 @@ class Ended(NamedTuple):
 
 def change_of(versions: Sequence[Appointment], version: int) -> Change:
     was = known_of(versions[version - 2], PERSON) if version > 1 else None
-    return Change("a", version, f"a.{version}", was)
+    return Change("a", version, f"a.{version}", was=was)
 
 
 def replay(made: Determinism, versions: Sequence[Appointment], invocation: Invocation) -> tuple[str, Any] | Ended:
@@ -165,7 +165,6 @@ def replay(made: Determinism, versions: Sequence[Appointment], invocation: Invoc
         Notices(storage, CALENDARS),
         SimpleNamespace(send=lambda _contact, _channel, notice: ask("send", notice)),
         (ChannelName.EMAIL,),
-        lambda _: tuple(NoticeKind),
         lambda: START + timedelta(seconds=ask("time", None)),
     )
     try:

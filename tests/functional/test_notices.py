@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 EMAIL, SMS = ChannelName.EMAIL, ChannelName.SMS
 ANNA = Contact("Anna", "anna@example.com", "+4915123456789", "de", (EMAIL, SMS))
 LEE = Contact("Dr Lee", "lee@example.com", channels=(EMAIL,))
-ALL = ",".join(NoticeKind)
 
 
 class Got(NamedTuple):
@@ -50,12 +49,12 @@ class Got(NamedTuple):
 class Telling:
     """A relay, its queue and a notice sender over a world, and what the sender sent."""
 
-    def __init__(self, world: World, kinds: str = ALL) -> None:
+    def __init__(self, world: World, kinds: tuple[str, ...] = tuple(NoticeKind)) -> None:
         self.world = world
         self.relaying = Relaying(world)
         self.queue_url = str(world.sqs.create_queue(QueueName="notices")["QueueUrl"])
         self.relay = Relay(
-            self.relaying.relay.history, [NoticeQueue(world.sqs, self.queue_url)], self.relaying.failures
+            self.relaying.relay.history, [NoticeQueue(world.sqs, self.queue_url, kinds)], self.relaying.failures
         )
         self.sent: list[Got] = []
         self.notices: list[Notice] = []
@@ -68,7 +67,6 @@ class Telling:
             self.records,
             self,
             (EMAIL, SMS),
-            app.kinds_from(kinds),
             lambda: world.now,
         )
         self.relayed: set[str] = set()
@@ -255,7 +253,7 @@ def test_a_confirmed_hold_is_a_booking(world: World, telling: Telling) -> None:
 
 
 def test_a_kind_that_is_not_told_is_known_all_the_same(world: World) -> None:
-    telling = Telling(world, kinds="cancelled")
+    telling = Telling(world, kinds=("cancelled",))
     telling.keep("anna", ANNA)
     path = booked(world)
     assert telling.run() == []

@@ -17,6 +17,7 @@ NAMES = (
     "APPOINTMENTS_TABLE",
     "AUTH_CLIENT_ID",
     "CALENDARS_TABLE",
+    "CONTACT_KEY_ID",
     "CORS_ORIGIN",
     "EVENT_BUS",
     "NOTIFICATION_TOPIC_ARN",
@@ -63,6 +64,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
         ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
         ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
+        ("notice_sender.app", "rules", ["dynamodb", "kms"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(

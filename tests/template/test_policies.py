@@ -35,9 +35,11 @@ REASONS = {
     "ReachFeedbackRole/SendTraces": TRACES,
     "ReminderSenderRole/SendEmailFromOneAddress": IDENTITY,
     "ReminderSweepRole/SendEmailFromOneAddress": IDENTITY,
-    "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
+    "NoticeSenderRole/SendEmailFromOneAddress": IDENTITY,
+    "NoticeSenderRole/SendTraces": TRACES,
     "MessagingKey/SesTellsWhatBecameOfEmail": THIS_KEY,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
+    "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
@@ -50,12 +52,15 @@ REASONS = {
     "RelayFailuresPolicy/NothingWithoutTls": DENIES,
     "WebhookDeliveriesPolicy/NothingWithoutTls": DENIES,
     "WebhookFailuresPolicy/NothingWithoutTls": DENIES,
+    "NoticeChangesPolicy/NothingWithoutTls": DENIES,
+    "NoticeFailuresPolicy/NothingWithoutTls": DENIES,
     "ReachFeedbackTopicPolicy/NothingWithoutTls": DENIES,
 }
 # A phone number is no resource, so SMS can only be allowed by what else a message can be published to.
 ALL_BUT = {
     "ReminderSenderRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
     "ReminderSweepRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
+    "NoticeSenderRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
 }
 # Actions that AWS itself uses in a function's name, so that no line of the code calls them.
 FOR_THE_RUNTIME = {

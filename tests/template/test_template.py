@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
+from appointments.notices import NoticeKind
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
+from appointments.storage.contacts import CONTACT
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
+from appointments.storage.notices import NOTICES
 from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
+from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
+from notice_sender.app import ENOUGH_MILLISECONDS
+from notice_sender.sender import LEASE as NOTICE_LEASE
 from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
@@ -223,8 +229,9 @@ def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> 
     assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
 
 
-def test_the_secrets_of_webhooks_are_derived_by_a_key_that_never_leaves() -> None:
-    key = resources("AWS::KMS::Key")["WebhookKey"]["Properties"]
+@pytest.mark.parametrize("name", ["WebhookKey", "ContactKey"])
+def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> None:
+    key = resources("AWS::KMS::Key")[name]["Properties"]
     assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
     (statement,) = key["KeyPolicy"]["Statement"]
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
@@ -251,6 +258,36 @@ def test_the_webhook_sender_reaches_webhooks_and_records_and_no_calendar() -> No
     written = granted_to(resources("AWS::IAM::Role")["WebhookSenderRole"])
     (tables,) = [s for s in written.values() if "dynamodb" in json.dumps(s["Action"])]
     assert tables["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [WEBHOOKS, "deliveries#*"]}}
+
+
+def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_have_run_out() -> None:
+    queue = resources("AWS::SQS::Queue")["NoticeChanges"]["Properties"]
+    sender = FUNCTIONS["NoticeSenderFunction"]["Properties"]
+    # As the exploration of the senders has it.
+    assert (queue["DelaySeconds"], queue["VisibilityTimeout"], sender["Timeout"]) == (DELAY, HIDDEN, MOST)
+    assert sender["Timeout"] < NOTICE_LEASE.total_seconds() < queue["VisibilityTimeout"]
+    assert sender["Timeout"] * 1000 > 2 * ENOUGH_MILLISECONDS
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["NoticeFailures", "Arn"]}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["FunctionName"] == {"Ref": "NoticeSenderFunction.Alias"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["NoticeChanges", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
+    written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
+    writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
+    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
+
+
+def test_notices_are_there_where_people_are_reached_alone() -> None:
+    of_notices = {name: r for name, r in template()["Resources"].items() if name.startswith("Notice")}
+    watches = {"ReachesPeople", "WatchesPeople", "WatchesNewVersionsOfNotices"}
+    assert len(of_notices) > 8
+    assert {r["Condition"] for r in of_notices.values()} == watches
+    default = template()["Parameters"]["Notices"]["Default"].split(",")
+    assert default == [*NoticeKind]
 
 
 def test_only_the_local_stack_may_call_its_own_machine() -> None:
@@ -470,11 +507,14 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
         "EventRelayFunction": None,
         "WebhookSenderFunction": None,
+        "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 50, 5]}}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 20, 2]}}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -515,6 +555,8 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     written = json.dumps([in_a_version | {"DeploymentPreference": None}, variables])
     conditions = {name: json.dumps(condition) for name, condition in template()["Conditions"].items()}
     written += "".join(text for condition, text in conditions.items() if f'"Fn::If": ["{condition}"' in written)
+    for _ in conditions:  # as deep as they rest on each other
+        written += "".join(text for name, text in conditions.items() if f'{{"Condition": "{name}"}}' in written)
     reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
     # Several that belong together share a name, because there is little room.
     named = re.findall(r"(?:(\w+)=|/)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
@@ -696,3 +738,25 @@ def test_no_source_makes_a_naive_datetime() -> None:
     """Comparing naive with aware raises at run time; ruff's DTZ rules keep naive ones from being made."""
     command = [sys.executable, "-m", "ruff", "check", "--select", "DTZ", "--no-cache", "--ignore-noqa", "src"]
     subprocess.run(command, check=True, cwd=ROOT, timeout=60)
+
+
+def test_nothing_logs_the_query_of_a_request() -> None:
+    """It may hold the address of a person."""
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api.keys().isdisjoint({"AccessLogSetting", "CanarySetting"})
+    for settings in api["MethodSettings"]:
+        assert settings.keys().isdisjoint({"LoggingLevel", "DataTraceEnabled"})
+    acl = resources("AWS::WAFv2::WebACL")["AddressLimit"]["Properties"]
+    for part in (acl, *acl["Rules"]):
+        assert part["VisibilityConfig"]["SampledRequestsEnabled"] is False
+    assert not resources("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_the_relay_gets_contacts_also_when_they_are_removed() -> None:
+    patterns = [
+        json.loads(one["Pattern"])
+        for one in resources("AWS::Lambda::EventSourceMapping")["CalendarsStream"]["Properties"]["FilterCriteria"][
+            "Filters"
+        ]
+    ]
+    assert {"dynamodb": {"Keys": {"day": {"S": [CONTACT]}}}} in patterns
