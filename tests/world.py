@@ -12,10 +12,13 @@ from typing import Any
 from moto.events.models import events_backends
 
 import contract
+from appointments.contact_digests import ContactDigests
 from appointments.direct import Direct
 from appointments.firing import Firing
+from appointments.link_keys import LinkKeys
 from appointments.rules import Rules
 from appointments.schedules import Schedules
+from appointments.storage.contact_index import ContactIndex
 from appointments.storage.deliveries import Deliveries
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
@@ -99,9 +102,30 @@ class World:
             Targets.PUBLIC,
         )
 
+    @cached_property
+    def contacts(self) -> ContactIndex:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        digests = ContactDigests(kms, key)
+        return ContactIndex(self.storage.database, "CalendarsTable", lambda: digests)
+
+    @cached_property
+    def links(self) -> LinkKeys:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return LinkKeys(kms, key, "https://api.example.org/prod")
+
     def api_for(self, access: Access) -> Api:
         """The API under another kind of access."""
-        return Api(self.storage, self.timers, access, clock=lambda: self.now, webhooks=lambda: self.webhooks)
+        return Api(
+            self.storage,
+            self.timers,
+            access,
+            clock=lambda: self.now,
+            webhooks=lambda: self.webhooks,
+            contacts=lambda: self.contacts,
+            links=lambda: self.links,
+        )
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -129,6 +129,14 @@ class DeliveryNotFoundError(RefusalError):
     """No delivery of this event to this webhook is known, or it is too long ago."""
 
 
+class LinkNotFoundError(ProductError):
+    """Nobody was sent this link, or its appointment is gone. It is answered with a page, as all about links is."""
+
+
+class LinkEndedError(ProductError):
+    """The appointment of the link has begun, or has a final status, so the link does nothing any more."""
+
+
 class WebhookInactiveError(RefusalError):
     """The webhook is off, so nothing is sent to it."""
 

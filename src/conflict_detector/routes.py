@@ -59,6 +59,8 @@ def _handler(name: str) -> Handler:
     return handler
 
 
+# The first part of the paths that nobody signs in for.
+LINKS = "l"
 ROUTES = (
     Route("POST", "/appointments", "appointments.book"),
     Route("GET", "/appointments", "appointments.find"),
@@ -90,6 +92,8 @@ ROUTES = (
     Route("POST", "/webhooks/{webhookId}/deliveries/{eventId}", "webhooks.send_again"),
     Route("GET", "/availability", "availability.find"),
     Route("GET", "/availability/days", "availability.count"),
+    Route("GET", "/l/{token}", "links.show"),
+    Route("POST", "/l/{token}", "links.submit"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),

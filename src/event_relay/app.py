@@ -11,7 +11,7 @@ from appointments.start import ON_LAMBDA, finish
 from appointments.storage.webhooks import WebhookItems
 from appointments.telemetry import logger
 from appointments.webhook_queue import DeliveryQueue
-from appointments.wiring import history_of
+from appointments.wiring import contact_index_of, history_of
 from event_relay.bus import Bus
 from event_relay.failures import Failures
 from event_relay.fan_out import FanOut
@@ -51,7 +51,8 @@ def relay_of(env: Mapping[str, str]) -> Relay:
         from event_relay.notices import NoticeQueue  # noqa: PLC0415
 
         receivers.append(NoticeQueue(DeliveryQueue(sqs, url), tuple(filter(None, env["NOTICES"].split(",")))))
-    return Relay(history, receivers, Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
+    contacts = contact_index_of(history.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
+    return Relay(history, receivers, Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]), contacts)
 
 
 if ON_LAMBDA:

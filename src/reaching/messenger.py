@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appointments.contacts import ChannelName
@@ -27,6 +27,8 @@ class Messenger:
     mailer: Mailer | None
     texter: Texter | None
     texts: Callable[[], Texts]
+    # Who writes, as people know them.
+    sender: str = ""
 
     @property
     def channels(self) -> tuple[ChannelName, ...]:
@@ -39,6 +41,7 @@ class Messenger:
     def send(self, contact: Contact, channel: ChannelName, facts: Facts, invitation: Invitation | None = None) -> str:
         """Send one message, once, and return its id. Raises NotSentError or RefusedError where nothing was sent."""
         address = contact.address(channel)
+        facts = replace(facts, sender=facts.sender or self.sender or None)
         if address and channel is ChannelName.EMAIL and self.mailer:
             subject, text, html = self.texts().email(facts, contact.locale)
             return self.mailer.send(Letter(address, contact.name, subject, text, html, invitation))

@@ -36,7 +36,7 @@ def messenger_from(env: Mapping[str, str]) -> Messenger:
 
         return Texts.from_env(env)
 
-    return Messenger(mailer, texter, texts)
+    return Messenger(mailer, texter, texts, env["EMAIL_NAME"])
 
 
 def recipients_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Recipients:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from appointments.contacts import ChannelName, contact_from_body
 from appointments.errors import CalendarBusyError
+from appointments.storage.contacts import ContactItems
 from reaching.refusals import NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from appointments.contacts import Contact
+    from appointments.contacts import ChannelName, Contact
     from appointments.model import Appointment
     from appointments.storage.dynamodb import Database
     from appointments.storage.undeliverable import Undeliverable
@@ -46,9 +45,8 @@ class Recipients:
 
     def of_calendar(self, calendar_id: str) -> Contact | None:
         """The contact that is kept for a person or a resource."""
-        key = {"calendarId": {"S": calendar_id}, "day": {"S": "contact"}}
-        item = self.database.get(self.calendars_table, key)
-        return contact_from_body(json.loads(item["contact"]["S"])) if item else None
+        kept = ContactItems(self.database, self.calendars_table).get(calendar_id)
+        return kept.contact if kept else None
 
     def reached(self, contact: Contact | None) -> Reached:
         """A contact with what is known of its addresses."""

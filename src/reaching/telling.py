@@ -28,17 +28,17 @@ def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str |
         name=contact.name,
         start=start,
         end=end,
-        zone=zone_of(appointment),
+        zone=_zone(appointment),
         title=detail(appointment, "title") or _service_title(appointment),
         location=detail(appointment, "location"),
-        description=detail(appointment, "description"),
+        description=_text(appointment.details.get("description")),
         link=link,
         attend=link is not None and appointment.status.reminds and appointment.confirmed_at is None,
     )
 
 
-def zone_of(appointment: Appointment) -> ZoneInfo:
-    """The zone in which people read its times; also if a zone was abolished."""
+def _zone(appointment: Appointment) -> ZoneInfo:
+    """The zone in which people read its times; UTC where there is none, or it was abolished."""
     return find_zone(appointment.time_zone or appointment.people_zone) or ZoneInfo("UTC")
 
 
@@ -50,6 +50,11 @@ def detail(appointment: Appointment, key: str) -> str | None:
 def readable(value: Any) -> str | None:
     """A text on one line; None where there is none."""
     return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str | None:
+    """A text of several lines, which `texts` cleans."""
+    return value if isinstance(value, str) else None
 
 
 def _service_title(appointment: Appointment) -> str | None:

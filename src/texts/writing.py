@@ -139,6 +139,7 @@ def _values(facts: Facts, language: Language) -> dict[str, Any]:
         "action": words[step],
         "shortAction": words[f"{step}Short"],
         "closing": words["closing"],
+        "colon": words["colon"],
     }
     return values | {"greeting": filled(tokens(words["greeting"], "greeting"), values)}
 

@@ -17,6 +17,7 @@ from appointments.contact_digests import ContactDigests
 from appointments.contacts import ChannelName, Contact, contact_body
 from appointments.firing import Firing
 from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
+from appointments.storage.contacts import ContactItems
 from appointments.storage.undeliverable import MARKED_FOR, Undeliverable
 from reaching.email import Letter, Mailer
 from reaching.recipients import Recipients
@@ -104,8 +105,7 @@ def give(world: World, body: dict[str, Any], contact: Contact | None) -> None:
 
 def keep(world: World, contact: Contact) -> None:
     """The contact of a calendar."""
-    item = {"calendarId": {"S": "anna"}, "day": {"S": "contact"}, "contact": {"S": json.dumps(contact_body(contact))}}
-    world.dynamodb.put_item(TableName="CalendarsTable", Item=item)
+    ContactItems(world.storage.database, "CalendarsTable").put("anna", contact, world.now, "desk")
 
 
 def fire(world: World, body: dict[str, Any]) -> None:

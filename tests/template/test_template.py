@@ -16,6 +16,7 @@ import pytest
 from appointments.firing import TIMER_PREFIX, timer_name
 from appointments.notices import NoticeKind
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
+from appointments.storage.contacts import CONTACT
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
 from appointments.storage.notices import NOTICES
@@ -24,6 +25,7 @@ from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
+from conflict_detector.responses import LINK_RESOURCE
 from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
 from notice_sender.app import ENOUGH_MILLISECONDS
@@ -228,11 +230,20 @@ def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> 
     assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
 
 
-def test_the_secrets_of_webhooks_are_derived_by_a_key_that_never_leaves() -> None:
-    key = resources("AWS::KMS::Key")["WebhookKey"]["Properties"]
+@pytest.mark.parametrize("name", ["WebhookKey", "ContactKey"])
+def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> None:
+    key = resources("AWS::KMS::Key")[name]["Properties"]
     assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
     (statement,) = key["KeyPolicy"]["Statement"]
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
+
+
+def test_links_have_a_key_of_their_own() -> None:
+    """Whoever may derive the secrets of webhooks makes no links by that."""
+    key = resources("AWS::KMS::Key")["LinkKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    variables = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert (variables["LINK_KEY_ID"], variables["WEBHOOK_KEY_ID"]) == ({"Ref": "LinkKey"}, {"Ref": "WebhookKey"})
 
 
 def test_deliveries_outlive_their_sender_and_the_day_that_they_are_tried() -> None:
@@ -383,9 +394,18 @@ def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     assert template()["Parameters"]["Auth"]["Default"] == "iam"
     api = resources("AWS::Serverless::Api")["Api"]["Properties"]
-    (settings,) = api["MethodSettings"]
+    settings, *of_links = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
-    paths = api["DefinitionBody"]["paths"].values()
+    by_path = dict(api["DefinitionBody"]["paths"])
+    # Links alone need no sign-in. They go to the same function, and are throttled apart.
+    link = by_path.pop(LINK_RESOURCE)
+    assert [(method, one["security"]) for method, one in link.items()] == [("get", []), ("head", []), ("post", [])]
+    assert [(one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links] == [
+        ("/" + LINK_RESOURCE.replace("/", "~1"), method) for method in link
+    ]
+    assert all(one["ThrottlingRateLimit"] == {"Ref": "LinkThrottleRate"} for one in of_links)
+    assert all(one["ThrottlingBurstLimit"] == {"Ref": "LinkThrottleBurst"} for one in of_links)
+    paths = by_path.values()
     secured = [path[method]["security"] for path in paths for method in path if method != "options"]
     assert len(secured) == 12
     pool = {"Fn::If": ["AuthIsCognito", [{"userPool": []}], {"Ref": "AWS::NoValue"}]}
@@ -692,7 +712,7 @@ def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> No
         ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
         ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
         ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
-        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A"]),
+        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A", "-x"]),
     ],
 )
 def test_what_the_parameters_of_reaching_people_accept(parameter: str, good: list[str], bad: list[str]) -> None:
@@ -736,3 +756,25 @@ def test_no_source_makes_a_naive_datetime() -> None:
     """Comparing naive with aware raises at run time; ruff's DTZ rules keep naive ones from being made."""
     command = [sys.executable, "-m", "ruff", "check", "--select", "DTZ", "--no-cache", "--ignore-noqa", "src"]
     subprocess.run(command, check=True, cwd=ROOT, timeout=60)
+
+
+def test_nothing_logs_the_query_of_a_request() -> None:
+    """It may hold the address of a person."""
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api.keys().isdisjoint({"AccessLogSetting", "CanarySetting"})
+    for settings in api["MethodSettings"]:
+        assert settings.keys().isdisjoint({"LoggingLevel", "DataTraceEnabled"})
+    acl = resources("AWS::WAFv2::WebACL")["AddressLimit"]["Properties"]
+    for part in (acl, *acl["Rules"]):
+        assert part["VisibilityConfig"]["SampledRequestsEnabled"] is False
+    assert not resources("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_the_relay_gets_contacts_also_when_they_are_removed() -> None:
+    patterns = [
+        json.loads(one["Pattern"])
+        for one in resources("AWS::Lambda::EventSourceMapping")["CalendarsStream"]["Properties"]["FilterCriteria"][
+            "Filters"
+        ]
+    ]
+    assert {"dynamodb": {"Keys": {"day": {"S": [CONTACT]}}}} in patterns

@@ -115,6 +115,8 @@ def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     if "sessionId" in call.request.query:
         return _find_joined(call)
+    if "contact" in call.request.query:
+        return _find_by_contact(call)
     from appointments.storage import desk, lists  # noqa: PLC0415 - most requests book
     from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
 
@@ -127,6 +129,15 @@ def find(call: Call) -> Response:
         return page_response(desk.page(call.storage.appointments, asked))
     call.caller.act_for(asked.user_id)
     return page_response(lists.page_of_person(call.storage.appointments, asked))
+
+
+def _find_by_contact(call: Call) -> Response:
+    """`GET /appointments?contact=`: 200."""
+    from conflict_detector.contacts.queries import parse_contact_query  # noqa: PLC0415 - few lists are of a contact
+
+    asked = parse_contact_query(call.request.query)
+    call.caller.manage()
+    return page_response(call.contacts().page(call.storage.appointments, asked))
 
 
 def _find_joined(call: Call) -> Response:
@@ -170,14 +181,7 @@ def change(call: Call, appointment_id: str) -> Response:
         return after if after is before else replace(after, by=caller.by)
 
     before, after = booking.change(appointment_id, updated, call.storage, call.now, by_person=caller.is_person)
-    if after is not before:
-        logger.append_keys(appointment_id=appointment_id)
-        _log_about(after)
-        _log(happened(before, after))
-    if before.reminders != after.reminders:
-        disarm(call, before, after)
-        arm(call, after)
-    _clear(call, after)
+    conclude(call, before, after)
     return appointment_response(after, seats_left)
 
 
@@ -194,13 +198,20 @@ def cancel(call: Call, appointment_id: str) -> Response:
             call.caller.keep_limits(before, call.now, cancels=True)
 
     before, after = booking.cancel(appointment_id, allowed, call.storage, call.now, call.caller.by)
+    conclude(call, before, after)
+    return appointment_response(after)
+
+
+def conclude(call: Call, before: Appointment, after: Appointment) -> None:
+    """What follows a change that was committed: its log line, its timers, and the end of those who joined a session."""
     if after is not before:
-        logger.append_keys(appointment_id=appointment_id)
+        logger.append_keys(appointment_id=after.appointment_id)
         _log_about(after)
         _log(happened(before, after))
+    if before.reminders != after.reminders:
         disarm(call, before, after)
+        arm(call, after)
     _clear(call, after)
-    return appointment_response(after)
 
 
 def _clear(call: Call, session: Appointment) -> None:
