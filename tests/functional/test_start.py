@@ -19,9 +19,6 @@ NAMES = (
     "CALENDARS_TABLE",
     "CONTACT_KEY_ID",
     "CORS_ORIGIN",
-    "EMAIL_CONFIGURATION_SET",
-    "EMAIL_FROM",
-    "EMAIL_NAME",
     "EVENT_BUS",
     "LINK_KEY_ID",
     "NOTIFICATION_TOPIC_ARN",
@@ -37,6 +34,8 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "EMAIL_FROM": "",
+    "EMAIL_NAME": "",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",
