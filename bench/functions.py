@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "REMINDER_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:000000000000:dead-letters",
     "REMINDER_SCHEDULE_GROUP": "appointments",
     "REMINDER_SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
+    "CONTACT_KEY_ID": "00000000-0000-4000-8000-000000000001",
     "WEBHOOK_KEY_ID": "00000000-0000-4000-8000-000000000000",
     "WEBHOOK_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/000000000000/deliveries",
     "WEBHOOK_FAILURES_URL": f"https://sqs.{REGION}.amazonaws.com/000000000000/failures",

@@ -51,6 +51,7 @@ class Stack:
     reminder_sweep: str
     event_relay: str
     webhook_sender: str
+    reach_feedback: str
 
     @classmethod
     def of(cls, engine: Engine, name: str) -> Stack:
@@ -72,6 +73,7 @@ class Stack:
             reminder_sweep=outputs["ReminderSweepFunctionName"],
             event_relay=f"{name}-event-relay",
             webhook_sender=f"{name}-webhook-sender",
+            reach_feedback=f"{name}-reach-feedback",
         )
 
 

@@ -169,6 +169,11 @@ class Engine:
         """Whether the engine's process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def mail(self) -> Path:
+        """The folder of all email and SMS that were sent, as `engine_mail.py` keeps them."""
+        return self._home / "mail"
+
     def client(self, service: Any, **config: Any) -> Any:
         """A boto3 client of this engine, with the engine's root credentials."""
         return boto3.session.Session().client(

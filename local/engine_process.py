@@ -27,9 +27,10 @@ from ministack.services import dynamodb, eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 if TYPE_CHECKING:
-    from local import engine_streams
+    from local import engine_mail, engine_streams
 else:
-    import engine_streams  # it lies in this file's folder, and the engine's environment knows no package `local`
+    import engine_mail
+    import engine_streams  # they lie in this file's folder, and the engine's environment knows no package `local`
 
 ASK_AGAIN_SECONDS = 5.0
 
@@ -48,8 +49,10 @@ def resource_arn(  # noqa: PLR0917 - the engine's own signature
 
     The engine (1.5.33) calls a rule on the default bus `rule/default/NAME`, which on AWS is `rule/NAME`, and knows
     no resource for calls that name their rule `Rule` (`PutTargets`, `RemoveTargets`). It takes every schedule to be
-    in the group `default`. A policy written for AWS would be refused here.
+    in the group `default`, and a send of SES to have no resource. A policy written for AWS would be refused here.
     """
+    if service == "ses" and (identity := engine_mail.identity_of(method, path, body, region, account)):
+        return identity
     arn: str = _resource_arn_as_shipped(service, method, path, headers, body, query, region, account, **more)
     if service == "scheduler":
         group = json.loads(body or b"{}").get("GroupName") or query.get("groupName") or "default"
@@ -67,14 +70,19 @@ def resource_arn(  # noqa: PLR0917 - the engine's own signature
 def iam_action(service: str, *request: Any) -> str | None:
     """The action that a call is authorized as. AWS has none for the batches of SQS; the engine (1.5.33) has."""
     action: str | None = _iam_action_as_shipped(service, *request)
+    if service == "ses":
+        return engine_mail.action_of(request[0], request[1], request[3], action)
     return action.removesuffix("Batch") if action and service == "sqs" else action
 
 
 def condition_key(key: str, context: Any) -> Any:
     """What a condition of a policy is compared with.
 
-    The engine speaks plain HTTP, on this machine only, and the template's topics and queues refuse that.
+    The engine speaks plain HTTP, on this machine only, and the template's topics and queues refuse that. It does not
+    know (1.5.33) whom an email is sent from.
     """
+    if key.lower() == "ses:fromaddress":
+        return engine_mail.from_address.get()
     return "true" if key.lower() == "aws:securetransport" else _condition_key_as_shipped(key, context)
 
 
@@ -212,6 +220,7 @@ if __name__ == "__main__":
         "delete": delete_archive,
     }
     engine_streams.install()
+    engine_mail.install()
     unsaved = Unsaved(logging.ERROR)
     logging.getLogger("persistence").addHandler(unsaved)
     sys.argv = ["ministack"]

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.deploy import Stack
 from local.engine import Engine
+from local.mailbox import Mailbox, Message
 from local.waiting import ask_to_stop
 
 # How far a poll looks back: log lines are stored a little after the moment that they carry.
@@ -107,13 +108,19 @@ def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
             known = "appointment_id" in fields and "reminder" in fields
             return "rule removed", f"{of}  {reminder} reminder" if known else str(fields.get("rule_name", "?")), DIM
         case "REMINDER_SENT":
-            return "reminder sent", f"{of}  {reminder} reminder, {lateness(fields)}", CYAN
+            channel = fields.get("channel", "topic")
+            by = "" if channel == "topic" else f" by {channel}"
+            return "reminder sent", f"{of}  {reminder} reminder{by}, {lateness(fields)}", CYAN
         case "REMINDER_SKIPPED":
             return "skipped", f"{of}  {reminder} reminder: {fields.get('reason', '?')}", DIM
         case "REMINDER_MISSED":
             return "missed", f"{of}  {reminder} reminder: the appointment had begun", RED
         case "REMINDER_RECOVERED" | "REMINDER_OVERFLOW":
             return str(event).rpartition("_")[2].lower(), f"{of}  {reminder} reminder", YELLOW
+        case "MESSAGE_REFUSED":
+            return "not reached", f"{of}  by {fields.get('channel', '?')}: {fields.get('reason', '?')}", YELLOW
+        case "ADDRESS_UNDELIVERABLE":
+            return "address marked", f"{fields.get('reason', '?')}: nothing more is sent to it", YELLOW
         case "WEBHOOK_DELIVERED":
             return "webhook sent", f"{short(fields.get('event_id'))}  to {fields.get('webhook_id', '?')}", CYAN
         case "WEBHOOK_FAILED":
@@ -123,7 +130,7 @@ def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
             return "webhook gone", f"{fields.get('webhook_id', '?')} is switched off: its receiver answers 410", YELLOW
         case "WEBHOOK_GIVEN_UP":
             return "webhook given up", f"{short(fields.get('event_id'))}  to {fields.get('webhook_id', '?')}", RED
-        case "BOOKING_ERROR" | "REMINDER_ERROR" | "REMINDER_SCHEDULE_ERROR" | "EVENT_RELAY_ERROR" | "WEBHOOK_ERROR":
+        case str() if event.endswith("_ERROR"):
             why = fields.get("exception_name") or fields.get("message") or "?"
             return "error", f"{event}: {why}", RED
         case _:
@@ -156,8 +163,14 @@ def happened(envelope: Mapping[str, Any]) -> Line:
     return Line("EVENT", seconds(detail.get("time")), "event", f"{text}, by {detail.get('by', '?')}", BLUE, detail)
 
 
+def posted(message: Message) -> Line:
+    """An email or an SMS that was sent."""
+    text = f"to {message.to}: {message.subject}"
+    return Line(message.kind.upper(), message.at.timestamp(), f"{message.kind} sent", text, MAGENTA, {})
+
+
 class Feed:
-    """Reads the functions' log groups and two queues of its own; each outcome comes out once."""
+    """Reads the functions' log groups, two queues of its own and the mailbox; each outcome comes out once."""
 
     def __init__(self, engine: Engine, stack: Stack, queue_url: str, events_url: str) -> None:
         """Only what happens from now on comes out: of the logs, and of what is not in the queues yet."""
@@ -166,9 +179,11 @@ class Feed:
         self._logs = engine.client("logs", **patience)
         self._sqs = engine.client("sqs", **patience)
         functions = [stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep]
-        functions += [stack.event_relay, stack.webhook_sender]
+        functions += [stack.event_relay, stack.webhook_sender, stack.reach_feedback]
         self._groups = [f"/aws/lambda/{name}" for name in functions]
         self._queues = {queue_url: delivered, events_url: happened}
+        self._mailbox = Mailbox(engine.mail)
+        self._posted = set(self._mailbox.names())
         now = int(time.time() * 1000)
         self._since = dict.fromkeys(self._groups, now)
         self._begin = now
@@ -182,6 +197,9 @@ class Feed:
                 lines += self._logged(group)
             for url, line in self._queues.items():
                 lines += map(line, self._received(url))
+            fresh = [name for name in self._mailbox.names() if name not in self._posted]
+            self._posted.update(fresh)
+            lines += [posted(message) for name in fresh if (message := self._mailbox.message(name))]
         except (BotoCoreError, ClientError):
             pass  # the engine is busy or stopping: the next poll reads the same lines again
         return sorted(lines, key=lambda line: line.at)

@@ -18,6 +18,7 @@ from yarl import URL
 from local import LocalError
 from local.engine import HOST
 from local.loop import Loop
+from local.mailbox import Mailbox
 
 # API Gateway takes 10 MB; what is larger must be refused by it or by the function, not here.
 LARGEST_BODY = 11 * 1024 * 1024
@@ -51,8 +52,9 @@ def unreachable(target: str) -> web.Response:
 class FrontDoor:
     """Serves on 127.0.0.1:``port`` from a thread of its own, between entry and exit."""
 
-    def __init__(self, port: int, target: str) -> None:
-        """``target`` is the address of the deployed stage on the engine."""
+    def __init__(self, port: int, target: str, mailbox: Mailbox | None = None) -> None:
+        """``target`` is the address of the deployed stage on the engine; ``mailbox`` is shown beside it."""
+        self._mailbox = mailbox
         self.url = f"http://{HOST}:{port}"
         self._port = port
         self._target = target.rstrip("/")
@@ -85,6 +87,10 @@ class FrontDoor:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
         app = web.Application(client_max_size=LARGEST_BODY)
+        if self._mailbox:
+            app.router.add_get("/mailbox", self._mailbox.listed)
+            app.router.add_get("/mailbox/{name}", self._mailbox.shown)
+            app.router.add_get("/mailbox/{name}/{part}", self._mailbox.part)
         app.router.add_route("*", r"/{path:[\s\S]*}", self._pass_on)  # a path may contain %0A
         self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=2)
         await self._runner.setup()

@@ -51,6 +51,7 @@ def welcome(screen: Screen, running: System, containers: str | None) -> None:
     screen.say(f"ready {running.api_url}")
     screen.say()
     screen.say(f"  try every call   {running.api_url}/docs")
+    screen.say(f"  email and SMS    {running.api_url}/mailbox")
     screen.say(f"  embedded AWS     {running.engine.url}")
     if containers:
         screen.say(f"  for containers   {containers}")

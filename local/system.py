@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import LocalError
-from local.deploy import Stack, deploy, deploy_if_changed
+from local.deploy import Stack, deploy, deploy_if_changed, parameters
 from local.engine import HOST, REGION, Engine, free_port, require_free
 from local.front_door import FrontDoor
 from local.lock import sole_user
+from local.mailbox import Mailbox
 from local.queues import listen, subscribe
 from local.waiting import Say
 
@@ -44,10 +45,19 @@ class System:
             "topicArn": self.stack.topic_arn,
             "eventBus": self.stack.event_bus,
             "inboxQueueUrl": self.inbox_queue_url,
+            "mailFolder": str(self.engine.mail),
             "conflictDetectorFunction": self.stack.conflict_detector,
             "reminderSenderFunction": self.stack.reminder_sender,
             "reminderSweepFunction": self.stack.reminder_sweep,
         }
+
+
+def verify(engine: Engine, address: str | None) -> None:
+    """Let SES send from an address, as its owner does on AWS."""
+    if address:
+        ses = engine.client("sesv2")
+        with suppress(ses.exceptions.AlreadyExistsException):
+            ses.create_email_identity(EmailIdentity=address)
 
 
 @contextmanager
@@ -58,9 +68,10 @@ def serving(
 
     ``memory`` is the file that remembers what was deployed to an engine that keeps its state.
     """
+    verify(engine, parameters().get("EmailFrom"))
     stack = deploy_if_changed(engine, stack_name, say, memory) if memory else deploy(engine, stack_name, say)
     inbox, feed = (subscribe(engine, stack.topic_arn, queue) for queue in (INBOX, FEED))
-    with FrontDoor(port or free_port(), stack.api_target) as door:
+    with FrontDoor(port or free_port(), stack.api_target, Mailbox(engine.mail)) as door:
         yield System(engine, stack, door.url, inbox, feed, listen(engine, stack.event_bus, EVENTS))
 
 

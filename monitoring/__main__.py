@@ -45,6 +45,7 @@ def metric_filter(source: Source, terms: list[str], metric: str, **more: Any) ->
     transformation = {"MetricNamespace": resolved(OURS), "MetricName": metric} | more
     return {
         "Type": "AWS::Logs::MetricFilter",
+        **({"Condition": source.condition} if source.condition else {}),
         "Properties": {
             "LogGroupName": Tagged("!Ref", source.log_group),
             "FilterPattern": f"{{ {' && '.join(terms)} }}",

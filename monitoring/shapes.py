@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """A function's log group, and the ending of a filter's logical id where the metric has another source too."""
+    """A function's log group, and the ending of a filter's logical id where the metric has another source too.
+
+    With a `condition`, the function is there only where that holds.
+    """
 
     log_group: str
     ending: str
+    condition: str | None = None
 
 
 @dataclass(frozen=True)

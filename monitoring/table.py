@@ -5,6 +5,8 @@ A new event is one line of `EVENTS`. Metrics that are counted from logs lie in t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from appointments.telemetry import EventType
 from monitoring.shapes import Alarm, Chart, Event, Figure, Math, Metric, Series, Source
 
@@ -12,9 +14,12 @@ DETECTOR = Source("ConflictDetectorLogGroup", "OnChange")
 SENDER = Source("ReminderSenderLogGroup", "InSender")
 SWEEP = Source("ReminderSweepLogGroup", "InSweep")
 RELAY = Source("EventRelayLogGroup", "OnRelay")
+FEEDBACK = Source("ReachFeedbackLogGroup", "InFeedback")
 WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
+NOTICES_LOG = Source("NoticeSenderLogGroup", "InNotices", "ReachesPeople")
 
 BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
+PEOPLE, NOTICES = "Email and SMS", "Notices"
 TOLD = "Events: failures"
 GREEN, BLUE, ORANGE, RED, VIOLET, GREY, BROWN = (
     "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#9467bd", "#7f7f7f", "#8c564b",
@@ -49,11 +54,18 @@ EVENTS = (
     Event(EventType.REMINDER_SCHEDULE_ERROR, (DETECTOR, SWEEP), REMINDERS, "timers refused"),
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
+    Event(EventType.MESSAGE_REFUSED, (SENDER, SWEEP, NOTICES_LOG), PEOPLE, "refused for good", ORANGE),
+    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK,), PEOPLE, "addresses marked", VIOLET),
+    Event(EventType.REACH_FEEDBACK_ERROR, (FEEDBACK,), PEOPLE, "feedback errors", RED),
     Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
     Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),
     Event(EventType.WEBHOOK_GONE, (WEBHOOKS_LOG,), WEBHOOKS, "switched off by 410", VIOLET),
     Event(EventType.WEBHOOK_GIVEN_UP, (WEBHOOKS_LOG,), WEBHOOKS, "given up", RED),
     Event(EventType.WEBHOOK_ERROR, (WEBHOOKS_LOG,), WEBHOOKS, "errors", BROWN),
+    Event(EventType.NOTICE_SENT, (NOTICES_LOG,), NOTICES, "sent", GREEN),
+    Event(EventType.NOTICE_SKIPPED, (NOTICES_LOG,), NOTICES, "nothing to tell", GREY),
+    Event(EventType.NOTICE_RECOVERED, (NOTICES_LOG,), NOTICES, "perhaps sent twice", ORANGE),
+    Event(EventType.NOTICE_ERROR, (NOTICES_LOG,), NOTICES, "errors", RED),
     Event(EventType.EVENT_RELAY_ERROR, (RELAY,), TOLD, "relay errors", RED),
 )
 
@@ -62,6 +74,7 @@ EVENTS = (
 FIGURES = (
     Figure("ReminderLateness", "lateness_ms", (SENDER, SWEEP), EventType.REMINDER_SENT, "Milliseconds"),
     Figure("WebhookLateness", "lateness_ms", (WEBHOOKS_LOG,), EventType.WEBHOOK_DELIVERED, "Milliseconds"),
+    Figure("NoticeLateness", "lateness_ms", (NOTICES_LOG,), EventType.NOTICE_SENT, "Milliseconds"),
     # Of the line that ends each sweep.
     Figure("SweepOverdue", "overdue", (SWEEP,)),
     Figure("ReminderRules", "rules", (SWEEP,)),
@@ -98,6 +111,11 @@ def of_api(name: str) -> Metric:
     return Metric("AWS/ApiGateway", name, (("ApiName", "${AWS::StackName}"), ("Stage", "${Stage}")))
 
 
+def of_email(name: str) -> Metric:
+    """A metric of SES on the email of this stack."""
+    return Metric("AWS/SES", name, (("ses:configuration-set", "${ReachConfigurationSet}"),))
+
+
 def of_queue(name: str, queue: str) -> Metric:
     """A metric of one of the dead-letter queues."""
     return Metric("AWS/SQS", name, (("QueueName", f"${{{queue}.QueueName}}"),))
@@ -116,6 +134,7 @@ DELIVERY, EXECUTION, SWEEPS, UNRELAYED = (
     "RelayFailures",
 )
 WEBHOOK_FAILURES = "WebhookFailures"
+NOTICE_CHANGES, NOTICE_FAILURES = "NoticeChanges", "NoticeFailures"
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
 # --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
@@ -382,6 +401,70 @@ ALARMS: tuple[Alarm, ...] = (
         docs/operations.md#relay-failures""",
     ),
     Alarm(
+        "MessageRefusedAlarm",
+        "messages-refused",
+        of_logs("MessageRefused"),
+        "Sum",
+        ">= 10",
+        """Ten or more emails and SMS within an hour were refused for good, so these people were not reached on that
+        channel. The MESSAGE_REFUSED lines contain the reasons. docs/operations.md#messages-refused""",
+        seconds=3600,
+        condition="WatchesPeople",
+    ),
+    Alarm(
+        "ReachFeedbackErrorAlarm",
+        "reach-feedback-errors",
+        of_logs("ReachFeedbackError"),
+        "Sum",
+        ">= 1",
+        """What SES tells of bounces and complaints could not be recorded in two periods of five minutes, so the next
+        email goes to those addresses again. Read the REACH_FEEDBACK_ERROR lines.
+        docs/operations.md#reach-feedback-errors""",
+        datapoints=2,
+        periods=3,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "BounceRateAlarm",
+        "email-bounces",
+        Math("rate", "Bounces (%)", "100 * bounces", {"bounces": of_email("Reputation.BounceRate")}),
+        "Maximum",
+        ">= 5",
+        """Five percent or more of the email bounced. At ten percent AWS may stop the account from sending. Find where
+        the addresses come from. docs/operations.md#email-bounces-and-complaints""",
+        seconds=3600,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "ComplaintRateAlarm",
+        "email-complaints",
+        Math(
+            "rate", "Complaints per thousand", "1000 * complaints", {"complaints": of_email("Reputation.ComplaintRate")}
+        ),
+        "Maximum",
+        ">= 1",
+        """One in a thousand or more of the people who got email said that it is spam. At five in a thousand AWS may
+        stop the account from sending. docs/operations.md#email-bounces-and-complaints""",
+        seconds=3600,
+        condition="WatchesEmail",
+    ),
+    Alarm(
+        "SmsSpendAlarm",
+        "sms-spend",
+        Math(
+            "share",
+            "Share of the budget (%)",
+            "100 * spent / ${SmsMonthlyBudget}",
+            {"spent": Metric("AWS/SNS", "SMSMonthToDateSpentUSD")},
+        ),
+        "Maximum",
+        ">= 80",
+        """SMS of this account have cost 80 % of ${SmsMonthlyBudget} dollars this month. At the account's spend quota
+        SNS stops sending. Raise the quota, then SmsMonthlyBudget. docs/operations.md#sms-spend""",
+        seconds=3600,
+        condition="WatchesSms",
+    ),
+    Alarm(
         "WebhookErrorAlarm",
         "webhook-errors",
         of_logs("WebhookError"),
@@ -428,6 +511,50 @@ ALARMS: tuple[Alarm, ...] = (
         "Maximum",
         "> 86400",
         AGE_MEANS,
+    ),
+    Alarm(
+        "NoticeErrorAlarm",
+        "notice-errors",
+        of_logs("NoticeError"),
+        "Sum",
+        ">= 1",
+        """People could not be told of changes in two periods of five minutes. They are told when it works again, within
+        half an hour. Read the NOTICE_ERROR lines: most often SES, SNS or a key refuses.
+        docs/operations.md#notice-errors""",
+        datapoints=2,
+        periods=3,
+        condition="WatchesPeople",
+    ),
+    Alarm(
+        "NoticesBehindAlarm",
+        "notices-behind",
+        of_queue(AGE, NOTICE_CHANGES),
+        "Maximum",
+        "> 600",
+        """For 15 minutes changes have waited longer than ten minutes, so people hear late. The notice sender does not
+        run, or SES or SNS take messages too slowly. docs/operations.md#notices-behind""",
+        datapoints=3,
+        periods=3,
+        condition="WatchesPeople",
+    ),
+    Alarm(
+        "NoticeFailuresDepthAlarm",
+        "notice-failures-depth",
+        of_queue(DEPTH, NOTICE_FAILURES),
+        "Maximum",
+        ">= 1",
+        """People were not told of a change for half an hour, so it was given up. The NOTICE_ERROR lines say why.
+        Correct it, then redrive. docs/operations.md#dead-letter-queues""",
+        condition="WatchesPeople",
+    ),
+    Alarm(
+        "NoticeFailuresAgeAlarm",
+        "notice-failures-age",
+        of_queue(AGE, NOTICE_FAILURES),
+        "Maximum",
+        "> 86400",
+        AGE_MEANS,
+        condition="WatchesPeople",
     ),
     Alarm(
         "AppointmentsTableThrottleAlarm",
@@ -514,10 +641,25 @@ ALARMS += (
         datapoints=1,  # it runs once in this time
     ),
     of_deployment(
+        "ReachFeedbackNewVersionAlarm",
+        "reach-feedback-new-version",
+        of_new_version("ReachFeedbackFunction"),
+        "In two of five minutes the feedback function failed",
+    ),
+    of_deployment(
         "WebhookSenderNewVersionAlarm",
         "webhook-sender-new-version",
         of_new_version("WebhookSenderFunction"),
         "In two of five minutes the webhook sender failed",
+    ),
+    replace(
+        of_deployment(
+            "NoticeSenderNewVersionAlarm",
+            "notice-sender-new-version",
+            of_new_version("NoticeSenderFunction"),
+            "In two of five minutes the notice sender failed",
+        ),
+        condition="WatchesNewVersionsOfNotices",
     ),
     of_deployment(
         "EventRelayNewVersionAlarm",
@@ -594,6 +736,7 @@ CHARTS = (
             Series(of_queue(DEPTH, SWEEPS), "failed sweeps"),
         ),
     ),
+    Chart(PEOPLE, "Sum"),
     Chart(WEBHOOKS, "Sum"),
     Chart(
         "Webhooks: lateness (ms), waiting, dead letters",
@@ -602,6 +745,14 @@ CHARTS = (
             Series(of_logs("WebhookLateness"), "p99", "p99"),
             Series(of_queue(DEPTH, "WebhookDeliveries"), "waiting", "Maximum", axis="right"),
             Series(of_queue(DEPTH, WEBHOOK_FAILURES), "given up", "Maximum", axis="right"),
+        ),
+    ),
+    Chart(NOTICES, "Sum"),
+    Chart(
+        "Notices: lateness (ms)",
+        series=(
+            Series(of_logs("NoticeLateness"), "p50", "p50"),
+            Series(of_logs("NoticeLateness"), "p99", "p99"),
         ),
     ),
     Chart(

@@ -5,7 +5,8 @@ they could not deliver, Lambda leaves an envelope around what the sender failed 
 sender once more, and out of the queue when Lambda has taken it. Running this twice, or half, does no harm: the sender
 sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took
 and did not send it gives back at its end, also when it is broken off. What the event relay failed on is in
-`ops.unrelayed`. Deliveries to webhooks that were given up go back into their queue, for another day.
+`ops.unrelayed`. Deliveries to webhooks that were given up go back into their queue, for another day, and so do changes
+of which people were not told.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from appointments.firing import Firing, parse_timer_name
+from appointments.notices import Change
 from appointments.storage.store import Storage
 from appointments.times import to_utc_text
 from appointments.webhooks import Delivery
@@ -31,7 +33,7 @@ from ops.unrelayed import Unrelayed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WEBHOOKS = "WebhookFailures"
+WEBHOOKS, NOTICES = "WebhookFailures", "NoticeFailures"
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
 
 
@@ -101,6 +103,23 @@ class WebhookRedrive(Emptying):
         return True
 
 
+@dataclass(frozen=True)
+class NoticeRedrive(Emptying):
+    """The same for changes of which people were not told. The sender tells what they do not know by then."""
+
+    what: ClassVar[str] = "a change of an appointment"
+
+    sqs: Any
+    changes_url: str
+    wait_seconds: int = 1
+
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+        """Put a change back into the queue of changes."""
+        Change.from_message(message["Body"])
+        self.sqs.send_message(QueueUrl=self.changes_url, MessageBody=message["Body"])
+        return True
+
+
 def main() -> int:
     """Run the command line; 0 where every message was sent again."""
     parser = argparse.ArgumentParser(description="Send again what lies in the queues of what failed.")
@@ -119,6 +138,9 @@ def main() -> int:
         remaining += redrive_queue(unrelayed, "RelayFailures", stack.resource("RelayFailures"))
         webhooks = WebhookRedrive(sqs, stack.resource("WebhookDeliveries"))
         remaining += redrive_queue(webhooks, WEBHOOKS, stack.resource(WEBHOOKS))
+        if stack.has(NOTICES):  # where people are reached
+            notices = NoticeRedrive(sqs, stack.resource("NoticeChanges"))
+            remaining += redrive_queue(notices, NOTICES, stack.resource(NOTICES))
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2

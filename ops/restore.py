@@ -36,6 +36,7 @@ FUNCTIONS = (
     "ReminderSweepFunction",
     "ReminderSenderFunction",
     "WebhookSenderFunction",
+    "NoticeSenderFunction",
 )
 BATCH = 25  # the most that one BatchWriteItem takes
 

@@ -76,6 +76,10 @@ class Stack:
         """The physical id of a resource of the template: a function's name, a queue's URL."""
         return self._resources[logical_id]
 
+    def has(self, logical_id: str) -> bool:
+        """Whether the stack has a resource, which may be there by a parameter alone."""
+        return logical_id in self._resources
+
     def environment(self, logical_id: str) -> dict[str, str]:
         """The environment variables of one of the stack's functions."""
         found = self.client("lambda").get_function_configuration(FunctionName=self.resource(logical_id))

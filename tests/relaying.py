@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from appointments.storage.contact_index import CONTACTS
 from appointments.storage.dynamodb import Database
 from appointments.storage.history import HISTORY, History
 from event_relay.bus import Bus
@@ -33,7 +34,7 @@ class Relaying:
         history = History(Database(world.dynamodb), "CalendarsTable")
         self.bus = Bus(world.events, BUS)
         self.failures = Failures(world.sqs, self.failures_url)
-        self.relay = Relay(history, [self.bus], self.failures)
+        self.relay = Relay(history, [self.bus], self.failures, world.contacts)
 
     def _queue(self, name: str) -> tuple[str, str]:
         url = self.world.sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -43,7 +44,8 @@ class Relaying:
     def records(self) -> list[dict[str, Any]]:
         """Both streams, without what the relay itself writes, which no filter lets through."""
         found = [r for table in ("AppointmentsTable", "CalendarsTable") for r in records_of(self.world.streams, table)]
-        return [r for r in found if not r["dynamodb"]["Keys"].get("calendarId", {"S": ""})["S"].startswith(HISTORY)]
+        own = (HISTORY, CONTACTS)
+        return [r for r in found if not r["dynamodb"]["Keys"].get("calendarId", {"S": ""})["S"].startswith(own)]
 
     def run(self) -> list[str]:
         return list(fed(self.relay.relay, self.records()))

@@ -12,11 +12,13 @@ from typing import Any
 from moto.events.models import events_backends
 
 import contract
+from appointments.contact_digests import ContactDigests
 from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.link_keys import LinkKeys
 from appointments.rules import Rules
 from appointments.schedules import Schedules
+from appointments.storage.contact_index import ContactIndex
 from appointments.storage.deliveries import Deliveries
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
@@ -101,6 +103,13 @@ class World:
         )
 
     @cached_property
+    def contacts(self) -> ContactIndex:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        digests = ContactDigests(kms, key)
+        return ContactIndex(self.storage.database, "CalendarsTable", lambda: digests)
+
+    @cached_property
     def links(self) -> LinkKeys:
         kms = self.clients["kms"]
         key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
@@ -114,6 +123,7 @@ class World:
             access,
             clock=lambda: self.now,
             webhooks=lambda: self.webhooks,
+            contacts=lambda: self.contacts,
             links=lambda: self.links,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appointments.contacts import contact_body
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
     }
     if appointment.time_zone:
         body["timeZone"] = appointment.time_zone
+    if appointment.contact:
+        body["contact"] = contact_body(appointment.contact)
     if appointment.expires_at:
         body["expiresAt"] = to_utc_text(appointment.expires_at)
     if appointment.confirmed_at:

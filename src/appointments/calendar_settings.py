@@ -32,6 +32,7 @@ FIELDS = (
     "reminders",
     "approval",
     "maxPerDay",
+    "quietHours",
 )
 DAY_MINUTES = 24 * 60
 MAX_BUFFER_MINUTES = DAY_MINUTES
@@ -84,6 +85,7 @@ class _SettingsReader(Reader):
             reminders=self.reminder_offsets(),
             approval=self.flag("approval"),
             max_per_day=self.whole("maxPerDay", 1, MAX_PER_DAY),
+            quiet=self.quiet_hours(),
         )
         self.raise_faults()
         return settings

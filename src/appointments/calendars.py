@@ -46,7 +46,8 @@ class CalendarSettings:
 
     `working_hours` are by weekday, Monday first; None is always open. `overrides` replace them on a date; hours
     belong to the date on which they begin. `buffer` must lie between two appointments. `horizon_days` are whole
-    local days. With `approval`, what is booked is a request first. At most `max_per_day` begin on a local day. Without
+    local days. With `approval`, what is booked is a request first. At most `max_per_day` begin on a local day. From the
+    first minute of the day in `quiet` to the second, no reminders are sent. Without
     `zone_known` the time-zone data has lost the zone and UTC stands in for it: when there are hours, nobody can tell
     which, so the calendar is closed. UTC also stands in where no zone is set.
     """
@@ -65,6 +66,7 @@ class CalendarSettings:
     reminders: tuple[str, ...] | None = None
     approval: bool = False
     max_per_day: int | None = None
+    quiet: tuple[int, int] | None = None
 
     def day_of(self, start: datetime) -> Interval:
         """The local day, in UTC, on which something counts that begins then."""

@@ -113,6 +113,10 @@ class BlockNotFoundError(RefusalError):
     """No block of this calendar has this id, or it was removed."""
 
 
+class ContactNotFoundError(RefusalError):
+    """No contact is kept for this calendar."""
+
+
 class ServiceNotFoundError(RefusalError):
     """No service has this id, or it was deleted."""
 
@@ -149,7 +153,9 @@ class AppointmentEndedError(RefusalError):
     """The appointment was declined or has expired, and what has ended does not change any more."""
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"The appointment is {status}, so only its details can be changed. Book a new appointment.")
+        super().__init__(
+            f"The appointment is {status}, so only its details and contact can be changed. Book a new appointment."
+        )
 
 
 class InvalidTransitionError(RefusalError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from appointments.contacts import Contact
+    from appointments.quiet_hours import QuietHours
     from appointments.reminders import Reminder
 
 DAY = timedelta(days=1)
@@ -234,6 +235,8 @@ class Appointment:
     # Its reminders as the storage keeps them, where it was read from there: another version may write the same in
     # another way, and a write is on condition that they are as they were read.
     stored_reminders: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    # When its reminders are not sent, as its service or one of its calendars had it when it was booked.
+    quiet: QuietHours | None = None
     # Where the person is reached about it; None leaves that to the contact that is kept for the person.
     contact: Contact | None = None
     # Who made this version: the person whose token it was, the IAM principal, or SYSTEM.

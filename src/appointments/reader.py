@@ -33,6 +33,7 @@ CALENDAR_ID_RULE = "must be 1 to 128 characters out of letters, digits and . _ :
 
 _CALENDAR_ID = re.compile(r"[A-Za-z0-9._:@+=~|-]{1,128}", re.ASCII)
 _SPACE_FOR_PLUS = re.compile(r"(?<!\d{4}-\d\d-\d\d) (?=\d\d:\d\d$)", re.ASCII)
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 
 
@@ -269,6 +270,17 @@ class Reader:
                 self.fault(f"reminders[{index}]", f"is the same span as {seen[span]}; send each once")
             seen[span] = offset
         return tuple(value)
+
+    def quiet_hours(self) -> tuple[int, int] | None:
+        """The minutes of the day at which quiet hours begin and end."""
+        match self.body.get("quietHours"):
+            case None if "quietHours" not in self.body:
+                return None
+            case {"start": str(start), "end": str(end), **others} if not others and start != end:
+                if _TIME_OF_DAY.fullmatch(start) and _TIME_OF_DAY.fullmatch(end):
+                    return int(start[:2]) * 60 + int(start[3:]), int(end[:2]) * 60 + int(end[3:])
+        self.fault("quietHours", 'must be like {"start": "21:00", "end": "08:00"}, and the two must differ')
+        return None
 
     def raise_faults(self) -> None:
         """Raise InvalidRequestError if there is any fault."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.model import Appointment
+    from appointments.quiet_hours import QuietHours
 
 DEFAULT_REMINDERS = ("24h", "1h")
 # An item has 400 KB at most, and each change may leave five more behind.
@@ -37,9 +38,10 @@ class ReminderState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Whether a message went out: yes, certainly not, or nobody can know. The last two are tried again."""
+    """Whether a message went out: yes, never will, certainly not, or nobody can know. The last two are tried again."""
 
     SENT = "sent"
+    REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
 
@@ -82,9 +84,10 @@ class Reminder:
     def delivery(self, channel: str, recipient: str) -> Delivery | None:
         return next((d for d in self.deliveries if (d.channel, d.recipient) == (channel, recipient)), None)
 
-    def is_delivered(self, channel: str, recipient: str) -> bool:
+    def is_settled(self, channel: str, recipient: str) -> bool:
+        """Whether nothing more is to be sent to a recipient on a channel."""
         made = self.delivery(channel, recipient)
-        return made is not None and made.state is DeliveryState.SENT
+        return made is not None and made.state in (DeliveryState.SENT, DeliveryState.REFUSED)
 
     def with_delivery(self, made: Delivery) -> Reminder:
         """A copy with `made` as the record of its channel and recipient, one attempt later than the last record."""
@@ -115,13 +118,17 @@ class Reminder:
 
 
 def reminders_ahead(
-    start: datetime, offsets: Iterable[str], now: datetime, time_zone: str | None = None
+    start: datetime,
+    offsets: Iterable[str],
+    now: datetime,
+    time_zone: str | None = None,
+    quiet: QuietHours | None = None,
 ) -> tuple[Reminder, ...]:
-    """The reminders of an appointment that starts at `start`, the earliest first.
+    """The reminders of an appointment that starts at `start`, the earliest first, none of them due in quiet hours.
 
     Those already due are left out: booked 30 minutes ahead, there is nothing to say a day before.
     """
-    reminders = (Reminder(offset, due_at(start, offset, time_zone)) for offset in offsets)
+    reminders = (Reminder(offset, due_at(start, offset, time_zone, quiet)) for offset in offsets)
     return tuple(sorted((r for r in reminders if r.due_at > now), key=lambda r: r.due_at))
 
 
@@ -140,8 +147,8 @@ def reminders_after_change(before: Appointment, after: Appointment, now: datetim
             return before.reminders
         return tuple(_given_up(reminder) for reminder in before.reminders)
     start, time_zone = after.interval.start, after.time_zone
-    asked = {offset: due_at(start, offset, time_zone) for offset in after.offsets}
-    reminders = {reminder.offset: reminder for reminder in reminders_ahead(start, asked, now, time_zone)}
+    asked = {offset: due_at(start, offset, time_zone, after.quiet) for offset in after.offsets}
+    reminders = {one.offset: one for one in reminders_ahead(start, asked, now, time_zone, after.quiet)}
     for old in before.reminders:
         there = [one for one in (old, *old.earlier) if one.state is not ReminderState.SKIPPED]
         same = next((one for one in there if asked.get(old.offset) == one.due_at), None)
@@ -160,9 +167,10 @@ def reminders_after_change(before: Appointment, after: Appointment, now: datetim
     return tuple(sorted(reminders.values(), key=lambda reminder: reminder.due_at))
 
 
-def due_at(start: datetime, offset: str, time_zone: str | None) -> datetime:
+def due_at(start: datetime, offset: str, time_zone: str | None, quiet: QuietHours | None = None) -> datetime:
     """When a reminder is due. Days are counted in the appointment's zone; in UTC without one, or where it is lost."""
-    return parse_offset(offset).before(start, find_zone(time_zone))
+    due = parse_offset(offset).before(start, find_zone(time_zone))
+    return quiet.outside(due, start) if quiet else due
 
 
 def _earlier(there: Iterable[Reminder], new: Reminder, now: datetime) -> tuple[Reminder, ...]:

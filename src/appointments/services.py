@@ -32,10 +32,14 @@ FIELDS = (
     "reminders",
     "cancelUntilMinutes",
     "moveUntilMinutes",
+    "quietHours",
+    "notices",
 )
 STEP_FIELDS = ("durationMinutes", "resourceIds", "pools", "gapMinutes")
 POOL_FIELDS = ("anyOf", "assign")
 FAIR, IN_ORDER = "fair", "inOrder"
+# The kinds of `appointments.notices`, which booking does not import.
+NOTICES = ("booked", "moved", "cancelled", "declined", "approved", "expired")
 
 DAY_MINUTES = 24 * 60
 MAX_MINUTES = int(MAX_DURATION / timedelta(minutes=1))
@@ -84,7 +88,8 @@ class Service:
 
     Starts are offered every `grid`, and with `strict` only those can be booked. `horizon_days` are whole local days.
     `hold` is how long a hold lasts for which the request does not say. `cancel_until` and `move_until` are how long
-    before the start a person may still do so by a link.
+    before the start a person may still do so by a link. From the first minute of the day in `quiet` to the
+    second, on the clock of its appointments, no reminders are sent.
     """
 
     steps: tuple[ServiceStep, ...]
@@ -102,6 +107,7 @@ class Service:
     reminders: tuple[str, ...] | None = None
     cancel_until: timedelta | None = None
     move_until: timedelta | None = None
+    quiet: tuple[int, int] | None = None
 
     @property
     def calendar_ids(self) -> tuple[str, ...]:
@@ -200,6 +206,7 @@ class _ServiceReader(_PartReader):
 
     def service(self) -> Service:
         before, after = self.buffer()
+        self.notices()
         steps = self.steps()
         service = Service(
             steps=steps,
@@ -217,6 +224,7 @@ class _ServiceReader(_PartReader):
             reminders=self.reminder_offsets(),
             cancel_until=self.minutes("cancelUntilMinutes", 0, 366 * DAY_MINUTES),
             move_until=self.minutes("moveUntilMinutes", 0, 366 * DAY_MINUTES),
+            quiet=self.quiet_hours(),
         )
         if not service.grid:
             service = replace(service, grid=service.least_length + before + after)
@@ -242,6 +250,15 @@ class _ServiceReader(_PartReader):
             )
             for index, value in enumerate(found)
         )
+
+    def notices(self) -> None:
+        """Faults of the kinds of which people are told. Who tells reads them from the appointment, and nobody else."""
+        kinds = self.elements("notices", 0, len(NOTICES))
+        for index, kind in enumerate(kinds):
+            if kind not in NOTICES:
+                self.fault(f"notices[{index}]", f"must be one of {', '.join(NOTICES)}")
+            elif kind in kinds[:index]:
+                self.fault(f"notices[{index}]", "must not stand there twice")
 
     def limit(self, service: Service) -> None:
         """Faults of the service as a whole, where each of its parts is good."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +25,17 @@ MOST_BYTES = 256 * 1024
 REASON = "Reason"
 
 
+class Written(Protocol):
+    """What can be put into a queue: it says how it lies there."""
+
+    @property
+    def message(self) -> str:
+        """The body of its message."""
+
+
+Queued = TypeVar("Queued", bound=Written)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryQueue:
     """Both queues. Whoever only sends needs no `failures_url`."""
@@ -37,10 +48,10 @@ class DeliveryQueue:
         """Put one delivery into the queue."""
         self.sqs.send_message(QueueUrl=self.url, MessageBody=delivery.message)
 
-    def send_all(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
-        """Put deliveries into the queue, in as few calls as possible; those that it did not take."""
-        left: list[Delivery] = []
-        messages = ((delivery, delivery.message) for delivery in deliveries)
+    def send_all(self, things: Iterable[Queued]) -> list[Queued]:
+        """Put deliveries, or what else lies in such a queue, into it in few calls; those that it did not take."""
+        left: list[Queued] = []
+        messages = ((thing, thing.message) for thing in things)
         sized = ((each, len(each[1].encode())) for each in messages)
         for chunk in batches(sized, MOST_BYTES, MOST_ENTRIES):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
@@ -49,8 +60,8 @@ class DeliveryQueue:
             try:
                 answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
             except (BotoCoreError, ClientError):
-                logger.warning("Deliveries not queued", exc_info=True)
-                left += [delivery for delivery, _ in chunk]
+                logger.warning("Messages not queued", exc_info=True)
+                left += [thing for thing, _ in chunk]
             else:
                 left += [chunk[int(failed["Id"])][0] for failed in answer.get("Failed", ())]
         return left

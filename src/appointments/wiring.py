@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from appointments.link_keys import LinkKeys
     from appointments.rules import Rules
     from appointments.schedules import Schedules
+    from appointments.storage.contact_index import ContactIndex
+    from appointments.storage.dynamodb import Database
     from appointments.storage.history import History
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
@@ -45,6 +47,14 @@ def history_of(calendars_table: str) -> History:
     from appointments.storage.history import History  # noqa: PLC0415
 
     return History(Database(client("dynamodb")), calendars_table)
+
+
+def contact_index_of(database: Database, calendars_table: str, key_id: str) -> ContactIndex:
+    """Who is found by an address. The client of KMS is made when an address is first written or looked for."""
+    from appointments.contact_digests import ContactDigests  # noqa: PLC0415
+    from appointments.storage.contact_index import ContactIndex  # noqa: PLC0415
+
+    return ContactIndex(database, calendars_table, cache(lambda: ContactDigests(client("kms"), key_id)))
 
 
 def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appointments.link_keys import LinkKeys
+    from appointments.storage.contact_index import ContactIndex
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
@@ -31,6 +32,10 @@ def _utc_now() -> datetime:
 
 def _no_webhooks() -> WebhookParts:
     raise RuntimeError("this API was made without webhooks")
+
+
+def _no_contacts() -> ContactIndex:
+    raise RuntimeError("this API was made without an index of contacts")
 
 
 def _no_links() -> LinkKeys:
@@ -47,6 +52,7 @@ class Api:
     cors_origin: str = ""
     clock: Callable[[], datetime] = _utc_now
     webhooks: Callable[[], WebhookParts] = _no_webhooks
+    contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
 
     def handle(self, event: Mapping[str, Any]) -> Response:
@@ -71,8 +77,8 @@ class Api:
                         headers.get("x-acting-for", ()),
                         request.principal,
                     )
-                call = Call(request, caller, self.clock(), self.storage, self.timers, self.webhooks, self.links)
-                response = routes.answer(call)
+                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links)
+                response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused
             from conflict_detector.refusals import log_refusal  # noqa: PLC0415 - as above

@@ -13,6 +13,7 @@ from appointments.calendars import with_zone
 from appointments.decision import Accepted, Change, Reading, Refused, asking_for_approval, decide, without_approval
 from appointments.errors import AppointmentNotFoundError, Fault, IdempotencyKeyReusedError, InvalidTransitionError
 from appointments.model import DAY, SYSTEM, Appointment, DayKey, Interval, with_status
+from appointments.quiet_hours import quiet_hours_of
 from appointments.reminders import reminders_ahead
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
@@ -50,7 +51,8 @@ class _Booking(OnCalendars):
             ]
         else:
             assigned = [wanted]
-        asked = [with_zone(_with_approval(one, reading), reading.settings) for one in assigned]
+        quiet = [with_quiet_hours(one, reading, self.now) for one in assigned]
+        asked = [with_zone(_with_approval(one, reading), reading.settings) for one in quiet]
         return [self.plain if one is self.plain.after else Change.of(None, one) for one in asked]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
@@ -78,8 +80,14 @@ class _Booking(OnCalendars):
 
 def with_offsets(wanted: Appointment, offsets: tuple[str, ...], now: datetime) -> Appointment:
     """A new appointment with other reminders."""
-    ahead = reminders_ahead(wanted.interval.start, offsets, now, wanted.time_zone)
+    ahead = reminders_ahead(wanted.interval.start, offsets, now, wanted.time_zone, wanted.quiet)
     return replace(wanted, offsets=offsets, reminders=ahead if wanted.status.reminds else ())
+
+
+def with_quiet_hours(wanted: Appointment, reading: Reading, now: datetime) -> Appointment:
+    """A new appointment with the quiet hours of its calendars, unless it has those of its service."""
+    quiet = wanted.quiet or quiet_hours_of(wanted, reading.settings)
+    return wanted if quiet == wanted.quiet else with_offsets(replace(wanted, quiet=quiet), wanted.offsets, now)
 
 
 def _with_approval(wanted: Appointment, reading: Reading) -> Appointment:

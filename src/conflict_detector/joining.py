@@ -39,7 +39,8 @@ class _Joining(OnCalendars):
             raise AppointmentExistsError(reading.appointment)
         session = refuse_unless_open(reading.session, self.now)
         joiner = replace(self.wanted, interval=session.interval, time_zone=session.time_zone)
-        ahead = reminders_ahead(joiner.interval.start, joiner.offsets, self.now, joiner.time_zone)
+        joiner = replace(joiner, quiet=session.quiet)
+        ahead = reminders_ahead(joiner.interval.start, joiner.offsets, self.now, joiner.time_zone, joiner.quiet)
         joiner = replace(joiner, reminders=ahead)
         (change,) = booking_of(joiner, self.now, self.terms, self.lookup).candidates(reading)
         if change.after.people_zone is None and session.people_zone:

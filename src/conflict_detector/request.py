@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from appointments.errors import Fault
     from appointments.link_keys import LinkKeys
     from appointments.reader import Query
+    from appointments.storage.contact_index import ContactIndex
     from appointments.storage.store import Storage
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
@@ -120,7 +121,8 @@ class Request:
 class Call(NamedTuple):
     """What a handler works with: the request, who sent it, when, and what the function is made of.
 
-    Few requests are about webhooks or come by a link, so their parts are made when they are called for.
+    Few requests are about webhooks, look for a contact or come by a link, so what these need is made when it is called
+    for.
     """
 
     request: Request
@@ -129,4 +131,5 @@ class Call(NamedTuple):
     storage: Storage
     timers: ReminderTimers
     webhooks: Callable[[], WebhookParts]
+    contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from appointments.decision import Accepted, Change, Reading, Refused, asking_for_approval
 from appointments.errors import Fault, InvalidRequestError
 from appointments.model import Appointment, DayKey, Interval, ServiceTerms
+from appointments.quiet_hours import QuietHours
 from appointments.statuses import Status
 from appointments.storage.appointments import AppointmentExistsError
-from conflict_detector.booking import not_held, same_request, with_offsets
+from conflict_detector.booking import not_held, same_request, with_offsets, with_quiet_hours
 from conflict_detector.placement import Placement
 from conflict_detector.settling import settle
 
@@ -65,7 +66,7 @@ class _ServiceBooking:
         wanted = self._on_terms(reading.service, service, reading)
         self.placement = Placement(service.binding(people=self.ask.by_person), wanted, None, self.now)
         changes = self.placement.candidates(reading)
-        return [self._approved(change, service, reading) for change in changes]
+        return [self._approved(self._quiet(change, service, reading), service, reading) for change in changes]
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
         assert self.placement is not None  # noqa: S101 - it made the candidates
@@ -100,6 +101,18 @@ class _ServiceBooking:
         if not self.ask.own_reminders and offsets is not None:
             wanted = with_offsets(wanted, offsets, self.now)
         return wanted
+
+    def _quiet(self, change: Change, service: Service, reading: Reading) -> Change:
+        """The change with the quiet hours of the service on the clock of the appointment, or those of its calendars."""
+        after = change.after
+        if not after.steps:
+            return change
+        if service.quiet:
+            after = replace(after, quiet=QuietHours(*service.quiet, after.time_zone or after.people_zone or "UTC"))
+            after = with_offsets(after, after.offsets, self.now)
+        else:
+            after = with_quiet_hours(after, reading, self.now)
+        return change if after is change.after else Change.of(None, after)
 
     def _approved(self, change: Change, service: Service, reading: Reading) -> Change:
         """The change to a request, if the service or one of the calendars asks for approval."""

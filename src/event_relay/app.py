@@ -11,7 +11,7 @@ from appointments.start import ON_LAMBDA, finish
 from appointments.storage.webhooks import WebhookItems
 from appointments.telemetry import logger
 from appointments.webhook_queue import DeliveryQueue
-from appointments.wiring import history_of
+from appointments.wiring import contact_index_of, history_of
 from event_relay.bus import Bus
 from event_relay.failures import Failures
 from event_relay.fan_out import FanOut
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from event_relay.relay import Receivers
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -44,7 +46,13 @@ def relay_of(env: Mapping[str, str]) -> Relay:
     bus = Bus(client("events"), env["EVENT_BUS"])
     webhooks = WebhookItems(history.database, env["CALENDARS_TABLE"])
     fan_out = FanOut(webhooks, DeliveryQueue(sqs, env["WEBHOOK_QUEUE_URL"]))
-    return Relay(history, [bus, fan_out], Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]))
+    receivers: list[Receivers] = [bus, fan_out]
+    if url := env.get("NOTICE_QUEUE_URL"):  # where people are reached
+        from event_relay.notices import NoticeQueue  # noqa: PLC0415
+
+        receivers.append(NoticeQueue(DeliveryQueue(sqs, url), tuple(filter(None, env["NOTICES"].split(",")))))
+    contacts = contact_index_of(history.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
+    return Relay(history, receivers, Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]), contacts)
 
 
 if ON_LAMBDA:

@@ -14,9 +14,10 @@ from appointments.telemetry import EventType, logger
 from event_relay.records import Told, read, sequence_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from appointments.events import Event
+    from appointments.storage.contact_index import Listed
     from appointments.storage.history import Kept
     from event_relay.records import Record
 
@@ -29,6 +30,13 @@ class Entries(Protocol):
 
         Of those that come `late`, later versions may be on record already.
         """
+
+
+class Index(Protocol):
+    """Where it is kept who is found by an address."""
+
+    def write(self, puts: Mapping[Listed, int | None], gone: Iterable[Listed]) -> set[Listed]:
+        """Write entries and remove others, and return those that were not."""
 
 
 class Receivers(Protocol):
@@ -47,11 +55,13 @@ class Unreadable(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Relay:
-    """Relays records to the history and to whoever hears of events."""
+    """Relays records to the history, to the index of contacts, and to whoever hears of events."""
 
     history: Entries
     receivers: Sequence[Receivers]
     unreadable: Unreadable
+    # None where nobody is found by an address.
+    contacts: Index | None = None
 
     def relay(self, records: Sequence[Record], *, late: bool = False) -> str | None:
         """Relay a batch; the number of the first record that has to come again, with those after it.
@@ -68,7 +78,7 @@ class Relay:
                 told.append(read(record))
             except Exception as exc:  # noqa: BLE001 - reading calls nothing, so it would fail each time
                 unread[sequence_number(record)] = record, exc
-        failed = self._write(told, late=late)
+        failed = self._write(told, late=late) | self._list(told, late=late)
         events = list({event.event_id: event for one in told for event in one.events}.values())
         left = {id_ for receivers in self.receivers for id_ in _sent(receivers.send, events)} if events else set()
         failed |= {one.sequence_number for one in told if any(event.event_id in left for event in one.events)}
@@ -101,6 +111,31 @@ class Relay:
         if left:
             logger.error("History not written", event_type=EventType.EVENT_RELAY_ERROR, entries=len(left))
         return {number for number, kept in entries.items() if (kept.entry.appointment_id, kept.entry.version) in left}
+
+    def _list(self, told: Sequence[Told], *, late: bool) -> set[str]:
+        """Write the index, and return the numbers of the records of which it was not written.
+
+        Of several records about one entry, the last one counts. What comes late removes nothing: a later record may
+        have put it there.
+        """
+        puts: dict[Listed, int | None] = {}
+        gone: set[Listed] = set()
+        for one in told:
+            puts = {entry: until for entry, until in puts.items() if entry not in one.gone} | dict(one.found)
+            gone = (gone | one.gone).difference(one.found)
+        if late:
+            gone.clear()
+        if self.contacts is None or not (puts or gone):
+            return set()
+        try:
+            left = self.contacts.write(puts, gone)
+        except Exception:  # noqa: BLE001 - as above
+            logger.exception("Contacts not listed", event_type=EventType.EVENT_RELAY_ERROR)
+            left = {*puts, *gone}
+        else:
+            if left:
+                logger.error("Contacts not listed", event_type=EventType.EVENT_RELAY_ERROR, entries=len(left))
+        return {one.sequence_number for one in told if not left.isdisjoint((*one.found, *one.gone))}
 
 
 def _sent(send: Callable[[Sequence[Event]], set[str]], events: Sequence[Event]) -> set[str]:

@@ -12,7 +12,7 @@ from appointments.firing import Firing
 from appointments.start import ON_LAMBDA, finish
 from appointments.telemetry import EventType, logger
 from appointments.wiring import reminders_of
-from reminder_sender.channels import channels_from
+from reminder_sender.channels import channels_from, people_from
 from reminder_sender.sender import ReminderSender
 
 if TYPE_CHECKING:
@@ -38,11 +38,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 @cache
 def _sender() -> ReminderSender:
     env = os.environ
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     return ReminderSender(
         reminders=reminders_of(env["APPOINTMENTS_TABLE"]),
         channels=channels_from(env),
         events=cache(lambda: client("events")),
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
+        people=people_from(env, clock),
     )
 
 

@@ -13,6 +13,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from appointments.times import InvalidTimeError, load_zone, to_utc_text
+from reaching.telling import detail
+from texts.gsm import GSM, GSM_TWO_PLACES, SMS_PLACES, SMS_UNITS, in_gsm
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,28 +24,8 @@ if TYPE_CHECKING:
 
 # What SNS puts before each SMS of a topic, made from its DisplayName.
 SMS_PREFIX = "REMINDER> "
-# One SMS has 160 places for the alphabet of GSM 03.38, some of whose characters take two. With any other character in
-# it, it holds 70 units of UTF-16. What is longer is sent, and paid, as several.
-SMS_PLACES = 160
-SMS_UNITS = 70
-GSM_TWO_PLACES = frozenset("^{}\\[~]|€")
-GSM = GSM_TWO_PLACES | frozenset(
-    "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-# The nearest that the alphabet has for what keyboards put into texts, where Unicode's own decompositions name none.
-GSM_NEAREST = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4\u0060\u02bc", "'")
-    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"')
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
-    | dict.fromkeys("\u2022\u00b7", "*")
-    | dict(zip("łŁđĐðÐ\u0131\u00d7", "lLdDdDix", strict=True))
-    | {"…": "...", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "Th", "ẞ": "SS", "½": " 1/2", "¼": " 1/4", "¾": " 3/4"}
-)
 # JSON allows these two, and neither SQS nor email does.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
-# What ends a line, steers a terminal, or is no character: none of it belongs into one line of text.
-_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 def subject(appointment: Appointment) -> str:
@@ -82,7 +64,7 @@ def email_text(appointment: Appointment) -> str:
     lines.append(f"When: {_when(appointment, appointment.interval.start)}")
     lines.append(f"Until: {_when(appointment, appointment.interval.end)}")
     for label, key in (("Where", "location"), ("About", "description"), ("Contact", "contact")):
-        text = _detail(appointment, key)
+        text = detail(appointment, key)
         if text:
             lines.append(f"{label}: {text}")
     lines += ["", f"Appointment id: {appointment.appointment_id}"]
@@ -91,34 +73,12 @@ def email_text(appointment: Appointment) -> str:
 
 def sms_text(appointment: Appointment) -> str:
     """One line that fits a single SMS. The time comes first, so that it is never what is cut off."""
-    said = [_detail(appointment, key) or "" for key in ("title", "location")]
+    said = [detail(appointment, key) or "" for key in ("title", "location")]
     # One character outside the alphabet of GSM more than halves the room, and the place would be cut off.
-    translated = [_gsm(text) for text in said]
+    translated = [in_gsm(text) for text in said]
     title, location = said if None in translated else translated
     parts = [_when(appointment, appointment.interval.start), title and f'"{title}"', location]
     return _one_sms(", ".join(part for part in parts if part))
-
-
-def _gsm(text: str) -> str | None:
-    """The text in the alphabet of GSM; None where that would cost a letter, as of another script.
-
-    Typographic characters and accents become the nearest that there is; emojis and other symbols are left out.
-    """
-    if GSM.issuperset(text):
-        return text
-    import unicodedata  # noqa: PLC0415 - few texts need it
-
-    found: list[str] = []
-    for character in unicodedata.normalize("NFC", text).translate(GSM_NEAREST):
-        plain = character
-        if character not in GSM:
-            decomposed = unicodedata.normalize("NFKD", character)
-            plain = "".join(part for part in decomposed if not unicodedata.combining(part))
-        if GSM.issuperset(plain):
-            found.append(plain)
-        elif unicodedata.category(character)[0] in "LN":
-            return None
-    return " ".join("".join(found).split())
 
 
 def _one_sms(text: str) -> str:
@@ -135,14 +95,8 @@ def _one_sms(text: str) -> str:
 
 
 def _titled(appointment: Appointment) -> str:
-    title = _detail(appointment, "title")
+    title = detail(appointment, "title")
     return f" “{title}”" if title else ""
-
-
-def _detail(appointment: Appointment, key: str) -> str | None:
-    """`details` is the caller's own object: only a text is fit to be read out, on one line of the message."""
-    value = appointment.details.get(key)
-    return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
 
 
 def _when(appointment: Appointment, moment: datetime) -> str:

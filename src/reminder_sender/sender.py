@@ -15,7 +15,8 @@ from appointments.storage.dynamodb import pause
 from appointments.storage.reminders import ReminderClaimLostError, ReminderMovedError
 from appointments.telemetry import EventType, logger
 from appointments.times import to_utc_text
-from reminder_sender.channels.channel import NotSentError
+from reaching.recipients import Person, Reached
+from reaching.refusals import NotSentError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,8 @@ class ReminderSender:
     events: Callable[[], EventBridgeClient]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None] = sleep
+    # Looks the person of an appointment up, where a channel reaches people.
+    people: Callable[[Appointment], Reached] = lambda _: Reached()
 
     def send(self, firing: Firing) -> None:
         """Send the reminder if it is still wanted and nobody has sent it; then remove its timer.
@@ -126,29 +129,27 @@ class ReminderSender:
         that name is another one, and so is its timer. A channel that fails keeps no other from sending, and is raised
         at the end. What a record tells to be given up is sent to nobody else.
         """
-        wanted = [(channel, recipient) for channel in self.channels for recipient in channel.recipients(claimed)]
-        outstanding = [which for which in wanted if not mine.is_delivered(which[0].name, which[1])]
-        if not outstanding:
+        person = Person(self.people)
+        wanted, failures = self._wanted(claimed, person)
+        outstanding = [which for which in wanted if not mine.is_settled(which[0].name, which[1])]
+        if not outstanding and not failures:
             self._close(claimed, mine, "nobody to send it to")
         # The reminder itself is the record of a single delivery. Version 0.1 cannot change one that has others.
-        several = len(wanted) > 1 or bool(mine.deliveries)
-        failures: list[Exception] = []
+        several = len(wanted) > 1 or bool(mine.deliveries) or bool(failures)
         for channel, recipient in outstanding:
             if mine.lease_until is None or self.clock() >= mine.lease_until:
                 raise ReminderClaimLostError("the lease ran out before everything was sent")
-            made, error = self._send_on(channel, claimed, mine, recipient)
-            if several:
+            made, error = self._send_on(channel, claimed, mine, (recipient, person))
+            if several or made.state is DeliveryState.REFUSED:
                 mine = mine.with_delivery(made)
             if error:
                 failures.append(error)
                 continue
-            mine = replace(mine, message_id=mine.message_id or made.message_id)
-            if (channel, recipient) == outstanding[-1] and not failures:
-                mine = replace(mine, state=ReminderState.SENT, sent_at=made.at)
+            mine = _advanced(mine, made, last=(channel, recipient) == outstanding[-1] and not failures)
             recorded = self._record(claimed, mine, made, recovery)
             if recorded is None:
                 return False
-            claimed, recovery = recorded, None
+            claimed, recovery = recorded, None if made.state is DeliveryState.SENT else recovery
             mine = recorded.reminder(mine.offset) or mine  # with what other versions have stored with it since
             if mine.state is ReminderState.SENDING and (reason := _reason_to_stop(claimed, mine)):
                 self._close(claimed, mine, reason)
@@ -157,13 +158,27 @@ class ReminderSender:
             self._give_back(claimed, mine, failures)
         return True
 
+    def _wanted(self, claimed: Appointment, person: Person) -> tuple[list[tuple[Channel, str]], list[Exception]]:
+        """Each channel with each of its recipients, and what failed where a channel cannot tell them for now."""
+        wanted: list[tuple[Channel, str]] = []
+        failures: list[Exception] = []
+        for channel in self.channels:
+            try:
+                wanted += [(channel, recipient) for recipient in channel.recipients(claimed, person)]
+            except NotSentError as exc:
+                failures += [exc] if exc not in failures else []
+        return wanted, failures
+
     def _send_on(
-        self, channel: Channel, claimed: Appointment, mine: Reminder, recipient: str
+        self, channel: Channel, claimed: Appointment, mine: Reminder, whom: tuple[str, Person]
     ) -> tuple[Delivery, Exception | None]:
-        """Send one message. Returns the record of that, and what failed."""
+        """Send one message. Returns the record of that, and what failed, so that it has to be tried again."""
+        recipient = whom[0]
         for seconds in (*SEND_PAUSES, None):
             try:
-                message_id = channel.send(claimed, mine, recipient)
+                message_id = channel.send(claimed, mine, *whom)
+            except RefusedError as exc:
+                return Delivery(channel.name, recipient, DeliveryState.REFUSED, self.clock(), reason=str(exc)), None
             except NotSentError as exc:
                 if seconds is None:
                     return Delivery(channel.name, recipient, DeliveryState.FAILED, self.clock(), reason=str(exc)), exc
@@ -176,7 +191,7 @@ class ReminderSender:
         raise AssertionError("unreachable")
 
     def _record(self, claimed: Appointment, mine: Reminder, made: Delivery, recovery: str | None) -> Appointment | None:
-        """Write what was sent, and log it. None where the appointment was moved, or the reminder taken over."""
+        """Write what was made, and log it. None where the appointment was moved, or the reminder taken over."""
         recorded, beside = None, False
         try:
             recorded = self.reminders.settle(claimed, mine, pauses=RECORD_PAUSES)
@@ -184,6 +199,11 @@ class ReminderSender:
             beside = True
         except ReminderClaimLostError:
             pass
+        if made.state is DeliveryState.REFUSED:
+            log_refused(made.channel, made.reason)
+            if mine.state is ReminderState.SKIPPED:
+                logger.info("Reminder skipped", event_type=EventType.REMINDER_SKIPPED, reason="refused everywhere")
+            return recorded
         logger.info(
             "Reminder sent",
             event_type=EventType.REMINDER_SENT,
@@ -254,6 +274,22 @@ def _reason_to_stop(appointment: Appointment, reminder: Reminder) -> str | None:
     if not appointment.status.reminds:
         return str(appointment.status)
     return None if appointment.asks_for(reminder) else "no longer asked for"
+
+
+def _advanced(mine: Reminder, made: Delivery, *, last: bool) -> Reminder:
+    """A reminder after a delivery. After the last one it is sent, if anybody has got it."""
+    mine = replace(mine, message_id=mine.message_id or made.message_id)
+    if not last:
+        return mine
+    sent = [delivery.at for delivery in (*mine.deliveries, made) if delivery.state is DeliveryState.SENT]
+    if sent:
+        return replace(mine, state=ReminderState.SENT, sent_at=max(sent))
+    return replace(mine, state=ReminderState.SKIPPED)
+
+
+def log_refused(channel: str, reason: str | None) -> None:
+    """Say that a message is never sent. The reason names no address."""
+    logger.warning("Message refused", event_type=EventType.MESSAGE_REFUSED, channel=channel, reason=reason)
 
 
 def log_missed(reminder: Reminder, now: datetime) -> None:

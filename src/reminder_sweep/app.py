@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from appointments.start import finish
 from appointments.telemetry import EventType, logger
 from appointments.wiring import reminders_of, storage_of, timers_of
-from reminder_sender.channels import channels_from
+from reminder_sender.channels import channels_from, people_from
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.settings import Settings
 from reminder_sweep.sweep import Sweep, SweepIncompleteError
@@ -41,7 +41,8 @@ def _sweep() -> Sweep:
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    sender = ReminderSender(reminders, channels_from(env), lambda: timers.rules().client, clock)
+    events, people = (lambda: timers.rules().client), people_from(env, clock)
+    sender = ReminderSender(reminders, channels_from(env), events, clock, people=people)
     storage = cache(partial(storage_of, settings.appointments_table, settings.calendars_table, settings.retention))
     return Sweep(reminders, sender, timers, clock, storage)
 

@@ -24,7 +24,7 @@ def clients() -> dict[str, Any]:
     session = boto3.Session(region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
     return {
         name: session.client(name)
-        for name in ("dynamodb", "dynamodbstreams", "events", "kms", "scheduler", "sns", "sqs")
+        for name in ("dynamodb", "dynamodbstreams", "events", "kms", "scheduler", "sesv2", "sns", "sqs")
     }
 
 

@@ -52,6 +52,11 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "DELETE /appointments/{}": (lambda _: {}, 200),
     "GET /calendars/{who}": (lambda _: {}, 200),
     "PUT /calendars/{who}": (lambda _: {"body": {"bufferMinutes": {"after": 5}}}, 200),
+    "GET /calendars/{who}/contact": (lambda _: {}, 200),
+    "PUT /calendars/{who}/contact": (lambda _: {"body": {"email": "new@example.org"}}, 200),
+    "DELETE /calendars/{who}/contact": (lambda _: {}, 200),
+    "GET /people/{who}": (lambda _: {}, 200),
+    "DELETE /people/{who}": (lambda _: {}, 200),
     "POST /calendars/{who}/blocks": (lambda _: {"body": blocked(14)}, 201),
     "GET /calendars/{who}/blocks": (
         lambda _: {"queryStringParameters": {"from": blocked(0)["startTime"], "to": blocked(23)["endTime"]}},
@@ -98,6 +103,7 @@ class Desk:
             status, _, block = world.request("POST", f"/calendars/{who}/blocks", blocked(13))
             assert status == 201
             self.blocks[who] = block["blockId"]
+            assert world.request("PUT", f"/calendars/{who}/contact", {"email": "a@example.org"})[0] == 200
         assert world.request("PUT", "/services/check-up", SERVICE)[0] == 200
         assert world.request("PUT", "/webhooks/crm", {"url": "https://crm.example.com/"})[0] == 200
         world.webhooks.deliveries.keep(Delivery("crm", "evt", "appointment.booked", world.now, {}), world.now)
@@ -269,6 +275,29 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
 
     assert [lists(calendar_id, token(ANNA)) for calendar_id in (ANNA, BEN, "room-1")] == [200, 403, 403]
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
+
+
+def test_nobody_sees_the_contact_of_another_person(desk: Desk) -> None:
+    contact = {"email": "ben@example.org", "channels": ["email"]}
+    # Ben's, with Anna as a resource, such as a doctor who signs in.
+    for who, hour in ((BEN, 15), (ANNA, 17)):
+        body = booking(who, hour, resourceIds=[ANNA] if who == BEN else [], contact=contact)
+        status, booked = desk.send("POST", "/appointments", SCHEDULER, body=body)
+        assert (status, booked["contact"]) == (201, contact)
+        own = desk.send("GET", f"/appointments/{booked['appointmentId']}", token(who))
+        assert (own[0], own[1]["contact"]) == (200, contact)
+    query = {"calendarId": ANNA, "from": "2030-01-15T14:00:00Z", "to": "2030-01-16T00:00:00Z"}
+    _, page = desk.send("GET", "/appointments", token(ANNA), queryStringParameters=query)
+    assert [(one["userId"], "contact" in one) for one in page["appointments"]] == [(BEN, False), (ANNA, True)]
+    _, page = desk.send("GET", "/appointments", SCHEDULER, queryStringParameters=query)
+    assert [one["contact"] for one in page["appointments"]] == [contact, contact]
+
+
+def test_the_contact_of_a_resource_is_the_desks(desk: Desk) -> None:
+    path, contact = "/calendars/room-1/contact", {"email": "room@example.org"}
+    for method, body in (("PUT", contact), ("GET", None), ("DELETE", None)):
+        assert desk.send(method, path, token(ANNA), body=body)[0] == 403
+        assert desk.send(method, path, SCHEDULER, body=body)[0] == 200
 
 
 def test_lists_across_people_are_the_desks(desk: Desk) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
+from reaching.refusals import NotSentError
 from reminder_sender.channels import CHANNELS, channels_from
-from reminder_sender.channels.channel import NotSentError
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import LEASE, SEND_PAUSES
 from reminder_sweep.sweep import GRACE
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
+    from reaching.recipients import Person
     from world import World
 
     LogLines = Callable[[], list[dict[str, Any]]]
@@ -46,10 +47,10 @@ class FileChannel:
     def from_env(cls, env: dict[str, str]) -> FileChannel | None:
         return cls(Path(env["REMINDER_FILE"])) if env.get("REMINDER_FILE") else None
 
-    def recipients(self, _appointment: Appointment) -> tuple[str, ...]:
+    def recipients(self, _appointment: Appointment, _person: Person) -> tuple[str, ...]:
         return self.people
 
-    def send(self, appointment: Appointment, reminder: Reminder, recipient: str) -> str:
+    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, _person: Person) -> str:
         if self.errors and not self.sends_before_it_fails:
             raise self.errors.pop(0)
         with self.path.open("a") as file:
@@ -415,8 +416,8 @@ def test_what_another_version_stores_between_two_records_is_kept(
 
     @dataclass(frozen=True)
     class Watched(FileChannel):
-        def send(self, appointment: Appointment, reminder: Reminder, recipient: str) -> str:
-            sent = super().send(appointment, reminder, recipient)
+        def send(self, appointment: Appointment, reminder: Reminder, recipient: str, person: Person) -> str:
+            sent = super().send(appointment, reminder, recipient, person)
             if recipient == at:
                 store()
             return sent

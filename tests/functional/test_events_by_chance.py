@@ -16,8 +16,8 @@ from appointments.storage.history import History
 from conflict_detector.access import Access, Auth
 from contract import closed, contract, validator
 from event_relay.relay import Relay
+from reaching.refusals import NotSentError
 from relaying import Relaying
-from reminder_sender.channels.channel import NotSentError
 from services import step
 from support import api_event
 from world import World

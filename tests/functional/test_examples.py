@@ -37,6 +37,7 @@ BLOCKS = contract()["paths"]["/calendars/{calendarId}/blocks"]["post"]["requestB
 SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 HOOKS = contract()["paths"]["/webhooks/{webhookId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
+CONTACT_OF = "/calendars/dr-kim/contact"
 # Different each time.
 IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId", "secret", "eventId")
 
@@ -170,6 +171,26 @@ def outdated(world: World) -> Any:
     return world.request("DELETE", path, headers={"If-Match": '"1"'})
 
 
+def kept(world: World) -> Any:
+    examples = contract()["paths"]["/calendars/{calendarId}/contact"]["put"]["requestBody"]["content"][
+        "application/json"
+    ]["examples"]
+    return world.request("PUT", CONTACT_OF, examples["doctor"]["value"])
+
+
+def person(world: World) -> Any:
+    book(world)
+    world.request("PUT", "/calendars/anna/contact", {"email": "anna@example.org"})
+    return world.request("GET", "/people/anna")
+
+
+def begun_to_forget(world: World) -> Any:
+    for day in range(1, 27):
+        times = {"startTime": f"2030-01-{day:02}T09:00:00Z", "endTime": f"2030-01-{day:02}T09:30:00Z"}
+        book(world, reminders=[], **times)
+    return world.request("DELETE", "/people/anna")
+
+
 def block(world: World, **more: Any) -> Any:
     return world.request("POST", BLOCKS_OF, BLOCKS["hour"]["value"] | more)
 
@@ -293,6 +314,20 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
         "GET", "/calendars/dr-kim", queryStringParameters=DRY
     ),
     ("bookAppointment", "faults"): faults,
+    ("getContact", "doctor"): lambda world: (kept(world), world.request("GET", CONTACT_OF))[1],
+    ("getContact", "404"): lambda world: world.request("GET", CONTACT_OF),
+    ("getContact", "unknownParameter"): lambda world: world.request("GET", CONTACT_OF, queryStringParameters=DRY),
+    ("putContact", "doctor"): kept,
+    ("putContact", "faults"): lambda world: world.request("PUT", CONTACT_OF, {"phone": "911", "channels": ["email"]}),
+    ("deleteContact", "removed"): lambda world: (kept(world), world.request("DELETE", CONTACT_OF))[1],
+    ("deleteContact", "unknownParameter"): lambda world: world.request("DELETE", CONTACT_OF, queryStringParameters=DRY),
+    ("getPerson", "anna"): person,
+    ("getPerson", "unknownParameter"): lambda world: world.request("GET", "/people/anna", queryStringParameters=DRY),
+    ("forgetPerson", "forgotten"): lambda world: (book(world), world.request("DELETE", "/people/anna"))[1],
+    ("forgetPerson", "begun"): begun_to_forget,
+    ("forgetPerson", "unknownParameter"): lambda world: world.request(
+        "DELETE", "/people/anna", queryStringParameters=DRY
+    ),
     ("blockCalendar", "blocked"): block,
     ("blockCalendar", "unknownZone"): lambda world: block(world, timeZone="Mars/Olympus"),
     ("listBlocks", "200"): listed_blocks,

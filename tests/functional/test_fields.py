@@ -32,6 +32,7 @@ BOOKED: dict[str, Any] = {
     "session": {"seats": 12},
     "sessionId": "",  # of a session that the test books
     "serviceId": "check-up",
+    "contact": {"name": "Anna Weber", "email": "anna@example.org", "locale": "de-CH", "channels": ["email"]},
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",
@@ -44,6 +45,7 @@ CHANGED: dict[str, Any] = {
     "confirmed": True,
     "seats": 3,
     "session": {"seats": 13},
+    "contact": {"phone": "+4915123456789", "channels": []},
 }
 
 

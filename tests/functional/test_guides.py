@@ -39,7 +39,7 @@ def agrees(told: Any, answered: Any) -> bool:
     return bool(told == answered)
 
 
-@pytest.mark.parametrize("name", ["api.md", "calendars.md", "services.md", "sessions.md", "webhooks.md"])
+@pytest.mark.parametrize("name", ["api.md", "calendars.md", "contacts.md", "services.md", "sessions.md", "webhooks.md"])
 def test_the_guide_shows_what_happens(world: World, name: str) -> None:
     blocks = [parse(block) for block in BLOCKS.findall((ROOT / "docs" / name).read_text())]
     asked = 0

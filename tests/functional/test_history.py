@@ -9,8 +9,8 @@ import pytest
 
 from appointments.events import EVENT_TYPES
 from contract import closed, contract, validator
+from reaching.refusals import NotSentError
 from relaying import Relaying
-from reminder_sender.channels.channel import NotSentError
 from services import step
 
 if TYPE_CHECKING:

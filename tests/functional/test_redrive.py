@@ -12,9 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from appointments.firing import Firing
+from appointments.notices import Change
 from appointments.webhooks import Delivery
 from ops.emptying import Redriven
-from ops.redrive import Redrive, WebhookRedrive
+from ops.redrive import NoticeRedrive, Redrive, WebhookRedrive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -276,3 +277,16 @@ def test_a_delivery_that_was_given_up_is_delivered_anew(world: World, capsys: py
     (message,) = world.sqs.receive_message(QueueUrl=world.deliveries_url)["Messages"]
     assert message["Body"] == delivery.message
     assert left_in(world, world.failures_url) == 1
+
+
+def test_a_change_of_which_people_were_not_told_goes_back_into_its_queue(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = Change("a", 1, "a.1")
+    for body in (change.message, "{}"):
+        world.sqs.send_message(QueueUrl=world.failures_url, MessageBody=body)
+    done = NoticeRedrive(world.sqs, world.deliveries_url, 0).queue(world.failures_url, world.now)
+    assert (done.sent, done.over, done.left) == (1, 0, 1)
+    assert "not a change of an appointment" in capsys.readouterr().err
+    (message,) = world.sqs.receive_message(QueueUrl=world.deliveries_url)["Messages"]
+    assert Change.from_message(message["Body"]) == change

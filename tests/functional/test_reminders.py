@@ -21,7 +21,7 @@ from appointments.reminders import ReminderState
 from appointments.statuses import Status
 from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.reminders import ReminderClaimLostError, ReminderNotRecordedError
-from reminder_sender.channels.channel import NotSentError
+from reaching.refusals import NotSentError
 from reminder_sender.sender import LEASE, SEND_PAUSES
 from support import sample_event
 from world import KilledError

@@ -33,6 +33,8 @@ FULL: dict[str, Any] = {
     "reminders": ["1d", "2h"],
     "cancelUntilMinutes": 1440,
     "moveUntilMinutes": 720,
+    "quietHours": {"start": "21:00", "end": "08:00"},
+    "notices": ["moved", "cancelled"],
 }
 
 
@@ -97,6 +99,8 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders": ["soon"],
         "cancelUntilMinutes": -5,
         "moveUntilMinutes": "1",
+        "quietHours": {"start": "21:00"},
+        "notices": ["moved", "reminded", {}, "moved"],
     }
     status, answer = put(world, body=body)
     assert status == 422
@@ -120,6 +124,10 @@ def test_every_fault_is_named_and_nothing_is_written(world: World) -> None:
         "reminders[0]",
         "cancelUntilMinutes",
         "moveUntilMinutes",
+        "quietHours",
+        "notices[1]",
+        "notices[2]",
+        "notices[3]",
     }
     assert [fault["field"] for fault in put(world, body={})[1]["errors"]] == ["steps"]
     assert put(world, "a%20b")[1]["errors"][0]["field"] == "serviceId"

@@ -17,6 +17,7 @@ NAMES = (
     "APPOINTMENTS_TABLE",
     "AUTH_CLIENT_ID",
     "CALENDARS_TABLE",
+    "CONTACT_KEY_ID",
     "CORS_ORIGIN",
     "EVENT_BUS",
     "LINK_KEY_ID",
@@ -33,6 +34,8 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "EMAIL_FROM": "",
+    "EMAIL_NAME": "",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",
@@ -64,6 +67,7 @@ def start(module: str, **environment: str) -> tuple[list[str], list[str]]:
         ("reminder_sender.app", "rules", ["dynamodb", "sns"]),
         ("event_relay.app", "rules", ["dynamodb", "sqs", "events"]),
         ("webhook_sender.app", "rules", ["dynamodb", "kms", "sqs"]),
+        ("notice_sender.app", "rules", ["dynamodb", "kms"]),
     ],
 )
 def test_on_lambda_the_clients_that_every_request_needs_are_made_at_the_start(
@@ -105,3 +109,32 @@ def test_a_start_imports_nothing_heavy_that_it_can_do_without(module: str) -> No
     assert heavy.isdisjoint(modules)
     assert ("appointments.calendars" in modules) == (module == "conflict_detector.app")
     assert "botocore" in modules  # else the line above says nothing
+
+
+WITHOUT_CONTACT = """
+import sys
+from moto import mock_aws
+from support import api_event, create_tables
+with mock_aws():
+    import botocore.session
+    from appointments.storage.store import Storage
+    from conflict_detector.access import Access, Auth
+    from conflict_detector.api import Api
+    client = botocore.session.get_session().create_client("dynamodb")
+    create_tables(client)
+    timers = type("Timers", (), {"arm": lambda *_: []})()
+    api = Api(Storage.of(client, "AppointmentsTable", "CalendarsTable"), timers, Access(Auth.NONE))
+    body = {"userId": "anna", "startTime": "2130-01-15T09:00:00Z", "endTime": "2130-01-15T10:00:00Z", "reminders": []}
+    for contact in ({}, {"contact": {"email": "anna@example.org"}}):
+        answer = api.handle(api_event("POST", "/appointments", body | contact | {"userId": f"anna-{len(contact)}"}))
+        print(answer["statusCode"], sorted({"email_validator", "phonenumbers"} & sys.modules.keys()))
+"""
+
+
+def test_only_a_booking_with_a_contact_imports_what_checks_addresses() -> None:
+    path = f"{SRC}:{ROOT}/tests"
+    environment = ENVIRONMENT | {"PYTHONPATH": path, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    run = [sys.executable, "-c", WITHOUT_CONTACT]
+    done = subprocess.run(run, check=True, env=environment, timeout=60, stdout=subprocess.PIPE)
+    without, with_one = [line for line in done.stdout.decode().splitlines() if line.startswith("201")]
+    assert (without, with_one) == ("201 []", "201 ['email_validator', 'phonenumbers']")

@@ -18,6 +18,7 @@ from support import resources
 TIMERS = "timers are made at run time: only the beginning of their names is known"
 THIS_KEY = "in a key's policy, * is the key itself"
 TRACES = "X-Ray knows no resources for these actions"
+IDENTITY = "the identity may be the address or a domain of it, and a condition says what it is sent from"
 DENIES = "what is denied is denied to everyone"
 REASONS = {
     "ConflictDetectorRole/CreateAndRemoveReminderRules": TIMERS,
@@ -31,7 +32,14 @@ REASONS = {
     "ReminderSweepRole/SendTraces": TRACES,
     "EventRelayRole/SendTraces": TRACES,
     "WebhookSenderRole/SendTraces": TRACES,
+    "ReachFeedbackRole/SendTraces": TRACES,
+    "ReminderSenderRole/SendEmailFromOneAddress": IDENTITY,
+    "ReminderSweepRole/SendEmailFromOneAddress": IDENTITY,
+    "NoticeSenderRole/SendEmailFromOneAddress": IDENTITY,
+    "NoticeSenderRole/SendTraces": TRACES,
+    "MessagingKey/SesTellsWhatBecameOfEmail": THIS_KEY,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
+    "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "LinkKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
@@ -45,6 +53,15 @@ REASONS = {
     "RelayFailuresPolicy/NothingWithoutTls": DENIES,
     "WebhookDeliveriesPolicy/NothingWithoutTls": DENIES,
     "WebhookFailuresPolicy/NothingWithoutTls": DENIES,
+    "NoticeChangesPolicy/NothingWithoutTls": DENIES,
+    "NoticeFailuresPolicy/NothingWithoutTls": DENIES,
+    "ReachFeedbackTopicPolicy/NothingWithoutTls": DENIES,
+}
+# A phone number is no resource, so SMS can only be allowed by what else a message can be published to.
+ALL_BUT = {
+    "ReminderSenderRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
+    "ReminderSweepRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
+    "NoticeSenderRole/SendSmsToPhoneNumbers": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
 }
 # Actions that AWS itself uses in a function's name, so that no line of the code calls them.
 FOR_THE_RUNTIME = {
@@ -62,6 +79,7 @@ FOR_THE_RUNTIME = {
     "dynamodb:GetRecords": "Lambda reads the streams",
     "dynamodb:GetShardIterator": "Lambda reads the streams",
     "dynamodb:ListStreams": "Lambda reads the streams",
+    "ses:SendRawEmail": "SES asks for it beside SendEmail where the email is given whole",
     "iam:PassRole": "CreateSchedule and UpdateSchedule name a role",
 }
 CALLED_SERVICES = ("dynamodb", "events", "kms", "scheduler", "sns", "sqs")
@@ -98,7 +116,8 @@ STATEMENTS = {f"{name}/{s['Sid']}": s for name, statements in documents().items(
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_statement_has_a_wildcard_without_a_reason(name: str) -> None:
     statement = STATEMENTS[name]
-    broad = "*" in json.dumps([statement["Action"], statement["Resource"], statement.get("Principal")])
+    resource = statement.get("Resource", "")
+    broad = "*" in json.dumps([statement["Action"], resource, statement.get("Principal")])
     assert broad == (name in REASONS)
 
 
@@ -113,7 +132,7 @@ def test_what_is_allowed_is_named_in_full(name: str) -> None:
     if not name.endswith("/AccountAdministersThisKey"):
         assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions)
     assert "NotAction" not in STATEMENTS[name]
-    assert "NotResource" not in STATEMENTS[name]
+    assert STATEMENTS[name].get("NotResource") == ALL_BUT.get(name)
 
 
 # --- what the code calls -----------------------------------------------------------------------------
@@ -132,6 +151,7 @@ def operations() -> dict[str, str]:
 # IAM has names of its own for these.
 OPERATIONS = operations() | {
     "invoke": "lambda:InvokeFunction",
+    "send_email": "ses:SendEmail",
     "change_message_visibility_batch": "sqs:ChangeMessageVisibility",
 }
 

@@ -14,16 +14,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import TIMER_PREFIX, timer_name
+from appointments.notices import NoticeKind
 from appointments.storage.calendar_settings import CONFIGURED_INDEX
+from appointments.storage.contacts import CONTACT
 from appointments.storage.desk import SERVICE_INDEX
 from appointments.storage.lists import USER_INDEX
+from appointments.storage.notices import NOTICES
 from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
 from conflict_detector.responses import LINK_RESOURCE
+from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
+from notice_sender.app import ENOUGH_MILLISECONDS
+from notice_sender.sender import LEASE as NOTICE_LEASE
 from reachable import keys_read, keywords_used, members_used, parts
 from reminder_sender.message import SMS_PREFIX
 from reminder_sender.sender import LEASE
@@ -224,8 +230,9 @@ def test_a_lease_outlives_its_holder_and_ends_before_the_event_is_repeated() -> 
     assert FUNCTIONS["ReminderSenderFunction"]["Properties"]["Timeout"] < LEASE.total_seconds() < 60
 
 
-def test_the_secrets_of_webhooks_are_derived_by_a_key_that_never_leaves() -> None:
-    key = resources("AWS::KMS::Key")["WebhookKey"]["Properties"]
+@pytest.mark.parametrize("name", ["WebhookKey", "ContactKey"])
+def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> None:
+    key = resources("AWS::KMS::Key")[name]["Properties"]
     assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
     (statement,) = key["KeyPolicy"]["Statement"]
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
@@ -260,6 +267,36 @@ def test_the_webhook_sender_reaches_webhooks_and_records_and_no_calendar() -> No
     written = granted_to(resources("AWS::IAM::Role")["WebhookSenderRole"])
     (tables,) = [s for s in written.values() if "dynamodb" in json.dumps(s["Action"])]
     assert tables["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [WEBHOOKS, "deliveries#*"]}}
+
+
+def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_have_run_out() -> None:
+    queue = resources("AWS::SQS::Queue")["NoticeChanges"]["Properties"]
+    sender = FUNCTIONS["NoticeSenderFunction"]["Properties"]
+    # As the exploration of the senders has it.
+    assert (queue["DelaySeconds"], queue["VisibilityTimeout"], sender["Timeout"]) == (DELAY, HIDDEN, MOST)
+    assert sender["Timeout"] < NOTICE_LEASE.total_seconds() < queue["VisibilityTimeout"]
+    assert sender["Timeout"] * 1000 > 2 * ENOUGH_MILLISECONDS
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["NoticeFailures", "Arn"]}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["FunctionName"] == {"Ref": "NoticeSenderFunction.Alias"}
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["NoticeChanges", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
+    written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
+    writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
+    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
+
+
+def test_notices_are_there_where_people_are_reached_alone() -> None:
+    of_notices = {name: r for name, r in template()["Resources"].items() if name.startswith("Notice")}
+    watches = {"ReachesPeople", "WatchesPeople", "WatchesNewVersionsOfNotices"}
+    assert len(of_notices) > 8
+    assert {r["Condition"] for r in of_notices.values()} == watches
+    default = template()["Parameters"]["Notices"]["Default"].split(",")
+    assert default == [*NoticeKind]
 
 
 def test_only_the_local_stack_may_call_its_own_machine() -> None:
@@ -313,7 +350,7 @@ def test_topics_and_queues_are_encrypted_with_a_key_of_our_own_and_on_their_way(
     guarded = set()
     for policy in resources(policies).values():
         (name,) = (ref["Ref"] for ref in policy["Properties"][listed])
-        denied = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        denied = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s.get("Effect") == "Deny"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
         assert denied[0]["Principal"] == "*"
         assert name in json.dumps(denied[0]["Resource"])
@@ -342,15 +379,16 @@ def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
         for principal in plain["Principal"].values():
             uses[json.dumps(principal)] = plain
     root = '{"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}'
-    assert uses.keys() == {root, '"events.amazonaws.com"', '"sns.amazonaws.com"', '"cloudwatch.amazonaws.com"'}
+    services = ("events", "sns", "cloudwatch", "ses")
+    assert uses.keys() == {root, *(f'"{service}.amazonaws.com"' for service in services)}
     for principal, statement in uses.items():
         if principal != root:
             assert statement["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
     ours = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     assert uses['"sns.amazonaws.com"']["Condition"]["StringEquals"] == ours
     assert uses['"cloudwatch.amazonaws.com"']["Condition"]["StringEquals"] == ours
-    # EventBridge sends KMS no account: a condition on it would drop every dead letter.
-    assert "Condition" not in uses['"events.amazonaws.com"']
+    # EventBridge sends KMS no account: a condition on it would drop every dead letter. So does SES.
+    assert "Condition" not in uses['"events.amazonaws.com"'] | uses['"ses.amazonaws.com"']
 
 
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
@@ -487,10 +525,14 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "ReminderSweepFunction": {"Fn::If": ["ReservesConcurrency", 1, none]},
         "EventRelayFunction": None,
         "WebhookSenderFunction": None,
+        "NoticeSenderFunction": None,
+        "ReachFeedbackFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 50, 5]}}
+    source = resources("AWS::Lambda::EventSourceMapping")["NoticeSenderSource"]["Properties"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Fn::If": ["ReservesConcurrency", 20, 2]}}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -531,10 +573,13 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
     written = json.dumps([in_a_version | {"DeploymentPreference": None}, variables])
     conditions = {name: json.dumps(condition) for name, condition in template()["Conditions"].items()}
     written += "".join(text for condition, text in conditions.items() if f'"Fn::If": ["{condition}"' in written)
+    for _ in conditions:  # as deep as they rest on each other
+        written += "".join(text for name, text in conditions.items() if f'{{"Condition": "{name}"}}' in written)
     reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
-    named = re.findall(r"(\w+)=\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
+    # Several that belong together share a name, because there is little room.
+    named = re.findall(r"(?:(\w+)=|/)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
     assert {parameter for _, parameter in named} == reached
-    assert all(label == parameter for label, parameter in named)
+    assert all(label in (parameter, "") for label, parameter in named)
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]
     assert version["Properties"]["Description"] == function["VersionDescription"]
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"  # so that one can go back
@@ -614,7 +659,65 @@ def test_traces_are_sent_by_parameter_alone() -> None:
         conditional = [
             s for p in role["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s
         ]
-        assert [(s["Fn::If"][0], s["Fn::If"][1]["Sid"]) for s in conditional] == [("Traces", "SendTraces")]
+        granted = [(s["Fn::If"][0], s["Fn::If"][1]["Sid"]) for s in conditional]
+        assert [one for one in granted if one[0] not in REACHING] == [("Traces", "SendTraces")]
+
+
+REACHING = ("ReachesPeople", "SendsEmail", "SendsSms")
+
+
+def test_people_are_reached_by_parameter_alone() -> None:
+    """Without EmailFrom and Sms no function reads contacts, derives digests, or may send to a person."""
+    for name in ("ReminderSenderRole", "ReminderSweepRole"):
+        policies = resources("AWS::IAM::Role")[name]["Properties"]["Policies"]
+        statements = [s["Fn::If"] for p in policies for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s]
+        granted = {statement["Sid"]: condition for condition, statement, _ in statements if condition in REACHING}
+        assert granted == {
+            "ReadContactsAndUndeliverableAddresses": "ReachesPeople",
+            "DeriveTheKeyOfDigests": "ReachesPeople",
+            "SendEmailFromOneAddress": "SendsEmail",
+            "SendSmsToPhoneNumbers": "SendsSms",
+        }
+        assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in statements)
+        (email,) = [statement for condition, statement, _ in statements if condition == "SendsEmail"]
+        assert email["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+    parameters = template()["Parameters"]
+    assert (parameters["EmailFrom"]["Default"], parameters["Sms"]["Default"]) == ("", "off")
+
+
+def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> None:
+    (destination,) = resources("AWS::SES::ConfigurationSetEventDestination").values()
+    told = destination["Properties"]["EventDestination"]
+    assert (told["Enabled"], told["MatchingEventTypes"]) == (True, ["bounce", "complaint"])
+    assert told["SnsDestination"] == {"TopicARN": {"Ref": "ReachFeedbackTopic"}}
+    assert destination["DependsOn"] == "ReachFeedbackTopicPolicy"
+    (set_,) = resources("AWS::SES::ConfigurationSet").values()
+    assert {destination["Condition"], set_["Condition"]} == {"SendsEmail"}
+    (subscription,) = [
+        s["Properties"]
+        for s in resources("AWS::SNS::Subscription").values()
+        if s["Properties"]["TopicArn"] == {"Ref": "ReachFeedbackTopic"}
+    ]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("lambda", {"Ref": "ReachFeedbackFunction.Alias"})
+    permission = resources("AWS::Lambda::Permission")["ReachFeedbackPermission"]["Properties"]
+    assert permission["SourceArn"] == {"Ref": "ReachFeedbackTopic"}
+    marks = granted_to(resources("AWS::IAM::Role")["ReachFeedbackRole"])['"dynamodb:UpdateItem"']
+    assert marks["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["undeliverable#*"]}}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        ("EmailFrom", ["", "a@b.org", "first.last+x@clinic.example"], ["a", "a b@c.org", "a@b@c", "A <a@b.org>"]),
+        ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
+        ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
+        ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
+        ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A", "-x"]),
+    ],
+)
+def test_what_the_parameters_of_reaching_people_accept(parameter: str, good: list[str], bad: list[str]) -> None:
+    pattern = template()["Parameters"][parameter]["AllowedPattern"]
+    assert [value for value in (*good, *bad) if re.fullmatch(pattern, value)] == good
 
 
 # --- capacity ----------------------------------------------------------------------------------------
@@ -653,3 +756,25 @@ def test_no_source_makes_a_naive_datetime() -> None:
     """Comparing naive with aware raises at run time; ruff's DTZ rules keep naive ones from being made."""
     command = [sys.executable, "-m", "ruff", "check", "--select", "DTZ", "--no-cache", "--ignore-noqa", "src"]
     subprocess.run(command, check=True, cwd=ROOT, timeout=60)
+
+
+def test_nothing_logs_the_query_of_a_request() -> None:
+    """It may hold the address of a person."""
+    api = resources("AWS::Serverless::Api")["Api"]["Properties"]
+    assert api.keys().isdisjoint({"AccessLogSetting", "CanarySetting"})
+    for settings in api["MethodSettings"]:
+        assert settings.keys().isdisjoint({"LoggingLevel", "DataTraceEnabled"})
+    acl = resources("AWS::WAFv2::WebACL")["AddressLimit"]["Properties"]
+    for part in (acl, *acl["Rules"]):
+        assert part["VisibilityConfig"]["SampledRequestsEnabled"] is False
+    assert not resources("AWS::WAFv2::LoggingConfiguration")
+
+
+def test_the_relay_gets_contacts_also_when_they_are_removed() -> None:
+    patterns = [
+        json.loads(one["Pattern"])
+        for one in resources("AWS::Lambda::EventSourceMapping")["CalendarsStream"]["Properties"]["FilterCriteria"][
+            "Filters"
+        ]
+    ]
+    assert {"dynamodb": {"Keys": {"day": {"S": [CONTACT]}}}} in patterns

@@ -77,6 +77,8 @@ def test_those_that_call_aws_are_named() -> None:
         "appointments.rules",
         "appointments.schedules",
         "appointments.webhook_queue",
+        "reaching.email",
+        "reaching.sms",
         "reminder_sender.channels.topic",
         "reminder_sender.sender",
         "event_relay.bus",
@@ -107,5 +109,8 @@ def test_use_cases_know_no_sdk() -> None:
         "appointments.storage.reminders",
         "appointments.timers",
         "appointments.webhook_queue",
-        "reminder_sender.channels.topic",
+        "reaching.email",
+        "reaching.recipients",
+        "reaching.refusals",
+        "reaching.sms",
     }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from appointments.model import Appointment, Interval
 from appointments.reminders import Reminder
 from reminder_sender import message
+from texts import gsm
 
 START = datetime(2030, 1, 15, 14, tzinfo=UTC)
 REMINDER = Reminder("1h", START - timedelta(hours=1))
@@ -79,7 +80,7 @@ def test_what_fits_one_sms(title: str, text: str) -> None:
 def test_an_sms_keeps_its_content_in_the_alphabet_of_gsm(title: str, text: str) -> None:
     sms = message.sms_text(appointment(details={"title": title, "location": "Café Žižka, Krakowska 12/3"}))
     assert sms == f'Tue 15 Jan 2030, 14:00 (UTC), "{text}", Café Zizka, Krakowska 12/3'
-    assert message.GSM.issuperset(sms)
+    assert gsm.GSM.issuperset(sms)
 
 
 @pytest.mark.parametrize("title", ["Приём 💇", "ψυχή…", "⅓ л"])
@@ -139,7 +140,7 @@ def test_an_sms_always_has_the_whole_time(title: str) -> None:
 
 def test_the_gsm_alphabet_is_complete() -> None:
     """GSM 03.38: 128 places less the escape and two for line ends, and 10 behind the escape less the form feed."""
-    assert (len(message.GSM - message.GSM_TWO_PLACES), len(message.GSM_TWO_PLACES)) == (125, 9)
+    assert (len(gsm.GSM - gsm.GSM_TWO_PLACES), len(gsm.GSM_TWO_PLACES)) == (125, 9)
 
 
 def test_a_zone_that_was_abolished_since_does_not_lose_the_reminder() -> None:
@@ -170,6 +171,6 @@ def test_any_details_give_a_message_that_sns_takes(details: dict[str, Any]) -> N
     assert subject.isprintable()
     assert len(subject) <= 100
     sms = message.SMS_PREFIX + message.sms_text(booked)
-    assert len(sms) <= 160 if message.GSM.issuperset(sms) else len(sms.encode("utf-16-le")) <= 2 * 70
+    assert len(sms) <= 160 if gsm.GSM.issuperset(sms) else len(sms.encode("utf-16-le")) <= 2 * 70
     assert "\n" not in sms
     json.loads(message.body(booked, REMINDER))

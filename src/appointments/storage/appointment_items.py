@@ -19,6 +19,7 @@ from appointments.model import (
     Step,
     WallTimes,
 )
+from appointments.quiet_hours import QuietHours
 from appointments.statuses import Status
 from appointments.storage.dynamodb import texts
 from appointments.storage.reminder_items import reminder_from_item, reminders_to_item
@@ -68,11 +69,11 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
         "clearing": appointment.clearing and to_utc_text(appointment.clearing),
+        "contact": appointment.contact and json.dumps(contact_body(appointment.contact), ensure_ascii=False),
+        "quietHours": appointment.quiet and "{} {} {}".format(*appointment.quiet),
         "by": appointment.by if appointment.by != SYSTEM else None,
     }
     item |= {name: {"S": text} for name, text in texts_if_set.items() if text}
-    if appointment.contact:
-        item["contact"] = {"S": json.dumps(contact_body(appointment.contact), ensure_ascii=False)}
     if appointment.wall:
         item["wallStart"], item["wallEnd"] = ({"S": text} for text in appointment.wall)
     if appointment.places != 1:
@@ -120,9 +121,15 @@ def appointment_from_item(item: Item) -> Appointment:
         clearing=from_utc_text(item["clearing"]["S"]) if "clearing" in item else None,
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
         stored_reminders=item["reminders"],
+        quiet=_quiet_from_text(item["quietHours"]["S"]) if "quietHours" in item else None,
         contact=contact_from_body(json.loads(item["contact"]["S"])) if "contact" in item else None,
         by=item["by"]["S"] if "by" in item else SYSTEM,
     )
+
+
+def _quiet_from_text(text: str) -> QuietHours:
+    start, end, zone = text.split(" ", 2)
+    return QuietHours(int(start), int(end), zone)
 
 
 def _overflow_from_text(text: str) -> OverflowKey:

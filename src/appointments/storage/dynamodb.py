@@ -180,12 +180,17 @@ class Database:
             keys = [*unread, *keys[BATCH_GET_KEYS:]]
 
     def put_many(self, table: str, items: Sequence[Item]) -> list[Item]:
-        """Put items over whatever is there, no two of one key; those that the table takes no more for now are returned.
+        """Put items over whatever is there, as `write_many`; those that were not put are returned."""
+        left = self.write_many(table, [{"PutRequest": {"Item": item}} for item in items])
+        return [request["PutRequest"]["Item"] for request in left]
 
-        One call for up to 25 items. What DynamoDB leaves out is put again.
+    def write_many(self, table: str, requests: Sequence[Any]) -> list[Any]:
+        """Put and delete items, no two of one key; those that the table takes no more for now are returned.
+
+        One call for up to 25 items. What DynamoDB leaves out is written again.
         """
         pauses = iter(PAUSES)
-        waiting: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+        waiting = [*requests]
         while waiting:
             answer = self.client.batch_write_item(RequestItems={table: waiting[:BATCH_WRITE_ITEMS]})
             left = answer.get("UnprocessedItems", {}).get(table, [])
@@ -195,7 +200,7 @@ class Database:
                 if seconds is None:
                     break
                 pause(seconds)
-        return [request["PutRequest"]["Item"] for request in waiting]
+        return waiting
 
     def update(self, **request: Any) -> Mapping[str, Any]:
         """One UpdateItem, answered with its `ReturnValues`. Raises ConditionFailedError, ContentionError."""
@@ -210,6 +215,16 @@ class Database:
             item: Any = exc.response.get("Item")
             raise ConditionFailedError(item, repeated=_repetitions(exc) > 0) from exc
         return answer
+
+    def delete(self, table: str, key: Item, **condition: Any) -> None:
+        """Delete an item, or what is not there. Raises ConditionFailedError, ContentionError."""
+        request: Any = {"TableName": table, "Key": key, **condition}
+        try:
+            self._when_free(lambda: self.client.delete_item(**request), "TransactionConflictException")
+        except ClientError as exc:
+            if error_code(exc) != "ConditionalCheckFailedException":
+                raise
+            raise ConditionFailedError(None) from exc
 
     def transact(self, entries: Sequence[Entry]) -> None:
         """All of the writes, or none. Raises TransactionFailedError, ContentionError."""

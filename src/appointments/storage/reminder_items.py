@@ -36,7 +36,7 @@ _REMINDER_ATTRIBUTES = {
     "deliveries",
     "earlier",
 }
-_DELIVERY_ATTRIBUTES = {"channel", "recipient", "state", "at", "attempts", "messageId", "reason"}
+_DELIVERY_ATTRIBUTES = {"channel", "recipient", "state", "at", "attempts", "messageId", "reason", "refused"}
 
 
 def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
@@ -63,11 +63,13 @@ def reminder_to_item(reminder: Reminder) -> dict[str, Any]:
 
 
 def _delivery_to_item(delivery: Delivery) -> dict[str, Any]:
+    refused = delivery.state is DeliveryState.REFUSED
     item: dict[str, Any] = {
         **delivery.unknown,
         "channel": {"S": delivery.channel},
         "recipient": {"S": delivery.recipient},
-        "state": {"S": delivery.state},
+        # A version that knows no refusals reads it as one that failed, and so can read the appointment.
+        "state": {"S": DeliveryState.FAILED if refused else delivery.state},
         "at": {"S": to_utc_text(delivery.at)},
         "attempts": {"N": str(delivery.attempts)},
     }
@@ -75,6 +77,8 @@ def _delivery_to_item(delivery: Delivery) -> dict[str, Any]:
         item["messageId"] = {"S": delivery.message_id}
     if delivery.reason:
         item["reason"] = {"S": delivery.reason}
+    if refused:
+        item["refused"] = {"BOOL": True}
     return item
 
 
@@ -82,7 +86,7 @@ def _delivery_from_item(item: Item) -> Delivery:
     return Delivery(
         channel=item["channel"]["S"],
         recipient=item["recipient"]["S"],
-        state=DeliveryState(item["state"]["S"]),
+        state=DeliveryState.REFUSED if "refused" in item else DeliveryState(item["state"]["S"]),
         at=from_utc_text(item["at"]["S"]),
         attempts=int(item["attempts"]["N"]),
         message_id=item["messageId"]["S"] if "messageId" in item else None,

@@ -6,6 +6,7 @@
 | calendars    | calendarId, day        | one calendar day, `day` is a UTC date: `calendar_days`              |
 | calendars    | calendarId, `overflow` | more entries of a crowded day: `calendar_days`                      |
 | calendars    | calendarId, `settings` | a calendar's settings: `calendar_settings`                          |
+| calendars    | calendarId, `contact`  | where a calendar's person is reached: `contacts`                    |
 | calendars    | calendarId, `block#…`  | a block of the calendar: `blocks`                                   |
 | calendars    | `services#`, serviceId | a service: `services`                                               |
 | calendars    | `history#…`, version   | a version of an appointment: `history`                              |

@@ -32,8 +32,21 @@ def created_response(appointment: Appointment, base: str, seats_left: int | None
     return response | {"statusCode": 201}
 
 
-def page_response(page: Page) -> Response:
-    """200 with one page of a list, or with as much of it as an answer may hold; blocks stand beside appointments."""
+def _body_for(reader: str | None, appointment: Appointment) -> dict[str, Any]:
+    """An appointment as it is shown to a person, None for somebody who acts for everyone."""
+    body = appointment_body(appointment)
+    if reader not in (None, appointment.user_id):
+        body.pop("contact", None)
+    return body
+
+
+def page_response(page: Page, reader: str | None = None) -> Response:
+    """200 with one page of a list. Where it is one person who reads it, they see no contact but their own."""
+    return json_response(page_body(page, reader))
+
+
+def page_body(page: Page, reader: str | None = None) -> dict[str, Any]:
+    """One page of a list, or as much of it as an answer may hold; blocks stand beside appointments."""
     from conflict_detector.appointments.cursors import encode_cursor  # noqa: PLC0415 - only lists have cursors
     from conflict_detector.blocks.answers import block_body  # noqa: PLC0415 - as above
 
@@ -41,11 +54,11 @@ def page_response(page: Page) -> Response:
     blocks: list[dict[str, Any]] = []
     next_position, size = page.next_position, 0
     for number, (_, each) in enumerate(page.entries):
-        body = block_body(each) if isinstance(each, Block) else appointment_body(each)
+        body = block_body(each) if isinstance(each, Block) else _body_for(reader, each)
         size += len(to_json(body).encode())
         if size > MAX_PAGE_BYTES and number:
             next_position, _ = page.entries[number - 1]
             break
         (blocks if isinstance(each, Block) else bodies).append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
-    return json_response({"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more})
+    return {"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more}

@@ -21,6 +21,7 @@ from appointments.times import Length, find_zone, has_offset, wall_time
 from conflict_detector.appointments.fields import (
     fit_one_transaction,
     past_fault,
+    read_contact_if_sent,
     read_details,
     read_interval,
     read_seats,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
+    from appointments.contacts import Contact
     from appointments.errors import Fault
 
 CHANGE_FIELDS = (
@@ -45,6 +47,7 @@ CHANGE_FIELDS = (
     "confirmed",
     "seats",
     "session",
+    "contact",
 )
 # What is the session's, for those who joined it.
 _FIXED = {"startTime", "endTime", "timeZone", "resourceIds", "session"}
@@ -54,10 +57,10 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     """Check a request of `PATCH /appointments/{id}`, and return the appointment as it asks for it, one version later.
 
     `startTime` alone moves it and keeps its length. A local time without `timeZone` is read in the
-    appointment's own zone, which the time-zone data may have lost since. `details` replace the old ones as a whole.
-    A status or a confirmation that it has already changes nothing; where nothing else is asked for, the appointment
-    is returned as it is. Raises InvalidRequestError with every fault that the body has and those that were found
-    `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
+    appointment's own zone, which the time-zone data may have lost since. `details` and `contact` replace the old ones
+    as a whole. A status or a confirmation that it has already changes nothing; where nothing else is asked for, the
+    appointment is returned as it is. Raises InvalidRequestError with every fault that the body has and those that were
+    found `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
     """
     reader = Reader(body, CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
     if not body:
@@ -111,6 +114,13 @@ def _seats(reader: Reader, before: Appointment, resource_ids: Sequence[str]) -> 
     return read_seats(reader, taken, before.places)
 
 
+def _contact(reader: Reader, before: Appointment) -> Contact | None:
+    """The contact as it is asked for; null removes it."""
+    if "contact" not in reader.body:
+        return before.contact
+    return None if reader.body["contact"] is None else read_contact_if_sent(reader)
+
+
 def _session_seats(reader: Reader, before: Appointment) -> int | None:
     """How many may join. Who joined keeps the times of the session, and no appointment turns into one."""
     if before.session_id:
@@ -122,8 +132,8 @@ def _session_seats(reader: Reader, before: Appointment) -> int | None:
 
 
 def _refuse_ended(body: dict[str, Any], before: Appointment, now: datetime) -> None:
-    """Raise if the appointment has ended and more than its details is to be changed."""
-    if body and body.keys() <= {"details", "status"}:
+    """Raise if the appointment has ended and more than its details and contact is to be changed."""
+    if body and body.keys() <= {"details", "contact", "status"}:
         return
     if before.status is Status.CANCELLED:
         raise AppointmentCancelledError
@@ -156,6 +166,7 @@ def _with_fields(reader: Reader, before: Appointment, now: datetime) -> Appointm
         resource_ids=resource_ids,
         assigned_calendar_id=before.assigned_calendar_id if before.assigned_calendar_id in resource_ids else None,
         details=read_details(reader) if "details" in body else before.details,
+        contact=_contact(reader, before),
         offsets=offsets,
         places=_seats(reader, before, resource_ids),
         session_seats=_session_seats(reader, before),

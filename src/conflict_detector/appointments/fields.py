@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from appointments.contacts import Contact
     from appointments.reader import Reader
 
 MAX_DETAILS_BYTES = 16 * 1024
@@ -149,6 +150,15 @@ def read_details(reader: Reader) -> dict[str, Any]:
     if size > MAX_DETAILS_BYTES:
         reader.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")
     return details
+
+
+def read_contact_if_sent(reader: Reader) -> Contact | None:
+    """Where the person is reached about the appointment; None where it is not sent, or is at fault."""
+    if "contact" not in reader.body:
+        return None
+    from conflict_detector.contacts.parsing import read_contact  # noqa: PLC0415 - what checks addresses is large
+
+    return read_contact(reader)
 
 
 def _depth(value: dict[str, Any]) -> int:

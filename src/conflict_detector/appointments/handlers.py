@@ -115,18 +115,29 @@ def find(call: Call) -> Response:
     """`GET /appointments`: 200."""
     if "sessionId" in call.request.query:
         return _find_joined(call)
+    if "contact" in call.request.query:
+        return _find_by_contact(call)
     from appointments.storage import desk, lists  # noqa: PLC0415 - most requests book
     from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
 
     asked = parse_list(call.request.query)
     if isinstance(asked, lists.CalendarQuery):
         call.caller.act_for(asked.calendar_id)
-        return page_response(lists.page_of_calendar(call.storage, asked, call.now))
+        return page_response(lists.page_of_calendar(call.storage, asked, call.now), call.caller.user_id)
     if isinstance(asked, desk.DeskQuery):
         call.caller.manage()
         return page_response(desk.page(call.storage.appointments, asked))
     call.caller.act_for(asked.user_id)
     return page_response(lists.page_of_person(call.storage.appointments, asked))
+
+
+def _find_by_contact(call: Call) -> Response:
+    """`GET /appointments?contact=`: 200."""
+    from conflict_detector.contacts.queries import parse_contact_query  # noqa: PLC0415 - few lists are of a contact
+
+    asked = parse_contact_query(call.request.query)
+    call.caller.manage()
+    return page_response(call.contacts().page(call.storage.appointments, asked))
 
 
 def _find_joined(call: Call) -> Response:

@@ -11,7 +11,7 @@ from appointments.reader import Reader
 from appointments.reminders import DEFAULT_REMINDERS
 from appointments.statuses import Status
 from appointments.storage.lists import BEGIN_OF_TIME, END_OF_TIME, CalendarQuery
-from conflict_detector.appointments.fields import read_details, read_seats
+from conflict_detector.appointments.fields import read_contact_if_sent, read_details, read_seats
 from conflict_detector.appointments.listing import DEFAULT_PAGE, MAX_PAGE, read_position
 from conflict_detector.appointments.parsing import (
     BOOKING_FIELDS,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from conflict_detector.request import Headers
 
 _LIST_PARAMETERS = ("sessionId", "status", "limit", "cursor")
-_FIELDS = ("userId", "sessionId", "seats", "details", "reminders")
+_FIELDS = ("userId", "sessionId", "seats", "details", "reminders", "contact")
 
 
 class JoinRequest(NamedTuple):
@@ -51,6 +51,7 @@ def parse_join(body: dict[str, Any], now: datetime, query: Query, headers: Heade
     for name in body.keys() & set(BOOKING_FIELDS).difference(_FIELDS):
         reader.fault(name, "is not sent with sessionId; an appointment lies where its session lies")
     details, offsets, seats = read_details(reader), reader.reminder_offsets(), read_seats(reader, [session_id])
+    contact = read_contact_if_sent(reader)
     faults = [*reader.faults, *parameters.faults]
     if faults or user_id is None:
         raise InvalidRequestError(faults)
@@ -65,6 +66,7 @@ def parse_join(body: dict[str, Any], now: datetime, query: Query, headers: Heade
         fingerprint=fingerprint_of(body, key),
         places=seats,
         session_id=session_id,
+        contact=contact,
     )
     return JoinRequest(wanted, offsets is not None, dry_run)
 

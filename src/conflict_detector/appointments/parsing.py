@@ -20,6 +20,7 @@ from appointments.times import (
 from conflict_detector.appointments.fields import (
     fit_one_transaction,
     past_fault,
+    read_contact_if_sent,
     read_details,
     read_hold,
     read_interval,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    from appointments.contacts import Contact
     from appointments.reader import Query
     from conflict_detector.request import Headers
 
@@ -53,6 +55,7 @@ BOOKING_FIELDS = (
     "session",
     "sessionId",
     "serviceId",
+    "contact",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 
@@ -80,6 +83,7 @@ class BookingRequest:
     hold: timedelta | None = None
     seats: int = 1
     session_seats: int | None = None
+    contact: Contact | None = None
 
     def appointment(self, now: datetime, by: str = SYSTEM) -> Appointment:
         """The appointment that somebody books, with those of its reminders that are still ahead.
@@ -106,6 +110,7 @@ class BookingRequest:
             fingerprint=self.fingerprint,
             places=self.seats,
             session_seats=self.session_seats,
+            contact=self.contact,
             by=by,
         )
 
@@ -136,7 +141,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     any_of = _any_of(reader, {user_id, *resource_ids})
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader)
     seats = read_seats(reader, {*resource_ids, *any_of} - {user_id})
-    session_seats = read_session(reader)
+    session_seats, contact = read_session(reader), read_contact_if_sent(reader)
     past = past_fault(start, now)
     interval = read_interval(reader, start, end, zone)
     if interval and user_id:
@@ -161,6 +166,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         hold=hold,
         seats=seats,
         session_seats=session_seats,
+        contact=contact,
     )
 
 

@@ -9,7 +9,13 @@ from appointments.errors import InvalidRequestError
 from appointments.model import Interval
 from appointments.reader import Reader
 from appointments.times import has_offset
-from conflict_detector.appointments.fields import past_fault, read_details, read_hold, wall_times_of
+from conflict_detector.appointments.fields import (
+    past_fault,
+    read_contact_if_sent,
+    read_details,
+    read_hold,
+    wall_times_of,
+)
 from conflict_detector.appointments.parsing import BookingRequest, fingerprint_of, read_idempotency_key
 from conflict_detector.serving import ServiceAsk
 
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from appointments.reader import Query
     from conflict_detector.request import Headers
 
-_FIELDS = ("serviceId", "userId", "startTime", "timeZone", "details", "reminders", "hold")
+_FIELDS = ("serviceId", "userId", "startTime", "timeZone", "details", "reminders", "hold", "contact")
 _DECIDED = ("endTime", "resourceIds", "anyOf")
 # Until it is placed, an appointment has its start alone.
 _UNPLACED = timedelta(minutes=1)
@@ -40,6 +46,7 @@ def parse_service_booking(
     zone = reader.zone()
     start = reader.time("startTime", zone)
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader, by_service=True)
+    contact = read_contact_if_sent(reader)
     past = past_fault(start, now)
     faults = [*reader.faults, *parameters.faults]
     if faults or start is None or user_id is None or service_id is None:
@@ -59,5 +66,6 @@ def parse_service_booking(
         idempotency_key=key,
         dry_run=dry_run,
         hold=hold,
+        contact=contact,
     )
     return asked, ServiceAsk(service_id, offsets is not None, hold or None, dry_run, [past] if past else [])

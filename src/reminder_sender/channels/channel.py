@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from appointments.errors import ProductError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
-
-
-class NotSentError(ProductError):
-    """Certainly nothing was sent, so it may be tried again at once.
-
-    After any other error of a channel nobody can know: the message is sent again when the lease has run out.
-    """
+    from reaching.recipients import Person
 
 
 class Channel(Protocol):
@@ -27,11 +19,17 @@ class Channel(Protocol):
     def name(self) -> str:
         """What the records of its deliveries call it. It never changes: a record of another name is not found."""
 
-    def recipients(self, appointment: Appointment, /) -> Sequence[str]:
-        """Whom a reminder of the appointment goes to on this channel, as its records name them."""
+    def recipients(self, appointment: Appointment, person: Person, /) -> Sequence[str]:
+        """Whom a reminder of the appointment goes to on this channel, as its records name them.
 
-    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, /) -> str:
-        """Send one message, once, and return its id. Raises NotSentError where certainly nothing was sent."""
+        Raises NotSentError where that cannot be known for now.
+        """
+
+    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, person: Person, /) -> str:
+        """Send one message, once, and return its id.
+
+        Raises NotSentError where certainly nothing was sent, RefusedError where this message never will be.
+        """
 
 
 class ChannelKind(Protocol):

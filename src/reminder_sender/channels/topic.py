@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
-
 from appointments.aws import client
+from reaching.refusals import NOT_SENT, NotSentError
 from reminder_sender import message
-from reminder_sender.channels.channel import NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 
     from appointments.model import Appointment
     from appointments.reminders import Reminder
-
-# After these nothing went out: SNS answered so, or was never reached.
-NOT_PUBLISHED = (ClientError, ConnectTimeoutError, EndpointConnectionError)
+    from reaching.recipients import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,11 @@ class Topic:
     def from_env(cls, env: Mapping[str, str]) -> Topic:
         return cls(client("sns", attempts=1), env["NOTIFICATION_TOPIC_ARN"])
 
-    def recipients(self, _appointment: Appointment) -> tuple[str, ...]:
+    def recipients(self, _appointment: Appointment, _person: Person) -> tuple[str, ...]:
         """SNS knows the subscribers; to the sender they are one."""
         return ("subscribers",)
 
-    def send(self, appointment: Appointment, reminder: Reminder, _recipient: str) -> str:
+    def send(self, appointment: Appointment, reminder: Reminder, _recipient: str, _person: Person) -> str:
         attributes = {
             "userId": appointment.user_id,
             "appointmentId": appointment.appointment_id,
@@ -59,6 +55,6 @@ class Topic:
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
             )
-        except NOT_PUBLISHED as exc:
+        except NOT_SENT as exc:
             raise NotSentError(type(exc).__name__) from exc
         return answer["MessageId"]

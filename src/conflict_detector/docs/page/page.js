@@ -1,7 +1,7 @@
 "use strict";
 
 // Each visit has people and rooms of its own, so that the first example finds them free, whatever was booked before.
-const NAMES = /\b(anna|ben|carla|dora|coach-ella|studio|dr-lee|dr-kim|room-1|room-2|lab|check-up)\b/g;
+const NAMES = /\b(anna|ben|carla|dora|frank|coach-ella|studio|dr-lee|dr-kim|room-1|room-2|lab|check-up)\b/g;
 const VISIT = Date.now().toString(36);
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

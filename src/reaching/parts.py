@@ -1,0 +1,56 @@
+"""What reaches people, put together from a function's environment."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from appointments.aws import client
+from appointments.contact_digests import ContactDigests
+from appointments.storage.dynamodb import Database
+from appointments.storage.undeliverable import Undeliverable
+from reaching.email import Mailer
+from reaching.messenger import Messenger
+from reaching.recipients import Recipients
+from reaching.sms import Texter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from texts.writing import Texts
+
+
+def messenger_from(env: Mapping[str, str]) -> Messenger:
+    """The channels that are on. Their clients are made when the first message is sent."""
+    mailer = texter = None
+    if env.get("EMAIL_FROM"):
+        ses = cache(partial(client, "sesv2", attempts=1))
+        mailer = Mailer(ses, env["EMAIL_FROM"], env["EMAIL_NAME"], env["EMAIL_CONFIGURATION_SET"])
+    if env.get("SMS") == "on":
+        texter = Texter(cache(partial(client, "sns", attempts=1)), env["SMS_SENDER_ID"])
+
+    @cache
+    def texts() -> Texts:
+        from texts.writing import Texts  # noqa: PLC0415 - few reminders go to people
+
+        return Texts.from_env(env)
+
+    return Messenger(mailer, texter, texts, env["EMAIL_NAME"])
+
+
+def recipients_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Recipients:
+    """Who is reached, on the channels that are on."""
+    database = Database(client("dynamodb"))
+    return Recipients(
+        database,
+        env["CALENDARS_TABLE"],
+        undeliverable_from(env, database),
+        messenger_from(env).channels,
+        clock,
+    )
+
+
+def undeliverable_from(env: Mapping[str, str], database: Database) -> Undeliverable:
+    """The marked addresses."""
+    return Undeliverable(database, env["CALENDARS_TABLE"], ContactDigests(client("kms"), env["CONTACT_KEY_ID"]))

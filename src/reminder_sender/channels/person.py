@@ -1,0 +1,75 @@
+"""The person whose appointment it is, by email and by SMS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appointments.contacts import ChannelName
+from reaching.refusals import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from appointments.contacts import Contact
+    from appointments.model import Appointment
+    from appointments.reminders import Reminder
+    from reaching.recipients import Person
+
+# What records call the person: their address is nobody's business, and may change.
+RECIPIENT = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class ToPerson:
+    """One way to reach the person. `tell` sends one message to a contact that has an address on it."""
+
+    channel: ChannelName
+    tell: Callable[[Appointment, Contact], str]
+
+    @property
+    def name(self) -> str:
+        return self.channel.value
+
+    def recipients(self, appointment: Appointment, person: Person) -> tuple[str, ...]:
+        """The person, where they have agreed to be reached so."""
+        contact = person.reached(appointment).contact
+        return (RECIPIENT,) if contact and contact.address(self.channel) else ()
+
+    def send(self, appointment: Appointment, _reminder: Reminder, _recipient: str, person: Person) -> str:
+        contact, undeliverable = person.reached(appointment)
+        if contact is None or not contact.address(self.channel):
+            raise RefusedError("the contact was removed meanwhile")
+        if reason := undeliverable.get(self.channel):
+            raise RefusedError(reason)
+        return self.tell(appointment, contact)
+
+
+class Email:
+    """The person's email."""
+
+    @staticmethod
+    def from_env(env: Mapping[str, str]) -> ToPerson | None:
+        return _to_person(ChannelName.EMAIL, env) if env.get("EMAIL_FROM") else None
+
+
+class Sms:
+    """The person's phone."""
+
+    @staticmethod
+    def from_env(env: Mapping[str, str]) -> ToPerson | None:
+        return _to_person(ChannelName.SMS, env) if env.get("SMS") == "on" else None
+
+
+def _to_person(channel: ChannelName, env: Mapping[str, str]) -> ToPerson:
+    from reaching.parts import messenger_from  # noqa: PLC0415 - only where people are reached
+
+    messenger = messenger_from(env)
+
+    def tell(appointment: Appointment, contact: Contact) -> str:
+        from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
+        from texts.facts import Kind  # noqa: PLC0415
+
+        return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact))
+
+    return ToPerson(channel, tell)

@@ -1,0 +1,104 @@
+"""A calendar invitation, as RFC 5545 and 5546 (iCalendar, iTIP) say."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from texts.clean import lines, one_line
+from texts.facts import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from texts.facts import Facts
+
+PRODUCT = "-//appointment-scheduler//EN"
+# What kinds of notices come with an invitation.
+METHODS = {Kind.BOOKED: "REQUEST", Kind.APPROVED: "REQUEST", Kind.MOVED: "REQUEST", Kind.CANCELLED: "CANCEL"}
+# Bytes of a line; the longer ones are folded.
+LINE = 75
+# What an address may contain as it is in a `mailto:`.
+_SAFE = "@+-._=!$'*/~"
+
+
+class Party(NamedTuple):
+    """Who invites, or is invited."""
+
+    email: str
+    name: str | None = None
+
+
+class Parties(NamedTuple):
+    """Who invites whom."""
+
+    organizer: Party
+    attendee: Party
+
+
+class Invitation(NamedTuple):
+    """An attachment of the type `text/calendar; method=…; charset=utf-8`, in UTF-8."""
+
+    method: str
+    text: str
+
+
+def invitation(facts: Facts, appointment_id: str, version: int, parties: Parties, now: datetime) -> Invitation | None:
+    """The invitation that goes with a notice: to what was booked, approved or moved, or its end. Else None.
+
+    A calendar knows the appointment by its id, and which of several messages is the newest by the version. The link
+    is not in it: calendars are shared with others.
+    """
+    method = METHODS.get(facts.kind)
+    if method is None:
+        return None
+    properties = (line for line in _properties(facts, method, parties) if line)
+    event = [f"UID:{_escaped(appointment_id)}", f"SEQUENCE:{version}", f"DTSTAMP:{_utc(now)}", *properties]
+    said = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", f"METHOD:{method}"]
+    said += ["BEGIN:VEVENT", *event, "END:VEVENT", "END:VCALENDAR"]
+    return Invitation(method, "".join(f"{part}\r\n" for line in said for part in _folded(line)))
+
+
+def _properties(facts: Facts, method: str, parties: Parties) -> Iterator[str]:
+    title = one_line(facts.title, 200) or one_line(facts.sender, 100) or one_line(parties.organizer.name, 100)
+    location = one_line(facts.location, 300)
+    whom = ", ".join(name for one in facts.with_whom if (name := one_line(one, 100)))
+    about = "\n".join([part for part in (whom, *lines(facts.description, 2000)) if part])
+    yield f"DTSTART:{_utc(facts.start)}"
+    yield f"DTEND:{_utc(facts.end)}"
+    yield f"SUMMARY:{_escaped(title or parties.organizer.email)}"
+    yield f"LOCATION:{_escaped(location)}" if location else ""
+    yield f"DESCRIPTION:{_escaped(about)}" if about else ""
+    yield f"STATUS:{'CANCELLED' if method == 'CANCEL' else 'CONFIRMED'}"
+    yield f"ORGANIZER{_person(parties.organizer)}"
+    # Nobody reads answers: the links in the message are for that, and the person has asked for the appointment.
+    yield f"ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE{_person(parties.attendee)}"
+
+
+def _person(party: Party) -> str:
+    name = (one_line(party.name, 100) or "").replace('"', "'")
+    return (f';CN="{name}"' if name else "") + f":mailto:{quote(party.email, safe=_SAFE)}"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _escaped(text: str) -> str:
+    for character in "\\;,":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("\n", "\\n")
+
+
+def _folded(line: str) -> Iterator[str]:
+    """The line in parts of at most 75 bytes, none of which ends within a character; each but the first is indented."""
+    part, size = "", 0
+    for character in line:
+        length = len(character.encode())
+        if size + length > LINE:
+            yield part
+            part, size = " ", 1
+        part, size = part + character, size + length
+    yield part

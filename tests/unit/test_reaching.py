@@ -1,0 +1,164 @@
+"""Email and SMS: what is handed to SES and SNS, and which refusals are for good."""
+
+from __future__ import annotations
+
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from reaching.email import Letter, Mailer
+from reaching.refusals import NotSentError, RefusedError
+from reaching.sms import Texter
+from texts.invitation import Invitation
+
+LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
+INVITED = LETTER._replace(invitation=Invitation("REQUEST", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"))
+
+
+class Service:
+    """A client whose one call is kept, and fails where it is told to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls: list[dict[str, Any]] = []
+
+    def send_email(self, **request: Any) -> dict[str, str]:
+        self.calls.append(request)
+        if self.error:
+            raise self.error
+        return {"MessageId": "id-1"}
+
+    publish = send_email
+
+
+def mailer(service: Service, **more: str) -> Mailer:
+    client: Any = service
+    return Mailer(lambda: client, "clinic@example.com", **more)
+
+
+def texter(service: Service, sender_id: str = "") -> Texter:
+    client: Any = service
+    return Texter(lambda: client, sender_id)
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=policy.default).parsebytes(raw)
+
+
+def refused(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Send")
+
+
+def test_an_email_is_sent_to_its_address_under_the_configuration_set() -> None:
+    service = Service()
+    assert mailer(service, sender_name="Clinic", configuration_set="set").send(LETTER) == "id-1"
+    (call,) = service.calls
+    raw = call.pop("Content")["Raw"]["Data"]
+    assert call == {
+        "FromEmailAddress": "clinic@example.com",
+        "Destination": {"ToAddresses": ["anna@example.org"]},
+        "ConfigurationSetName": "set",
+    }
+    message = parsed(raw)
+    assert (message["From"], message["To"]) == ("Clinic <clinic@example.com>", "Änna Lee <anna@example.org>")
+    assert (message["Subject"], message["Auto-Submitted"]) == ("Termin: Kontrolle", "auto-generated")
+    assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert [part.get_content().strip() for part in message.iter_parts()] == ["Hällo", "<p>Hällo</p>"]
+    assert max(raw) < 128, "seven bits pass every relay"
+
+
+def test_an_invitation_is_an_alternative_and_a_file() -> None:
+    message = parsed(mailer(Service()).written(INVITED))
+    types = [part.get_content_type() for part in message.walk() if not part.is_multipart()]
+    assert types == ["text/plain", "text/html", "text/calendar", "application/ics"]
+    calendar, file = list(message.walk())[-2:]
+    assert calendar["Content-Type"].params["method"] == "REQUEST"
+    assert file.get_filename() == "invite.ics"
+    assert calendar.get_payload(decode=True) == file.get_payload(decode=True) == INVITED.invitation[1].encode()  # type: ignore[index]
+
+
+def test_a_text_of_two_lines_makes_no_second_header() -> None:
+    told = "Anna\r\nBcc: eve@example.net"
+    message = parsed(mailer(Service()).written(LETTER._replace(name=told, subject=told)))
+    assert message["Bcc"] is None
+    assert "Bcc: eve" in message["To"]
+    assert "Bcc: eve" in message["Subject"]
+
+
+@pytest.mark.parametrize("address", ["a b@x.org", "a@b@c", "x@", "", "a\nb@x.org"])
+def test_an_address_that_no_header_can_hold_is_refused_and_nothing_is_called(address: str) -> None:
+    service = Service()
+    with pytest.raises(RefusedError, match="no valid address"):
+        mailer(service).send(LETTER._replace(to=address))
+    assert service.calls == []
+
+
+NOT_VERIFIED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "reason"),
+    [
+        (refused("MessageRejected", NOT_VERIFIED + "anna@example.org"), RefusedError, "not verified"),
+        (refused("MessageRejected", NOT_VERIFIED + "clinic@example.com"), NotSentError, "MessageRejected"),
+        (refused("MessageRejected", NOT_VERIFIED + "Clinic <x@example.com>"), NotSentError, "MessageRejected"),
+        (refused("MessageRejected", "a virus"), RefusedError, "MessageRejected"),
+        (refused("BadRequestException", "Illegal address"), RefusedError, "BadRequestException"),
+        (refused("TooManyRequestsException"), NotSentError, "TooManyRequestsException"),
+        (refused("MailFromDomainNotVerifiedException"), NotSentError, "MailFromDomainNotVerifiedException"),
+        (refused("AccountSuspendedException"), NotSentError, "AccountSuspendedException"),
+        (ConnectTimeoutError(endpoint_url="x"), NotSentError, "ConnectTimeoutError"),
+    ],
+)
+def test_what_ses_refuses_for_good(error: Exception, raised: type[Exception], reason: str) -> None:
+    """What is wrong with our own address or account is repaired, and until then nothing is lost."""
+    with pytest.raises(raised) as told:
+        mailer(Service(error)).send(LETTER)
+    assert type(told.value) is raised
+    assert str(told.value) == reason
+
+
+@pytest.mark.parametrize("call", [lambda s: mailer(s).send(LETTER), lambda s: texter(s).send("+4915123456789", "Hi")])
+def test_silence_says_nothing_about_what_was_sent(call: Any) -> None:
+    with pytest.raises(ReadTimeoutError):
+        call(Service(ReadTimeoutError(endpoint_url="x")))
+
+
+@pytest.mark.parametrize(
+    ("sender_id", "attribute"),
+    [("", None), ("CLINIC", "AWS.SNS.SMS.SenderID"), ("+4915112345678", "AWS.MM.SMS.OriginationNumber")],
+)
+def test_an_sms_is_transactional_and_names_its_sender(sender_id: str, attribute: str | None) -> None:
+    service = Service()
+    assert texter(service, sender_id).send("+4915123456789", "Hi") == "id-1"
+    (call,) = service.calls
+    attributes = {name: value["StringValue"] for name, value in call.pop("MessageAttributes").items()}
+    assert call == {"PhoneNumber": "+4915123456789", "Message": "Hi"}
+    assert attributes == {"AWS.SNS.SMS.SMSType": "Transactional"} | ({attribute: sender_id} if attribute else {})
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "reason"),
+    [
+        (refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: +49 is opted out"), RefusedError, "opted"),
+        (refused("OptedOut", "x"), RefusedError, "opted out"),
+        (
+            refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: no E164"),
+            RefusedError,
+            "no valid number",
+        ),
+        (refused("InvalidParameterValue", "SenderID is not valid"), NotSentError, "InvalidParameterValue"),
+        (refused("Throttling", "PhoneNumber"), NotSentError, "Throttling"),
+        (refused("AuthorizationError"), NotSentError, "AuthorizationError"),
+        (ConnectTimeoutError(endpoint_url="x"), NotSentError, "ConnectTimeoutError"),
+    ],
+)
+def test_what_sns_refuses_for_good(error: Exception, raised: type[Exception], reason: str) -> None:
+    with pytest.raises(raised, match=reason) as told:
+        texter(Service(error)).send("+4915123456789", "Hi")
+    assert type(told.value) is raised
+    assert "+49" not in str(told.value)
