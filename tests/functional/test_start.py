@@ -34,6 +34,8 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "EMAIL_FROM": "",
+    "EMAIL_NAME": "",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",

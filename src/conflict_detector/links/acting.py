@@ -18,6 +18,8 @@ from conflict_detector.appointments.changes import parse_change
 from conflict_detector.appointments.handlers import conclude
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appointments.model import Appointment
     from conflict_detector.request import Call
 
@@ -74,7 +76,7 @@ def _start(text: str, faults: list[Fault]) -> datetime | None:
 def refuse_ended(appointment: Appointment, now: datetime) -> None:
     """Raises LinkEndedError where a link does nothing any more: the appointment has begun, or has a final status."""
     if appointment.interval.start <= now or not appointment.status.occupies or appointment.has_expired(now):
-        raise LinkEndedError
+        raise LinkEndedError(appointment)
 
 
 def may_confirm(appointment: Appointment) -> bool:
@@ -102,9 +104,6 @@ def act(call: Call, appointment_id: str, asked: Asked) -> tuple[Appointment, App
     """
     now = call.now
 
-    def updated(before: Appointment) -> Appointment:
-        return _updated(before, asked, now) if _is_to_do(before, asked, now) else before
-
     def allowed(before: Appointment) -> None:
         if _is_to_do(before, asked, now):
             Caller(before.user_id, LINK).keep_limits(before, now, cancels=True)
@@ -112,9 +111,14 @@ def act(call: Call, appointment_id: str, asked: Asked) -> tuple[Appointment, App
     if asked.action is Action.CANCEL:
         before, after = booking.cancel(appointment_id, allowed, call.storage, now, LINK)
     else:
-        before, after = booking.change(appointment_id, updated, call.storage, now)
+        before, after = booking.change(appointment_id, change_of(asked, now), call.storage, now)
     conclude(call, before, after)
     return before, after
+
+
+def change_of(asked: Asked, now: datetime) -> Callable[[Appointment], Appointment]:
+    """What to make of an appointment, to confirm or to move it."""
+    return lambda before: _updated(before, asked, now) if _is_to_do(before, asked, now) else before
 
 
 def _updated(before: Appointment, asked: Asked, now: datetime) -> Appointment:
@@ -129,7 +133,7 @@ def _updated(before: Appointment, asked: Asked, now: datetime) -> Appointment:
 def _is_to_do(before: Appointment, asked: Asked, now: datetime) -> bool:
     """Whether there is something to do. The version counts only then, so that a form can be sent twice."""
     if before.interval.start <= now:
-        raise LinkEndedError
+        raise LinkEndedError(before)
     if _is_done(before, asked):
         return False
     refuse_ended(before, now)

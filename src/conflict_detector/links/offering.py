@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appointments.storage.store import Storage
 
 WEEK = 7
-# So far ahead a page can be turned.
+# So far beyond the appointment a page can be turned.
 WEEKS = 26
 # A page is for people. More times than these help nobody, whatever the steps are.
 TIMES_A_DAY = 60
@@ -31,7 +31,8 @@ class Week(NamedTuple):
     """Seven local dates from `first` on, and the starts that are free on each, in order."""
 
     first: date
-    number: int
+    is_first: bool
+    is_last: bool
     starts: dict[date, list[datetime]]
 
     def pick(self, asked: date) -> date:
@@ -40,10 +41,14 @@ class Week(NamedTuple):
         return asked if asked in free else next((day for day in free if day > asked), free[0] if free else asked)
 
 
-def week_around(asked: date, today: date) -> tuple[date, int]:
-    """The first date of the week with a date, and its number. Weeks are counted from today."""
-    number = min(max((asked - today).days // WEEK, 0), WEEKS - 1)
-    return today + number * WEEK * DAY, number
+def week_around(asked: date, today: date, own: date) -> tuple[date, bool, bool]:
+    """The first date of the week with a date, and whether it is the first week, and the last.
+
+    Weeks are counted from today, and end half a year after that of the appointment's `own` date.
+    """
+    last = max((own - today).days // WEEK, 0) + WEEKS
+    number = min(max((asked - today).days // WEEK, 0), last)
+    return today + number * WEEK * DAY, number == 0, number == last
 
 
 def free_week(appointment: Appointment, asked: date, zone: ZoneInfo, storage: Storage, now: datetime) -> Week:
@@ -51,7 +56,8 @@ def free_week(appointment: Appointment, asked: date, zone: ZoneInfo, storage: St
 
     Reads the settings once, and the days of each calendar that it may take with one query.
     """
-    first, number = week_around(asked, now.astimezone(zone).date())
+    today, own = (moment.astimezone(zone).date() for moment in (now, appointment.interval.start))
+    first, is_first, is_last = week_around(asked, today, own)
     dates = [first + n * DAY for n in range(WEEK + 1)]
     begins, ends = (first_instant(datetime.combine(day, time()), zone) for day in (dates[0], dates[-1]))
     found: dict[date, list[datetime]] = {day: [] for day in dates[:-1]}
@@ -63,7 +69,7 @@ def free_week(appointment: Appointment, asked: date, zone: ZoneInfo, storage: St
         of_day = found.get(free.start.astimezone(zone).date())
         if of_day is not None and len(of_day) < TIMES_A_DAY and now < free.start != appointment.interval.start:
             of_day.append(free.start)
-    return Week(first, number, found)
+    return Week(first, is_first, is_last, found)
 
 
 def _offered(

@@ -17,7 +17,7 @@ from appointments.times import find_zone, to_utc_text
 from conflict_detector.access import Caller
 from conflict_detector.links.acting import Action, may_cancel, may_confirm, may_move
 from conflict_detector.links.dates import CALENDARS, written_date, written_time
-from conflict_detector.links.offering import WEEK, WEEKS
+from conflict_detector.links.offering import WEEK
 from conflict_detector.links.phrases import PHRASES
 from conflict_detector.links.style import STYLE
 
@@ -270,13 +270,10 @@ def _days(view: View, week: Week, shown: date) -> str:
 
 
 def _turns(view: View, week: Week) -> str:
-    before = (
-        f'<a href="?day={week.first - WEEK * DAY}">← {view.words.say("earlier")}</a>'
-        if week.number
-        else "<span></span>"
-    )
-    after = f'<a href="?day={week.first + WEEK * DAY}">{view.words.say("later")} →</a>'
-    return f'<div class="turn">{before}{after if week.number < WEEKS - 1 else ""}</div>'
+    step = WEEK * DAY
+    before = f'<a href="?day={week.first - step}">← {view.words.say("earlier")}</a>'
+    after = f'<a href="?day={week.first + step}">{view.words.say("later")} →</a>'
+    return f'<div class="turn">{"<span></span>" if week.is_first else before}{"" if week.is_last else after}</div>'
 
 
 def view_of(appointment: Appointment, language: str, now: datetime) -> View:

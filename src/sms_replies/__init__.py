@@ -1,0 +1,1 @@
+"""What people answer to an SMS, where two-way SMS is set up."""
