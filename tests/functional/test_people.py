@@ -158,7 +158,7 @@ def test_what_changes_meanwhile_keeps_the_change_and_is_forgotten(
 ) -> None:
     booked = book(world, 1)
     change = world.storage.appointments.change
-    seen: list[str] = []
+    seen: list[int] = []
 
     def meanwhile(self: Any, before: Any, after: Any, change_id: Any = None) -> None:
         if not seen:
