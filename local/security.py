@@ -53,6 +53,7 @@ ACCEPTED_IN_POLICIES: Mapping[str, str] = {
     "RESOURCE_STAR MessagingKey": "in a key's policy, * is the key itself",
     "RESOURCE_STAR ContactKey": "in a key's policy, * is the key itself",
     "RESOURCE_STAR WebhookKey": "in a key's policy, * is the key itself",
+    "RESOURCE_STAR LinkKey": "in a key's policy, * is the key itself",
     "RESOURCE_MISMATCH EventRelayRole": "Lambda wants ListStreams on the stream, as SAM's own policy grants it",
 }
 # The template is looked at as prod deploys it, and with every option on.

@@ -15,6 +15,7 @@ import contract
 from appointments.contact_digests import ContactDigests
 from appointments.direct import Direct
 from appointments.firing import Firing
+from appointments.link_keys import LinkKeys
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.contact_index import ContactIndex
@@ -108,6 +109,12 @@ class World:
         digests = ContactDigests(kms, key)
         return ContactIndex(self.storage.database, "CalendarsTable", lambda: digests)
 
+    @cached_property
+    def links(self) -> LinkKeys:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return LinkKeys(kms, key, "https://api.example.org/prod")
+
     def api_for(self, access: Access) -> Api:
         """The API under another kind of access."""
         return Api(
@@ -117,6 +124,7 @@ class World:
             clock=lambda: self.now,
             webhooks=lambda: self.webhooks,
             contacts=lambda: self.contacts,
+            links=lambda: self.links,
         )
 
     def sleep(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appointments.model import Conflict, Interval
+    from appointments.model import Appointment, Conflict, Interval
 
 
 class ProductError(Exception):
@@ -127,6 +127,18 @@ class WebhookNotFoundError(RefusalError):
 
 class DeliveryNotFoundError(RefusalError):
     """No delivery of this event to this webhook is known, or it is too long ago."""
+
+
+class LinkNotFoundError(ProductError):
+    """Nobody was sent this link, or its appointment is gone. It is answered with a page, as all about links is."""
+
+
+class LinkEndedError(ProductError):
+    """The appointment of the link has begun, or has a final status, so the link does nothing any more."""
+
+    def __init__(self, appointment: Appointment) -> None:
+        super().__init__()
+        self.appointment = appointment
 
 
 class WebhookInactiveError(RefusalError):

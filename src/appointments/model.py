@@ -31,6 +31,8 @@ EXPIRY_GRACE = timedelta(seconds=5)
 MAX_CAPACITY = 1000
 # Who makes the changes that nobody asks for, and those of callers who are not told apart.
 SYSTEM = "system"
+# Who makes the changes of whoever holds the appointment's link.
+LINK = "link"
 # A hold keeps others away, so it is short.
 MAX_HOLD_MINUTES = 60
 

@@ -48,9 +48,23 @@ class DeliveryQueue:
         """Put one delivery into the queue."""
         self.sqs.send_message(QueueUrl=self.url, MessageBody=delivery.message)
 
-    def send_all(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
-        """Put deliveries into the queue; those that it did not take."""
-        return put_all(self.sqs, self.url, deliveries)
+    def send_all(self, things: Iterable[Queued]) -> list[Queued]:
+        """Put deliveries, or what else lies in such a queue, into it in few calls; those that it did not take."""
+        left: list[Queued] = []
+        messages = ((thing, thing.message) for thing in things)
+        sized = ((each, len(each[1].encode())) for each in messages)
+        for chunk in batches(sized, MOST_BYTES, MOST_ENTRIES):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": message} for number, (_, message) in enumerate(chunk)
+            ]
+            try:
+                answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+            except (BotoCoreError, ClientError):
+                logger.warning("Messages not queued", exc_info=True)
+                left += [thing for thing, _ in chunk]
+            else:
+                left += [chunk[int(failed["Id"])][0] for failed in answer.get("Failed", ())]
+        return left
 
     def put_back(self, seconds: Mapping[str, int]) -> None:
         """Hide messages for so many seconds each, by their receipts. One that is not comes back by itself, later."""
@@ -75,22 +89,3 @@ class DeliveryQueue:
             MessageBody=message,
             MessageAttributes={REASON: {"DataType": "String", "StringValue": reason}},
         )
-
-
-def put_all(sqs: SQSClient, url: str, things: Iterable[Queued]) -> list[Queued]:
-    """Put things into a queue, in as few calls as possible; those that it did not take."""
-    left: list[Queued] = []
-    messages = ((thing, thing.message) for thing in things)
-    sized = ((each, len(each[1].encode())) for each in messages)
-    for chunk in batches(sized, MOST_BYTES, MOST_ENTRIES):
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": message} for number, (_, message) in enumerate(chunk)
-        ]
-        try:
-            answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
-        except (BotoCoreError, ClientError):
-            logger.warning("Messages not queued", exc_info=True)
-            left += [thing for thing, _ in chunk]
-        else:
-            left += [chunk[int(failed["Id"])][0] for failed in answer.get("Failed", ())]
-    return left

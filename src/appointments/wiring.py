@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from appointments.direct import Direct
+    from appointments.link_keys import LinkKeys
     from appointments.rules import Rules
     from appointments.schedules import Schedules
     from appointments.storage.contact_index import ContactIndex
@@ -100,3 +101,10 @@ def webhooks_of(
         DeliveryQueue(client("sqs"), queue_url, failures_url),
         Targets(targets),
     )
+
+
+def links_of(key_id: str, base: str = "") -> LinkKeys:
+    """Links over a client of their own. Whoever writes messages says what comes before them: `base`."""
+    from appointments.link_keys import LinkKeys  # noqa: PLC0415
+
+    return LinkKeys(client("kms"), key_id, base)

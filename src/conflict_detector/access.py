@@ -30,7 +30,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import Fault, ForbiddenError, InvalidRequestError, TooLateError
-from appointments.model import SYSTEM
+from appointments.model import LINK, SYSTEM
 from appointments.reader import CALENDAR_ID_RULE, is_calendar_id
 from appointments.statuses import Status
 from appointments.times import to_utc_text
@@ -114,6 +114,10 @@ class Caller:
         """Raises ForbiddenError where the caller may not do what is the desk's: services, and lists of everyone."""
         if self.is_person:
             raise ForbiddenError
+
+
+# Who comes by a link has not signed in, and may act for no one: no calendar can have this id.
+NOBODY = Caller("(nobody)", LINK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.start import ON_LAMBDA, finish
 from appointments.telemetry import logger
-from appointments.wiring import contact_index_of, storage_of, timers_of, webhooks_of
+from appointments.wiring import contact_index_of, links_of, storage_of, timers_of, webhooks_of
 from conflict_detector.api import Api
 
 # What nearly every request needs is imported and made at the start, which has seven times the processor.
@@ -39,7 +39,10 @@ def api_of(settings: Settings) -> Api:
     storage = storage_of(settings.appointments_table, settings.calendars_table, settings.retention)
     webhooks = cache(partial(webhooks_of, settings.calendars_table, *settings.webhook_settings))
     contacts = cache(partial(contact_index_of, storage.database, settings.calendars_table, settings.contact_key))
-    return Api(storage, timers, settings.access, settings.cors_origin, webhooks=webhooks, contacts=contacts)
+    links = cache(partial(links_of, settings.link_key_id))
+    return Api(
+        storage, timers, settings.access, settings.cors_origin, webhooks=webhooks, contacts=contacts, links=links
+    )
 
 
 if ON_LAMBDA:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.errors import Fault
+    from appointments.link_keys import LinkKeys
     from appointments.reader import Query
     from appointments.storage.contact_index import ContactIndex
     from appointments.storage.store import Storage
@@ -77,9 +78,10 @@ class Request:
 
     def json(self) -> dict[str, Any]:
         """The body as an object. Raises PayloadTooLargeError, BadRequestError, InvalidRequestError."""
-        return read_object(self._text())
+        return read_object(self.text())
 
-    def _text(self) -> str | None:
+    def text(self) -> str | None:
+        """The body. Raises PayloadTooLargeError, BadRequestError."""
         if self.raw_body is None:
             return None
         try:
@@ -119,7 +121,8 @@ class Request:
 class Call(NamedTuple):
     """What a handler works with: the request, who sent it, when, and what the function is made of.
 
-    Few requests are about webhooks, or look for a contact, so what these need is made when it is called for.
+    Few requests are about webhooks, look for a contact or come by a link, so what these need is made when it is called
+    for.
     """
 
     request: Request
@@ -129,3 +132,4 @@ class Call(NamedTuple):
     timers: ReminderTimers
     webhooks: Callable[[], WebhookParts]
     contacts: Callable[[], ContactIndex]
+    links: Callable[[], LinkKeys]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Response = dict[str, Any]
 
+# The resource of API Gateway that has no authorizer.
+LINK_RESOURCE = "/l/{token}"
 # What a page from another origin may send, and read of an answer beside its body.
 CORS_REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256"
@@ -21,6 +23,9 @@ CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 def route_path(event: Mapping[str, Any]) -> str:
     """The path below the root of the API, encoded. API Gateway leaves the base path of a custom domain in `path`."""
     path: str = event["path"]
+    if event.get("resource") == LINK_RESOURCE:
+        # Nobody signed in to get here: whatever the token holds, it stays one segment and leads to no other route.
+        return f"/l/{quote(event['pathParameters']['token'], safe='')}"
     proxy: str = (event.get("pathParameters") or {}).get("proxy") or ""
     below_root = "/" + "/".join(path.split("/")[-1 - proxy.count("/") :])
     # `proxy` may be encoded or not.

@@ -59,6 +59,8 @@ def _handler(name: str) -> Handler:
     return handler
 
 
+# The first part of the paths that nobody signs in for.
+LINKS = "l"
 ROUTES = (
     Route("POST", "/appointments", "appointments.book"),
     Route("GET", "/appointments", "appointments.find"),
@@ -72,6 +74,8 @@ ROUTES = (
     Route("GET", "/calendars/{calendarId}/contact", "contacts.get"),
     Route("PUT", "/calendars/{calendarId}/contact", "contacts.put"),
     Route("DELETE", "/calendars/{calendarId}/contact", "contacts.remove"),
+    Route("GET", "/people/{userId}", "people.get"),
+    Route("DELETE", "/people/{userId}", "people.remove"),
     Route("POST", "/calendars/{calendarId}/blocks", "blocks.place"),
     Route("GET", "/calendars/{calendarId}/blocks", "blocks.find"),
     Route("GET", "/calendars/{calendarId}/blocks/{blockId}", "blocks.get"),
@@ -90,6 +94,8 @@ ROUTES = (
     Route("POST", "/webhooks/{webhookId}/deliveries/{eventId}", "webhooks.send_again"),
     Route("GET", "/availability", "availability.find"),
     Route("GET", "/availability/days", "availability.count"),
+    Route("GET", "/l/{token}", "links.show"),
+    Route("POST", "/l/{token}", "links.submit"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),

@@ -18,8 +18,8 @@ class Settings:
     """Names of what the function uses. `retention` is how long data outlives its appointment.
 
     `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are
-    the key of their secrets, the queue of deliveries, and where webhooks may go. `contact_key`
-    makes the digests by which people are found.
+    the key of their secrets, the queue of deliveries, and where webhooks may go. `contact_key` makes the digests by
+    which people are found. `link_key_id` is the key of links.
     """
 
     appointments_table: str
@@ -30,6 +30,7 @@ class Settings:
     cors_origin: str
     webhook_settings: tuple[str, str, str]
     contact_key: str
+    link_key_id: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -43,4 +44,5 @@ class Settings:
             cors_origin=env["CORS_ORIGIN"],
             contact_key=env["CONTACT_KEY_ID"],
             webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
+            link_key_id=env["LINK_KEY_ID"],
         )

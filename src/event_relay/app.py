@@ -50,7 +50,7 @@ def relay_of(env: Mapping[str, str]) -> Relay:
     if url := env.get("NOTICE_QUEUE_URL"):  # where people are reached
         from event_relay.notices import NoticeQueue  # noqa: PLC0415
 
-        receivers.append(NoticeQueue(sqs, url, tuple(filter(None, env["NOTICES"].split(",")))))
+        receivers.append(NoticeQueue(DeliveryQueue(sqs, url), tuple(filter(None, env["NOTICES"].split(",")))))
     contacts = contact_index_of(history.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
     return Relay(history, receivers, Failures(sqs, env["RELAY_FAILURES_QUEUE_URL"]), contacts)
 

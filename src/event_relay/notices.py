@@ -11,26 +11,22 @@ from typing import TYPE_CHECKING
 
 from appointments.notices import Change
 from appointments.storage.history import TYPES
-from appointments.webhook_queue import put_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mypy_boto3_sqs import SQSClient
-
     from appointments.events import Event
+    from appointments.webhook_queue import DeliveryQueue
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NoticeQueue:
     """Puts changes into the queue, with the kinds of which people are told. One that comes twice is told once."""
 
-    sqs: SQSClient
-    url: str
+    queue: DeliveryQueue
     kinds: tuple[str, ...]
 
     def send(self, events: Sequence[Event]) -> set[str]:
         """The ids of the events that the queue did not take."""
         changes = (Change.of(event, self.kinds) for event in events if event.type.startswith(TYPES))
-        left = put_all(self.sqs, self.url, changes)
-        return {change.event_id for change in left}
+        return {change.event_id for change in self.queue.send_all(changes)}

@@ -7,17 +7,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from appointments.aws import client
 from appointments.notices import Change
 from appointments.start import ON_LAMBDA, finish
 from appointments.storage.appointments import Appointments
-from appointments.storage.dynamodb import Database
+from appointments.storage.contacts import ContactItems
 from appointments.storage.notices import Notices
 from appointments.telemetry import EventType, logger
-from notice_sender.contacts import KeptContacts
 from notice_sender.messenger import NoticeMessenger
 from notice_sender.sender import NoticeSender
-from reaching.parts import messenger_from, undeliverable_from
+from reaching.parts import messenger_from, recipients_from
 from texts.invitation import Party
 
 if TYPE_CHECKING:
@@ -61,14 +59,14 @@ def sender_of(env: Mapping[str, str]) -> NoticeSender:
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    database = Database(client("dynamodb"))
-    messenger = messenger_from(env)
+    messenger, recipients = messenger_from(env), recipients_from(env, clock)
+    database = recipients.database
     organizer = Party(env["EMAIL_FROM"], env["EMAIL_NAME"] or None)
     return NoticeSender(
         Appointments(database, env["APPOINTMENTS_TABLE"], timedelta()),
-        KeptContacts(database, env["CALENDARS_TABLE"]),
+        ContactItems(database, env["CALENDARS_TABLE"]),
         Notices(database, env["CALENDARS_TABLE"]),
-        NoticeMessenger(messenger, undeliverable_from(env, database), organizer, clock),
+        NoticeMessenger(messenger, recipients, organizer),
         messenger.channels,
         clock,
     )

@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from appointments.contacts import ChannelName
-from appointments.errors import CalendarBusyError
 from appointments.notices import PERSON
-from reaching.refusals import NotSentError, RefusedError
+from reaching.refusals import RefusedError
 from reaching.telling import facts_of
 from texts.facts import Kind
 from texts.invitation import Parties, Party, invitation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from appointments.contacts import Contact
-    from appointments.storage.undeliverable import Undeliverable
     from notice_sender.sender import Notice
     from reaching.messenger import Messenger
+    from reaching.recipients import Recipients
     from texts.facts import Facts
     from texts.invitation import Invitation
 
@@ -35,9 +31,8 @@ class NoticeMessenger:
     """
 
     messenger: Messenger
-    undeliverable: Undeliverable
+    recipients: Recipients
     organizer: Party
-    clock: Callable[[], datetime]
     link_for: Callable[[str], str] | None = None
 
     def send(self, contact: Contact, channel: ChannelName, notice: Notice) -> str:
@@ -45,17 +40,10 @@ class NoticeMessenger:
         address = contact.address(channel)
         if address is None:
             raise RefusedError("not reached on this channel")
-        if reason := self._reason(channel, address):
+        if reason := self.recipients.refusal(channel, address):
             raise RefusedError(reason)
         facts = self._facts(contact, notice)
         return self.messenger.send(contact, channel, facts, self._invitation(contact, channel, notice, facts))
-
-    def _reason(self, channel: ChannelName, address: str) -> str | None:
-        """Why nothing is sent to an address any more."""
-        try:
-            return self.undeliverable.reasons({channel: address}, self.clock()).get(channel)
-        except (ClientError, BotoCoreError, CalendarBusyError) as exc:
-            raise NotSentError(f"the address was not looked up: {type(exc).__name__}") from exc
 
     def _facts(self, contact: Contact, notice: Notice) -> Facts:
         appointment = notice.appointment
@@ -73,6 +61,7 @@ class NoticeMessenger:
             was_end=was_end,
             with_whom=notice.with_whom,
             resource=notice.recipient != PERSON,
+            sender=facts.sender or self.organizer.name,
         )
 
     def _invitation(self, contact: Contact, channel: ChannelName, notice: Notice, facts: Facts) -> Invitation | None:
@@ -80,4 +69,4 @@ class NoticeMessenger:
             return None
         parties = Parties(self.organizer, Party(contact.email, contact.name))
         appointment = notice.appointment
-        return invitation(facts, appointment.appointment_id, appointment.version, parties, self.clock())
+        return invitation(facts, appointment.appointment_id, appointment.version, parties, self.recipients.clock())

@@ -55,6 +55,13 @@ class Recipients:
         addresses = {channel: address for channel in self.channels if (address := contact.address(channel))}
         return Reached(contact, self.undeliverable.reasons(addresses, self.clock()))
 
+    def refusal(self, channel: ChannelName, address: str) -> str | None:
+        """Why nothing is sent to an address any more. Raises NotSentError where that cannot be looked up for now."""
+        try:
+            return self.undeliverable.reasons({channel: address}, self.clock()).get(channel)
+        except (ClientError, BotoCoreError, CalendarBusyError) as exc:
+            raise NotSentError(f"no address was looked up: {type(exc).__name__}") from exc
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Person:

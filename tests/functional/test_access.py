@@ -11,7 +11,7 @@ import pytest
 from appointments.webhooks import Delivery
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
-from conflict_detector.routes import METHODS
+from conflict_detector.routes import LINKS, METHODS
 from conflict_detector.routes import ROUTES as EVERY_ROUTE
 from support import api_event, encoded
 
@@ -55,6 +55,8 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "GET /calendars/{who}/contact": (lambda _: {}, 200),
     "PUT /calendars/{who}/contact": (lambda _: {"body": {"email": "new@example.org"}}, 200),
     "DELETE /calendars/{who}/contact": (lambda _: {}, 200),
+    "GET /people/{who}": (lambda _: {}, 200),
+    "DELETE /people/{who}": (lambda _: {}, 200),
     "POST /calendars/{who}/blocks": (lambda _: {"body": blocked(14)}, 201),
     "GET /calendars/{who}/blocks": (
         lambda _: {"queryStringParameters": {"from": blocked(0)["startTime"], "to": blocked(23)["endTime"]}},
@@ -81,6 +83,8 @@ DESK: dict[str, tuple[dict[str, Any], int]] = {
     "GET /webhooks/crm/deliveries": ({}, 200),
     "POST /webhooks/crm/deliveries/evt": ({}, 202),
 }
+# What nobody signs in for; tests/functional/test_links.py says what it does, under each kind of access.
+BY_LINK = ("GET /l/{token}", "POST /l/{token}")
 # What everyone who is signed in may read.
 OPEN = ("GET /services", "GET /services/check-up")
 
@@ -149,13 +153,15 @@ def test_the_routes_here_are_all_that_there_are() -> None:
     """A new route fails this until it says who may use it."""
     data = [route for route in EVERY_ROUTE if not route.handler.startswith("docs.")]
     declared = {f"{route.method} {route.path}" for route in data}
-    told = [*ROUTES, *DESK, *OPEN]
+    told = [*ROUTES, *DESK, *OPEN, *BY_LINK]
     assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
         re.sub(r"\{\w+\}|check-up|crm|evt", "{}", route) for route in told
     }
+    # A link says itself whose it is, and no other route is reached without asking who is calling.
+    assert {route.path for route in EVERY_ROUTE if route.path.split("/")[1] == LINKS} == {"/l/{token}"}
     # Whatever answers with data asks who is calling, unless it is for everyone.
     for route in data:
-        open_to_all = f"{route.method} {route.path.replace('{serviceId}', 'check-up')}" in OPEN
+        open_to_all = f"{route.method} {route.path.replace('{serviceId}', 'check-up')}" in (*OPEN, *BY_LINK)
         assert (".caller" in inspect.getsource(route.load())) is not open_to_all
 
 

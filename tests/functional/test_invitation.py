@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from icalendar import Calendar, Component
-from radicale import Application, config
+from icalendar import Calendar
+from radicale import config
+from radicale.app import Application
 
 from support import NO_NODE, NODE, ROOT
 from texts.facts import Facts, Kind
@@ -47,7 +48,7 @@ def made(kind: Kind = Kind.BOOKED, version: int = 1, **others: Any) -> Invitatio
     return found
 
 
-def event(text: str) -> Component:
+def event(text: str) -> Any:
     (found,) = Calendar.from_ical(text).walk("VEVENT")
     return found
 

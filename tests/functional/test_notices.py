@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
+from email import message_from_string
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+from moto.sns.models import sns_backends
 
 from appointments.contacts import ChannelName, Contact, contact_body
+from appointments.errors import CalendarBusyError
 from appointments.notices import PERSON, Change, NoticeKind
 from appointments.services import NOTICES
 from appointments.storage.appointments import Appointments
+from appointments.storage.contacts import ContactItems
 from appointments.storage.notices import Notices
+from appointments.webhook_queue import DeliveryQueue
 from event_relay.notices import NoticeQueue
 from event_relay.relay import Relay
 from notice_sender import app
-from notice_sender.contacts import KeptContacts
+from notice_sender.messenger import NoticeMessenger
 from notice_sender.sender import LEASE, NoticeSender
+from reaching.email import Mailer
+from reaching.messenger import Messenger
+from reaching.recipients import Recipients
 from reaching.refusals import NotSentError, RefusedError
+from reaching.sms import Texter
 from relaying import Relaying
 from services import put_service, step
 from streams import fed
+from texts.invitation import Party
+from texts.writing import Texts
+from world import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +69,8 @@ class Telling:
         self.world = world
         self.relaying = Relaying(world)
         self.queue_url = str(world.sqs.create_queue(QueueName="notices")["QueueUrl"])
-        self.relay = Relay(
-            self.relaying.relay.history, [NoticeQueue(world.sqs, self.queue_url, kinds)], self.relaying.failures
-        )
+        queue = NoticeQueue(DeliveryQueue(world.sqs, self.queue_url), kinds)
+        self.relay = Relay(self.relaying.relay.history, [queue], self.relaying.failures)
         self.sent: list[Got] = []
         self.notices: list[Notice] = []
         self.errors: dict[str, list[Exception]] = {}
@@ -63,7 +78,7 @@ class Telling:
         self.records = Notices(database, "CalendarsTable")
         self.sender = NoticeSender(
             Appointments(database, "AppointmentsTable", timedelta()),
-            KeptContacts(database, "CalendarsTable"),
+            ContactItems(database, "CalendarsTable"),
             self.records,
             self,
             (EMAIL, SMS),
@@ -432,3 +447,50 @@ def test_the_relay_hands_on_each_version_and_says_what_the_queue_did_not_take(wo
         world.request("DELETE", path)
         (record, *_) = records = [one for one in telling.new_records() if "appointmentId" in one["dynamodb"]["Keys"]]
         assert telling.relay.relay(records) == record["dynamodb"]["SequenceNumber"]
+
+
+def test_people_get_an_email_with_an_invitation_and_an_sms(world: World, telling: Telling) -> None:
+    world.clients["sesv2"].create_email_identity(EmailIdentity="clinic@example.com")
+    marked: dict[str, str] = {}
+    undeliverable: Any = SimpleNamespace(
+        reasons=lambda addresses, _: {channel: marked[a] for channel, a in addresses.items() if a in marked}
+    )
+    recipients = Recipients(world.storage.database, "CalendarsTable", undeliverable, (EMAIL, SMS), lambda: world.now)
+    mailer = Mailer(lambda: world.clients["sesv2"], "clinic@example.com", "Clinic")
+    messenger = Messenger(mailer, Texter(lambda: world.sns), Texts)
+    real = NoticeMessenger(messenger, recipients, Party("clinic@example.com", "Clinic"), lambda id_: f"https://l/{id_}")
+    telling.sender = replace(telling.sender, messenger=real)
+    path = booked(world, details={"title": "Check-up"})
+    telling.run()
+    emails = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+    assert {one.destinations[0] for one in emails} == {"anna@example.com", "lee@example.com"}
+    (mine,) = [message_from_string(one.raw_data) for one in emails if one.destinations[0] == "anna@example.com"]
+    (invitation,) = [part for part in mine.walk() if part.get_content_type() == "text/calendar"]
+    assert invitation.get_param("method") == "REQUEST"
+    (text,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].sms_messages.values()
+    assert text[0] == ANNA.phone
+    assert f"https://l/{path.rpartition('/')[2]}" in text[1]
+    marked[str(ANNA.email)] = "bounced"
+    world.request("DELETE", path)
+    telling.run()
+    assert [one.destinations[0] for one in emails[2:]] == ["lee@example.com"]
+    cancelled = message_from_string(emails[2].raw_data)
+    (invitation,) = [part for part in cancelled.walk() if part.get_content_type() == "text/calendar"]
+    assert invitation.get_param("method") == "CANCEL"
+    record = telling.records.of(path.rpartition("/")[2])[PERSON, EMAIL]
+    assert (record.reason, record.refused) == ("bounced", 2)
+
+
+def test_where_no_address_can_be_looked_up_nothing_is_sent_and_all_comes_again(world: World, telling: Telling) -> None:
+    def reasons(*_: Any) -> Any:
+        raise CalendarBusyError
+
+    undeliverable: Any = SimpleNamespace(reasons=reasons)
+    recipients = Recipients(world.storage.database, "CalendarsTable", undeliverable, (EMAIL, SMS), lambda: world.now)
+    real = NoticeMessenger(Messenger(None, None, Texts), recipients, Party("clinic@example.com"))
+    telling.sender = replace(telling.sender, messenger=real)
+    booked(world)
+    (change,) = telling.changes()
+    assert not telling.sender.tell(change)
+    records = telling.records.of(change.appointment_id).values()
+    assert [(record.sending, record.repeated) for record in records] == [(None, 0)] * 3

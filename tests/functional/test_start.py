@@ -20,6 +20,7 @@ NAMES = (
     "CONTACT_KEY_ID",
     "CORS_ORIGIN",
     "EVENT_BUS",
+    "LINK_KEY_ID",
     "NOTIFICATION_TOPIC_ARN",
     "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
@@ -33,6 +34,8 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "EMAIL_FROM": "",
+    "EMAIL_NAME": "",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",

@@ -41,6 +41,7 @@ REASONS = {
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "WebhookKey/AccountAdministersThisKey": THIS_KEY + ", as above",
+    "LinkKey/AccountAdministersThisKey": THIS_KEY + ", as above",
     "MessagingKey/EventBridgeWritesDeadLetters": THIS_KEY,
     "MessagingKey/TopicsDeliverToEncryptedQueues": THIS_KEY,
     "MessagingKey/AlarmsOfThisStackPublish": THIS_KEY,

@@ -25,6 +25,7 @@ from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
+from conflict_detector.responses import LINK_RESOURCE
 from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
 from notice_sender.app import ENOUGH_MILLISECONDS
@@ -237,6 +238,14 @@ def test_secrets_and_digests_are_made_by_keys_that_never_leave(name: str) -> Non
     assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
 
 
+def test_links_have_a_key_of_their_own() -> None:
+    """Whoever may derive the secrets of webhooks makes no links by that."""
+    key = resources("AWS::KMS::Key")["LinkKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    variables = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert (variables["LINK_KEY_ID"], variables["WEBHOOK_KEY_ID"]) == ({"Ref": "LinkKey"}, {"Ref": "WebhookKey"})
+
+
 def test_deliveries_outlive_their_sender_and_the_day_that_they_are_tried() -> None:
     queue = resources("AWS::SQS::Queue")["WebhookDeliveries"]["Properties"]
     sender = FUNCTIONS["WebhookSenderFunction"]["Properties"]
@@ -385,9 +394,18 @@ def test_the_key_is_for_eventbridge_topics_and_alarms_and_no_one_else() -> None:
 def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     assert template()["Parameters"]["Auth"]["Default"] == "iam"
     api = resources("AWS::Serverless::Api")["Api"]["Properties"]
-    (settings,) = api["MethodSettings"]
+    settings, *of_links = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
-    paths = api["DefinitionBody"]["paths"].values()
+    by_path = dict(api["DefinitionBody"]["paths"])
+    # Links alone need no sign-in. They go to the same function, and are throttled apart.
+    link = by_path.pop(LINK_RESOURCE)
+    assert [(method, one["security"]) for method, one in link.items()] == [("get", []), ("head", []), ("post", [])]
+    assert [(one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links] == [
+        ("/" + LINK_RESOURCE.replace("/", "~1"), method) for method in link
+    ]
+    assert all(one["ThrottlingRateLimit"] == {"Ref": "LinkThrottleRate"} for one in of_links)
+    assert all(one["ThrottlingBurstLimit"] == {"Ref": "LinkThrottleBurst"} for one in of_links)
+    paths = by_path.values()
     secured = [path[method]["security"] for path in paths for method in path if method != "options"]
     assert len(secured) == 12
     pool = {"Fn::If": ["AuthIsCognito", [{"userPool": []}], {"Ref": "AWS::NoValue"}]}

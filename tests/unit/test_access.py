@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from appointments.errors import ForbiddenError
-from conflict_detector.access import Access, Auth, Caller
+from appointments.reader import is_calendar_id
+from conflict_detector.access import NOBODY, Access, Auth, Caller
 from support import encoded
 
 ANNA = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
@@ -91,3 +92,17 @@ def test_a_person_may_book_resources_and_not_people() -> None:
         with pytest.raises(ForbiddenError):
             caller.occupy(["room-1", other])
     Caller(None).occupy([BEN])
+
+
+def test_nobody_is_no_person_and_no_calendar() -> None:
+    """Whoever comes by a link may do nothing in their own name."""
+    assert NOBODY.is_person
+    assert not is_calendar_id(NOBODY.user_id or "")
+    with pytest.raises(ForbiddenError):
+        NOBODY.act_for("anna")
+    with pytest.raises(ForbiddenError):
+        NOBODY.occupy([ANNA])
+    with pytest.raises(ForbiddenError):
+        NOBODY.configure("room-1")
+    with pytest.raises(ForbiddenError):
+        NOBODY.manage()

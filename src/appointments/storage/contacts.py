@@ -10,6 +10,7 @@ from appointments.contacts import contact_body, contact_from_body
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from appointments.contacts import Contact
@@ -37,6 +38,12 @@ class ContactItems:
         """Strongly consistent."""
         item = self.database.get(self.table, contact_key(calendar_id))
         return stored_contact(item) if item else None
+
+    def of(self, calendar_ids: Collection[str]) -> dict[str, Contact]:
+        """The contacts of those calendars that have one, strongly consistent; one call for up to a hundred."""
+        keys = [(self.table, contact_key(calendar_id)) for calendar_id in dict.fromkeys(calendar_ids)]
+        found = self.database.get_many(keys)
+        return {item["calendarId"]["S"]: contact_from_body(json.loads(item["contact"]["S"])) for _, item in found}
 
     def put(self, calendar_id: str, contact: Contact, now: datetime, by: str) -> StoredContact:
         """Keep a contact in place of the one before."""

@@ -181,14 +181,7 @@ def change(call: Call, appointment_id: str) -> Response:
         return after if after is before else replace(after, by=caller.by)
 
     before, after = booking.change(appointment_id, updated, call.storage, call.now, by_person=caller.is_person)
-    if after is not before:
-        logger.append_keys(appointment_id=appointment_id)
-        _log_about(after)
-        _log(happened(before, after))
-    if before.reminders != after.reminders:
-        disarm(call, before, after)
-        arm(call, after)
-    _clear(call, after)
+    conclude(call, before, after)
     return appointment_response(after, seats_left)
 
 
@@ -205,13 +198,20 @@ def cancel(call: Call, appointment_id: str) -> Response:
             call.caller.keep_limits(before, call.now, cancels=True)
 
     before, after = booking.cancel(appointment_id, allowed, call.storage, call.now, call.caller.by)
+    conclude(call, before, after)
+    return appointment_response(after)
+
+
+def conclude(call: Call, before: Appointment, after: Appointment) -> None:
+    """What follows a change that was committed: its log line, its timers, and the end of those who joined a session."""
     if after is not before:
-        logger.append_keys(appointment_id=appointment_id)
+        logger.append_keys(appointment_id=after.appointment_id)
         _log_about(after)
         _log(happened(before, after))
+    if before.reminders != after.reminders:
         disarm(call, before, after)
+        arm(call, after)
     _clear(call, after)
-    return appointment_response(after)
 
 
 def _clear(call: Call, session: Appointment) -> None:

@@ -94,10 +94,12 @@ def _read(asked: AvailabilityRequest, storage: Storage, now: datetime) -> list[C
     return calendars if asked.seats == 1 else [replace(calendar, places=asked.seats) for calendar in calendars]
 
 
-def read_calendars(calendar_ids: Sequence[str], within: Interval, storage: Storage, now: datetime) -> list[Calendar]:
+def read_calendars(
+    calendar_ids: Sequence[str], within: Interval, storage: Storage, now: datetime, ignore: str | None = None
+) -> list[Calendar]:
     """The calendars on the days that matter: their settings in one call, the days of each in one query.
 
-    Raises TooManyAppointmentsError.
+    `ignore` is the id of an appointment that does not count. Raises TooManyAppointmentsError.
     """
     settings = storage.settings.get_many(calendar_ids)
     calendars = []
@@ -111,7 +113,7 @@ def read_calendars(calendar_ids: Sequence[str], within: Interval, storage: Stora
             if entries > MAX_ENTRIES:
                 raise TooManyAppointmentsError(MAX_ENTRIES)
             days.append(day)
-        calendars.append(assemble({calendar_id: settings[calendar_id]}, days, now)[calendar_id])
+        calendars.append(assemble({calendar_id: settings[calendar_id]}, days, now, ignore)[calendar_id])
     return calendars
 
 

@@ -14,10 +14,15 @@ from appointments.service_search import ServiceSearch
 from conflict_detector.availability.answers import availability_response, days_response
 from conflict_detector.availability.parsing import MAX_LIMIT, MAX_STEPS, read_span
 from conflict_detector.availability.search import Slot, answerable, by_day, read_calendars
+from conflict_detector.placement import terms_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from appointments.model import Appointment
+    from appointments.services import Service
+    from appointments.storage.store import Storage
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
@@ -76,16 +81,32 @@ def _search(asked: ServiceQuery, call: Call) -> ServiceSearch:
     start, end = asked.within
     if (end - start) / service.grid > MAX_STEPS:
         raise InvalidRequestError([Fault("to", f"makes over {MAX_STEPS} starts to look at; ask for fewer days")])
+    return _read(service, asked, call.storage, call.now)
+
+
+def search_to_move(appointment: Appointment, within: Interval, storage: Storage, now: datetime) -> ServiceSearch:
+    """The search for another time of an appointment, for its person and by the service as it was booked."""
+    assert appointment.service is not None  # noqa: S101 - asked only of those that have one
+    asked = ServiceQuery(appointment.service.service_id, appointment.user_id, within, None)
+    found = _read(terms_of(appointment), asked, storage, now, appointment.appointment_id)
+    return replace(found, appointment_id=appointment.appointment_id, given=appointment.steps)
+
+
+def _read(
+    service: Service, asked: ServiceQuery, storage: Storage, now: datetime, ignore: str | None = None
+) -> ServiceSearch:
+    """The search on the calendars as they are read, without the appointment `ignore`."""
+    start, end = asked.within
     ids = dict.fromkeys([*service.calendar_ids, *([asked.user_id] if asked.user_id else [])])
     around = Interval(start - service.buffer_before, end + service.buffer_after)
-    calendars = {one.calendar_id: one for one in read_calendars(tuple(ids), around, call.storage, call.now)}
-    search = ServiceSearch(service, calendars, call.now)
+    calendars = {one.calendar_id: one for one in read_calendars(tuple(ids), around, storage, now, ignore)}
+    search = ServiceSearch(service, calendars, now)
     if asked.user_id is None:
         return search
     person = calendars[asked.user_id]
     if most := service.max_per_person_per_day:
         first, last = (start - 2 * DAY).date(), (end + 2 * DAY).date()  # whole local days, in every zone
-        days = list(call.storage.days.span(asked.user_id, first, last))
-        full = filled_days(days, search.zone, most, call.now, None, asked.service_id)
+        days = list(storage.days.span(asked.user_id, first, last))
+        full = filled_days(days, search.zone, most, now, ignore, asked.service_id)
         person = replace(person, served_days=full)
     return search.for_person(person)

@@ -1,0 +1,47 @@
+"""The links of appointments. They are stored nowhere: a key in KMS makes the MAC in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from appointments.errors import LinkNotFoundError
+from appointments.links import appointment_in, is_token_of, mac_message, token_of
+
+
+class Kms(Protocol):
+    """What is used of KMS's client."""
+
+    def generate_mac(self, **request: Any) -> dict[str, Any]:
+        """The MAC of a message under a key that never leaves KMS."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LinkKeys:
+    """Makes links and checks them. `base` is what comes before `/l/` in a link, such as `https://api.example.org`."""
+
+    kms: Kms
+    key_id: str
+    base: str = ""
+
+    def link_for(self, appointment_id: str) -> str:
+        """The address by which its holder confirms, cancels or moves this appointment."""
+        return f"{self.base.rstrip('/')}/l/{self.token_for(appointment_id)}"
+
+    def token_for(self, appointment_id: str) -> str:
+        """The last part of the appointment's link: the same each time."""
+        return token_of(appointment_id, self._mac(appointment_id))
+
+    def appointment_of(self, token: str) -> str:
+        """The id of the appointment whose link this is. Raises LinkNotFoundError where it is nobody's."""
+        appointment_id = appointment_in(token)
+        if appointment_id is None or not is_token_of(appointment_id, self._mac(appointment_id), token):
+            raise LinkNotFoundError
+        return appointment_id
+
+    def _mac(self, appointment_id: str) -> bytes:
+        answer = self.kms.generate_mac(
+            KeyId=self.key_id, Message=mac_message(appointment_id), MacAlgorithm="HMAC_SHA_256"
+        )
+        mac: bytes = answer["Mac"]
+        return mac
