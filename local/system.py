@@ -60,11 +60,6 @@ def verify(engine: Engine, address: str | None) -> None:
             ses.create_email_identity(EmailIdentity=address)
 
 
-def link_to(engine: Engine, stack_name: str, url: str) -> None:
-    """Let links in messages lead to the front door, whose port the template does not know."""
-    engine.client("ssm").put_parameter(Name=f"/{stack_name}/link-base", Value=url, Type="String", Overwrite=True)
-
-
 @contextmanager
 def serving(
     engine: Engine, say: Say, *, stack_name: str = STACK, port: int | None = None, memory: Path | None = None
@@ -77,7 +72,6 @@ def serving(
     stack = deploy_if_changed(engine, stack_name, say, memory) if memory else deploy(engine, stack_name, say)
     inbox, feed = (subscribe(engine, stack.topic_arn, queue) for queue in (INBOX, FEED))
     with FrontDoor(port or free_port(), stack.api_target, Mailbox(engine.mail)) as door:
-        link_to(engine, stack_name, door.url)
         yield System(engine, stack, door.url, inbox, feed, listen(engine, stack.event_bus, EVENTS))
 
 

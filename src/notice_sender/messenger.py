@@ -33,7 +33,7 @@ class NoticeMessenger:
     messenger: Messenger
     recipients: Recipients
     organizer: Party
-    link_for: Callable[[str], str | None] | None = None
+    link_for: Callable[[str], str] | None = None
 
     def send(self, contact: Contact, channel: ChannelName, notice: Notice) -> str:
         """Send a notice once and return the message's id. Raises NotSentError, RefusedError."""

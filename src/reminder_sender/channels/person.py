@@ -62,16 +62,14 @@ class Sms:
 
 
 def _to_person(channel: ChannelName, env: Mapping[str, str]) -> ToPerson:
-    from reaching.linking import links_from  # noqa: PLC0415 - only where people are reached
-    from reaching.parts import messenger_from  # noqa: PLC0415 - as above
+    from reaching.parts import messenger_from  # noqa: PLC0415 - only where people are reached
 
-    messenger, link_for = messenger_from(env), links_from(env)
+    messenger = messenger_from(env)
 
     def tell(appointment: Appointment, contact: Contact) -> str:
         from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
         from texts.facts import Kind  # noqa: PLC0415
 
-        facts = facts_of(Kind.REMINDER, appointment, contact, link_for(appointment.appointment_id))
-        return messenger.send(contact, channel, facts)
+        return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact))
 
     return ToPerson(channel, tell)
