@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appointments.model import Conflict, Interval
+    from appointments.model import Appointment, Conflict, Interval
 
 
 class ProductError(Exception):
@@ -135,6 +135,10 @@ class LinkNotFoundError(ProductError):
 
 class LinkEndedError(ProductError):
     """The appointment of the link has begun, or has a final status, so the link does nothing any more."""
+
+    def __init__(self, appointment: Appointment) -> None:
+        super().__init__()
+        self.appointment = appointment
 
 
 class WebhookInactiveError(RefusalError):

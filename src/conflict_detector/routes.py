@@ -74,6 +74,8 @@ ROUTES = (
     Route("GET", "/calendars/{calendarId}/contact", "contacts.get"),
     Route("PUT", "/calendars/{calendarId}/contact", "contacts.put"),
     Route("DELETE", "/calendars/{calendarId}/contact", "contacts.remove"),
+    Route("GET", "/people/{userId}", "people.get"),
+    Route("DELETE", "/people/{userId}", "people.remove"),
     Route("POST", "/calendars/{calendarId}/blocks", "blocks.place"),
     Route("GET", "/calendars/{calendarId}/blocks", "blocks.find"),
     Route("GET", "/calendars/{calendarId}/blocks/{blockId}", "blocks.get"),

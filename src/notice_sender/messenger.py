@@ -60,6 +60,7 @@ class NoticeMessenger:
             was_start=was_start,
             was_end=was_end,
             with_whom=notice.with_whom,
+            resource=notice.recipient != PERSON,
             sender=facts.sender or self.organizer.name,
         )
 

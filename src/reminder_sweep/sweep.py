@@ -2,8 +2,8 @@
 
 Timers are EventBridge's, which may refuse, lose or delay them; the due index is ours. The sweep sends what is
 overdue in it, gives timers to those due soon that have none, makes holds and requests `expired` whose time is over,
-cancels who joined a session that was cancelled, removes rules whose minute has passed, and counts the requests that
-nobody has answered for long. Every step is safe to repeat
+cancels who joined a session that was cancelled, removes rules whose minute has passed, counts the requests that
+nobody has answered for long, and goes on forgetting persons. Every step is safe to repeat
 and to break off: what one sweep leaves, the next one finds.
 """
 
@@ -108,6 +108,10 @@ class Sweep:
             tally.waiting = self._waiting(now)
         except Exception:  # noqa: BLE001 - as above
             _fail(tally, "requests")
+        try:
+            self._forget(now, tally, seconds_left)
+        except Exception:  # noqa: BLE001 - as above
+            _fail(tally, "people")
         logger.info(
             "Sweep done",
             overdue=len(tally.overdue),
@@ -231,6 +235,25 @@ class Sweep:
                     self._remove_dead(name, minute)
                 except Exception:  # noqa: BLE001 - reported at the end; the other rules may go
                     _fail(tally, name)
+
+    def _forget(self, now: datetime, tally: Tally, seconds_left: Callable[[], float]) -> None:
+        """Go on forgetting persons, and see of each once more what was booked just before."""
+        from appointments.storage.people import PeopleItems  # noqa: PLC0415 - a sweep comes alone
+
+        storage = self.storage()
+        people = PeopleItems(storage.database, storage.days.table)
+        for forgetting in people.every():
+            from appointments.forgetting import INDEX_FOLLOWS_WITHIN, forget  # noqa: PLC0415 - few sweeps find one
+
+            try:
+                done = forget(forgetting, storage, now, lambda _: seconds_left() < STOP_SENDING)
+                if not done.complete:
+                    tally.unfinished.append(forgetting.user_id)
+                elif forgetting.started_at <= now - INDEX_FOLLOWS_WITHIN:
+                    people.end(forgetting)
+                    logger.info("Person forgotten", user_id=forgetting.user_id, changed=done.appointments)
+            except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
+                _fail(tally, forgetting.user_id)
 
     def _waiting(self, now: datetime) -> int:
         """How many of the requests that begin next have waited for long; MOST_WAITING are looked at."""

@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 NAME, TITLE, TITLE_IN_SUBJECT, PLACE, DESCRIPTION = 100, 200, 70, 300, 2000
 # Less than this of a title or a place tells nobody anything.
 LEAST = 12
+# What texts may name, and what layouts may beside it: docs/texts.md.
+NAMES = frozenset(
+    ("kind", "state", "name", "greeting", "title", "location", "zone", "link", "attend", "hint", "action")
+    + ("date", "day", "time", "when", "wasDate", "wasDay", "wasTime", "wasWhen")
+    + ("shortAction", "sender", "closing", "colon", ".")
+)
+NAMES_OF_LAYOUTS = NAMES | frozenset(
+    ("subject", "preview", "language", "direction", "before", "after", "text", "lines", "line", "more")
+    + ("rows", "label", "strong", "old")
+)
 _SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
-_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_FOLDER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class When(NamedTuple):

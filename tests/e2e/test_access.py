@@ -10,12 +10,14 @@ import urllib.request
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from appointments.link_keys import LinkKeys
 from local import LocalError
 from local.deploy import Stack, deploy
 from local.engine import REGION
@@ -268,3 +270,77 @@ def test_pages_of_one_origin_are_let_in(people: People, cognito_stack: Stack) ->
     emil = people.join(name)
     listed = send(cognito_stack, "GET", f"/appointments?userId={emil}", None, bearer(people.tokens(name)["IdToken"]))
     assert (listed.status, listed.headers["access-control-allow-origin"]) == (200, ORIGIN)
+
+
+# --- links -------------------------------------------------------------------------------------------
+
+
+def page_of(
+    stack: Stack, method: str, path: str, form: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], str]:
+    """What a browser without an account gets."""
+    data = None if form is None else urlencode(form).encode()
+    request = urllib.request.Request(stack.api_target + path, data, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, dict(answer.headers), answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, dict(answer.headers), answer.read().decode()
+
+
+def link_keys(engine: Engine, stack: Stack) -> LinkKeys:
+    """The links of a stack, as whoever writes its messages makes them."""
+    found = engine.client("cloudformation").describe_stack_resource(StackName=stack.name, LogicalResourceId="LinkKey")
+    return LinkKeys(engine.client("kms"), found["StackResourceDetail"]["PhysicalResourceId"], stack.api_target)
+
+
+def use_link(engine: Engine, stack: Stack, appointment_id: str) -> None:
+    """Look, confirm, move and cancel by a link, as a stranger who has nothing else."""
+    token = link_keys(engine, stack).token_for(appointment_id)
+    path = f"/l/{token}"
+    status, headers, html = page_of(stack, "GET", path)
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), html
+    assert "March 3, 2031" in html
+    assert page_of(stack, "HEAD", path)[::2] == (200, "")
+    status, _, html = page_of(stack, "GET", f"{path}?day=2031-03-04")
+    assert (status, "2031-03-04T10:00:00Z" in html) == (200, True)
+    version = str(int(html.split('name="version" value="')[1].split('"')[0]))
+    assert page_of(stack, "POST", path, {"action": "confirm", "version": version})[0] == 200
+    assert page_of(stack, "POST", path, {"action": "confirm", "version": version})[0] == 200
+    assert page_of(stack, "POST", path, {"action": "move", "startTime": "2031-03-04T10:00:00Z"})[0] == 200
+    assert page_of(stack, "POST", path, {"action": "cancel", "version": version})[0] == 409
+    assert page_of(stack, "POST", path, {"action": "cancel"})[0] == 200
+    assert page_of(stack, "GET", path)[0] == 410
+    # No other method, path or token gets in.
+    forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBA")
+    assert page_of(stack, "GET", f"/l/{forged}")[0] == 404
+    for method, closed in (
+        ("DELETE", path),
+        ("PATCH", path),
+        ("GET", "/l/"),
+        ("GET", f"{path}/history"),
+        ("GET", f"/l/..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/l/x%2F..%2F..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/appointments/{appointment_id}"),
+    ):
+        status, _, body = page_of(stack, method, closed)
+        assert status in (401, 403, 404), (method, closed, body)
+        assert "2031-03" not in body
+
+
+def test_a_link_works_without_signing_where_all_else_is_signed(engine: Engine, signed: Any, iam_stack: Stack) -> None:
+    booked = signed("desk", "POST", "/appointments", first_booking(f"link-{uuid.uuid4()}"))
+    assert booked.status == 201, booked
+    use_link(engine, iam_stack, booked.body["appointmentId"])
+
+
+def test_a_link_works_without_a_token_of_the_pool(engine: Engine, people: People, cognito_stack: Stack) -> None:
+    name = f"lena-{uuid.uuid4().hex[:8]}"
+    lena = people.join(name)
+    mine = bearer(people.tokens(name)["IdToken"])
+    booked = send(cognito_stack, "POST", "/appointments", first_booking(lena), mine)
+    assert booked.status == 201, booked
+    use_link(engine, cognito_stack, booked.body["appointmentId"])
+    read = send(cognito_stack, "GET", f"/appointments/{booked.body['appointmentId']}", None, mine)
+    assert (read.body["status"], read.body["startTime"]) == ("cancelled", "2031-03-04T10:00:00Z")

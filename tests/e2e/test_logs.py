@@ -101,6 +101,17 @@ class Clinic:
         )
         return {"appointmentId": booked["appointmentId"], "reminder": "1h", "dueAt": due_at}
 
+    def reach(self, booked: dict[str, Any]) -> dict[str, Any]:
+        """Give an appointment a contact, behind the back of all code; the address is the one that bounced."""
+        contact = json.dumps({"name": MARK, "email": f"{MARK}@example.org", "channels": ["email"]})
+        self.engine.client("dynamodb").update_item(
+            TableName=self.stack.appointments_table,
+            Key={"appointmentId": {"S": booked["appointmentId"]}},
+            UpdateExpression="SET contact = :contact",
+            ExpressionAttributeValues={":contact": {"S": contact}},
+        )
+        return booked
+
     def invoke(self, function: str, event: Any) -> bool:
         """Invoke a function; whether it succeeded."""
         text = event if isinstance(event, str) else json.dumps(event)
@@ -141,6 +152,7 @@ def clinic(engine: Engine) -> Clinic:
     clinic = Clinic(engine, deploy(engine, "appointments-logs", print))
     engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])
     book_change_and_cancel(clinic)
+    hear_of_a_bounce(clinic)
     send(clinic)
     hold_ask_and_arrive(clinic)
     sweep(clinic)
@@ -181,6 +193,16 @@ def book_change_and_cancel(clinic: Clinic) -> None:
         clinic.book(timer="ReminderScheduleErrorMetric")
 
 
+def hear_of_a_bounce(clinic: Clinic) -> None:
+    recipients = [{"emailAddress": f"{MARK}@example.org"}]
+    bounce = {"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": recipients}}
+    told = {"Records": [{"Sns": {"Message": json.dumps(bounce)}}]}
+    with clinic.without("ReachFeedbackRole", "MarkAddresses"):
+        assert not clinic.invoke(f"{clinic.stack.name}-reach-feedback", told)
+    assert clinic.invoke(f"{clinic.stack.name}-reach-feedback", told)
+    clinic.happened.update(["ReachFeedbackErrorMetric", "AddressUndeliverableMetric"])
+
+
 def send(clinic: Clinic) -> None:
     happened = clinic.happened
     # By the event of its real timer, before it is due.
@@ -194,6 +216,9 @@ def send(clinic: Clinic) -> None:
     # Late by seven minutes, then after a sender that fell silent, then after the appointment began.
     assert clinic.send(clinic.shift(clinic.book(), -timedelta(minutes=7)))
     happened.update(["ReminderSentMetric", "ReminderLatenessMetric", "RuleCleanedMetric"])
+    # To an address that bounced.
+    assert clinic.send(clinic.shift(clinic.reach(clinic.book()), -timedelta(minutes=8)))
+    happened.update(["ReminderSentMetric", "ReminderLatenessMetric", "RuleCleanedMetric", "MessageRefusedMetric"])
     held = {"state": {"S": "sending"}, "claim": {"S": "x"}, "leaseUntil": {"S": "2020-01-01T00:00:00Z"}}
     assert clinic.send(clinic.shift(clinic.book(), -timedelta(minutes=1), **held))
     happened.update(["ReminderSentMetric", "ReminderLatenessMetric", "ReminderRecoveredMetric", "RuleCleanedMetric"])
@@ -276,6 +301,9 @@ def sweep(clinic: Clinic) -> None:
     clinic.shift(clinic.book(), -timedelta(minutes=9))
     happened.update(["ReminderSentInSweepMetric", "ReminderLatenessInSweepMetric"])
     happened.update(["ReminderRecoveredInSweepMetric", "RuleCleanedInSweepMetric"])
+    clinic.shift(clinic.reach(clinic.book()), -timedelta(minutes=10))
+    happened.update(["ReminderSentInSweepMetric", "ReminderLatenessInSweepMetric", "MessageRefusedInSweepMetric"])
+    happened.update(["ReminderRecoveredInSweepMetric", "RuleCleanedInSweepMetric"])
     clinic.shift(clinic.book(), -timedelta(hours=2), **BEGUN)
     happened.update(["ReminderMissedInSweepMetric", "RuleCleanedInSweepMetric"])
     clinic.shift(clinic.book(), -timedelta(minutes=9), status={"S": "cancelled"})
@@ -287,8 +315,8 @@ def sweep(clinic: Clinic) -> None:
     happened.update(["RuleCleanedInSweepMetric"])
     before = clinic.rules()
     assert clinic.sweep()
-    # Two are overdue: what is cancelled is not. Their rules are gone when the bus is listed.
-    happened.update({"SweepOverdueMetric": 2, "ReminderRulesMetric": before - 2})
+    # Three are overdue: what is cancelled is not. Their rules are gone when the bus is listed.
+    happened.update({"SweepOverdueMetric": 3, "ReminderRulesMetric": before - 3})
     clinic.shift(clinic.book(), -timedelta(minutes=9))
     with clinic.without("ReminderSweepRole", "PublishReminders"):
         before = clinic.rules()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from browsing import BROWSER, QUIET
 from conflict_detector.problems import PROBLEMS
 from contract import contract, operations
 from support import NO_NODE, NODE, NODE_MODULES
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Locator, Page
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Nothing but the page is asked for anything: without these the browser looks for updates by itself.
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no browser to open the page with: run `make browser`, or install Debian's package chromium"

@@ -35,6 +35,12 @@ def delete(name: str) -> Request:
     return Request("http", NOW, "DELETE", f"/appointments/{{{name}}}")
 
 
+def link(name: str, action: str, start: str = "", version: int = 1) -> Request:
+    """A form of the page behind the appointment's link, which showed this version."""
+    times = {"startTime": at(start)} if start else {}
+    return Request("http", NOW, "POST", f"/l/{{{name}}}", {"action": action, "version": version, **times})
+
+
 def put(calendar: str, *, if_match: str = "", **settings: Any) -> Request:
     headers = {"If-Match": if_match} if if_match else {}
     return Request("http", NOW, "PUT", f"/calendars/{calendar}", settings, headers)
@@ -410,6 +416,36 @@ EXPIRING = [
         B=ON_A_HOLD["book over it"],
         C=ON_A_HOLD["hold over it"],
     ),
+]
+
+# --- links -------------------------------------------------------------------------------------------
+
+# The page that sends them showed the first version. They are decided as the person's own request, if it is still that.
+ON_A_LINK: dict[str, Request] = {
+    "confirm by link": link("X", "confirm"),
+    "cancel by link": later(link("X", "cancel"), 2),
+    "move by link": later(link("X", "move", "2T11:00"), 4),
+    "move": later(patch("X", "2T11:15", "2T11:45"), 6),
+    "cancel": later(delete("X"), 8),
+    "confirm": later(patch("X", confirmed=True), 10),
+    "book there": later(book("n", "2T11:00", "2T11:15", "c"), 12),
+    "send": fire("X", "1h", "2T09:00", now="2T09:01"),
+}
+ON_A_LINK_OF_A_HOLD: dict[str, Request] = {
+    "book by link": clock(link("H", "confirm"), -1),
+    "cancel by link": clock(link("H", "cancel"), -3),
+    "confirm in time": ON_A_HOLD["confirm in time"],
+    "book over it in time": ON_A_HOLD["book over it in time"],
+    "book over it": ON_A_HOLD["book over it"],
+    "sweep": ON_A_HOLD["sweep"],
+}
+LINKS = [
+    one
+    for one in (
+        *beside_each_other("a link", ARRIVED, ON_A_LINK),
+        *beside_each_other("a link of a hold", HELD, ON_A_LINK_OF_A_HOLD),
+    )
+    if "by link" in one.name  # the others are explored above
 ]
 
 # --- so many a day -----------------------------------------------------------------------------------
@@ -912,6 +948,7 @@ SCENARIOS = [
     *REMINDERS,
     *MOVED_AWAY,
     *EXPIRING,
+    *LINKS,
     *DAILY,
     *BLOCKED,
     *SERVICES,

@@ -63,6 +63,24 @@ def test_the_mixture_of_days_is_found_where_an_appointment_counts_with_one_inter
     assert "c holds 2 at 2030-01-15 23:15" in failure.faults[0]
 
 
+@pytest.mark.parametrize("other", ["move", "move by link"])
+def test_a_link_that_looks_only_once_is_found(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    """As if the form were checked before the loop: what was moved meanwhile is then confirmed unseen."""
+    name = f"a link: confirm by link | {other}"
+    assert failure_on(name) is None
+    acting = importlib.import_module("conflict_detector.links.acting")
+    looks = acting._is_to_do
+    seen: dict[Any, bool] = {}
+
+    def once(before: Any, asked: Any, now: Any) -> bool:
+        if (id(asked), asked) not in seen:
+            seen[id(asked), asked] = looks(before, asked, now)
+        return seen[id(asked), asked]
+
+    monkeypatch.setattr(acting, "_is_to_do", once)
+    assert failure_on(name) is not None
+
+
 def test_refusals_of_several_moments_are_found_where_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("conflict_detector.settling"), "rests_on_one_item", lambda *_: True)
     failure = failure_on("untouched: book any | cancel Y, book it on c")

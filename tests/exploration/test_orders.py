@@ -21,6 +21,7 @@ from exploration.scenarios import (
     DYING,
     EXPIRING,
     GROUNDS,
+    LINKS,
     MIDNIGHT,
     MOVED_AWAY,
     OPERATIONS,
@@ -142,6 +143,13 @@ def test_a_hold_that_is_confirmed_in_time_is_booked_though_clocks_differ_by_five
     (scenario,) = [one for one in EXPIRING if one.name == f"a hold: confirm in time | {other}"]
     (report,) = examined([scenario])
     assert {confirmed for confirmed, _ in report.statuses} == {(200,)}
+
+
+def test_links_are_explained_in_every_order_beside_the_desk_the_sender_and_each_other() -> None:
+    """Whatever a form is beside, the page says what was done, and what it did not show is not changed."""
+    reports = examined(LINKS)
+    told("links", reports)
+    assert_covers(reports)
 
 
 def test_so_many_a_day_is_explained_in_every_order() -> None:
@@ -276,6 +284,13 @@ def test_every_order_of_all_pairs_with_a_fault_is_explained(name: str, fault: Fa
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"holds, requests, attendance, {fault}", examined(EXPIRING, [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+def test_links_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"links, {fault}", examined(LINKS, [fault]))
 
 
 @pytest.mark.long

@@ -55,6 +55,8 @@ ROUTES: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "GET /calendars/{who}/contact": (lambda _: {}, 200),
     "PUT /calendars/{who}/contact": (lambda _: {"body": {"email": "new@example.org"}}, 200),
     "DELETE /calendars/{who}/contact": (lambda _: {}, 200),
+    "GET /people/{who}": (lambda _: {}, 200),
+    "DELETE /people/{who}": (lambda _: {}, 200),
     "POST /calendars/{who}/blocks": (lambda _: {"body": blocked(14)}, 201),
     "GET /calendars/{who}/blocks": (
         lambda _: {"queryStringParameters": {"from": blocked(0)["startTime"], "to": blocked(23)["endTime"]}},

@@ -178,6 +178,19 @@ def kept(world: World) -> Any:
     return world.request("PUT", CONTACT_OF, examples["doctor"]["value"])
 
 
+def person(world: World) -> Any:
+    book(world)
+    world.request("PUT", "/calendars/anna/contact", {"email": "anna@example.org"})
+    return world.request("GET", "/people/anna")
+
+
+def begun_to_forget(world: World) -> Any:
+    for day in range(1, 27):
+        times = {"startTime": f"2030-01-{day:02}T09:00:00Z", "endTime": f"2030-01-{day:02}T09:30:00Z"}
+        book(world, reminders=[], **times)
+    return world.request("DELETE", "/people/anna")
+
+
 def block(world: World, **more: Any) -> Any:
     return world.request("POST", BLOCKS_OF, BLOCKS["hour"]["value"] | more)
 
@@ -308,6 +321,13 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("putContact", "faults"): lambda world: world.request("PUT", CONTACT_OF, {"phone": "911", "channels": ["email"]}),
     ("deleteContact", "removed"): lambda world: (kept(world), world.request("DELETE", CONTACT_OF))[1],
     ("deleteContact", "unknownParameter"): lambda world: world.request("DELETE", CONTACT_OF, queryStringParameters=DRY),
+    ("getPerson", "anna"): person,
+    ("getPerson", "unknownParameter"): lambda world: world.request("GET", "/people/anna", queryStringParameters=DRY),
+    ("forgetPerson", "forgotten"): lambda world: (book(world), world.request("DELETE", "/people/anna"))[1],
+    ("forgetPerson", "begun"): begun_to_forget,
+    ("forgetPerson", "unknownParameter"): lambda world: world.request(
+        "DELETE", "/people/anna", queryStringParameters=DRY
+    ),
     ("blockCalendar", "blocked"): block,
     ("blockCalendar", "unknownZone"): lambda world: block(world, timeZone="Mars/Olympus"),
     ("listBlocks", "200"): listed_blocks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from texts import gsm, templates
+from support import ROOT
+from texts import gsm, templates, writing
+from texts.checking import LAYOUTS, faults, main
 from texts.facts import Email, Facts, Kind
 from texts.templates import STANDARD, TextError, tokens_of
-from texts.writing import Texts
+from texts.writing import NAMES, NAMES_OF_LAYOUTS, Texts
 
 LOCALES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
 BERLIN, NEW_YORK, LONDON = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Europe/London")
@@ -385,6 +388,56 @@ def test_a_folder_that_is_not_there_is_refused_at_the_start(folder: str) -> None
 def test_the_environment_says_which_texts() -> None:
     assert Texts.from_env({}) == Texts("", "en")
     assert Texts.from_env({"TEXTS": "", "DEFAULT_LOCALE": "pl"}) == Texts("", "pl")
+
+
+def test_what_texts_may_name_is_what_they_get() -> None:
+    language = TEXTS._language(facts(), "en", "email")
+    assert writing._values(facts(), language).keys() == NAMES - {"."}
+    in_layouts = {
+        key.removeprefix("has.") for name in LAYOUTS for kind, key in tokens_of(STANDARD / name) if kind != "literal"
+    }
+    assert in_layouts <= NAMES_OF_LAYOUTS
+
+
+def test_docs_name_all_that_texts_may_name() -> None:
+    told = (ROOT / "docs" / "texts.md").read_text()
+    assert [name for name in sorted(NAMES_OF_LAYOUTS - {"."}) if f"`{name}`" not in told] == []
+
+
+def test_standard_texts_have_no_faults(tmp_path: Path) -> None:
+    shutil.copytree(STANDARD, tmp_path / "mine")
+    assert list(faults(tmp_path / "mine")) == []
+    main(tmp_path)
+    main()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("de/bookd.email.mustache", "x", "mine/de/bookd.email.mustache: no text is called so"),
+        ("de/x/booked.email.mustache", "x", "mine/de/x/booked.email.mustache: no text is called so"),
+        ("de/booked.sms.mustache", "{{name}} {{nmae}}", "mine/de/booked.sms.mustache: there is no nmae"),
+        ("de/booked.sms.mustache", "{{#rows}}{{/rows}}", "mine/de/booked.sms.mustache: there is no rows"),
+        ("layout.txt.mustache", "{{#rows}}{{label}}{{/rows}}{{#x}}{{/x}}", "mine/layout.txt.mustache: there is no x"),
+        (
+            "fr/moved.email.mustache",
+            "{{#title}}",
+            "mine/fr/moved.email.mustache: fr/moved.email.mustache: Unexpected EOF",
+        ),
+        ("xx/booked.sms.mustache", "x", "mine/xx/booked.sms.mustache: there are no dates of this language: python"),
+        ("de/words.json", "{", "mine/de/words.json: Expecting property name"),
+        ("de/words.json", '{"wehn": "x"}', "mine/de/words.json: there is no word wehn"),
+        ("de/words.json", '{"greeting": "{{#x"}', "mine/de: reminder: TextError: greeting"),
+        ("de/words.json", '{"states": {}}', "mine/de: reminder: KeyError"),
+    ],
+)
+def test_a_build_names_what_is_wrong(
+    own: Path, name: str, text: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(own, name, text)
+    with pytest.raises(SystemExit):
+        main(own)
+    assert any(line.startswith(fault) for line in capsys.readouterr().err.splitlines())
 
 
 def shape(value: Any) -> Any:

@@ -216,9 +216,15 @@ class Database:
             raise ConditionFailedError(item, repeated=_repetitions(exc) > 0) from exc
         return answer
 
-    def delete(self, table: str, key: Item) -> None:
-        """Delete an item, whether or not it is there. Raises ContentionError."""
-        self._when_free(lambda: self.client.delete_item(TableName=table, Key=key), "TransactionConflictException")
+    def delete(self, table: str, key: Item, **condition: Any) -> None:
+        """Delete an item, or what is not there. Raises ConditionFailedError, ContentionError."""
+        request: Any = {"TableName": table, "Key": key, **condition}
+        try:
+            self._when_free(lambda: self.client.delete_item(**request), "TransactionConflictException")
+        except ClientError as exc:
+            if error_code(exc) != "ConditionalCheckFailedException":
+                raise
+            raise ConditionFailedError(None) from exc
 
     def transact(self, entries: Sequence[Entry]) -> None:
         """All of the writes, or none. Raises TransactionFailedError, ContentionError."""

@@ -41,10 +41,12 @@ def _body_for(reader: str | None, appointment: Appointment) -> dict[str, Any]:
 
 
 def page_response(page: Page, reader: str | None = None) -> Response:
-    """200 with one page of a list, or with as much of it as an answer may hold; blocks stand beside appointments.
+    """200 with one page of a list. Where it is one person who reads it, they see no contact but their own."""
+    return json_response(page_body(page, reader))
 
-    Where it is one person who reads it, they see no contact but their own.
-    """
+
+def page_body(page: Page, reader: str | None = None) -> dict[str, Any]:
+    """One page of a list, or as much of it as an answer may hold; blocks stand beside appointments."""
     from conflict_detector.appointments.cursors import encode_cursor  # noqa: PLC0415 - only lists have cursors
     from conflict_detector.blocks.answers import block_body  # noqa: PLC0415 - as above
 
@@ -59,4 +61,4 @@ def page_response(page: Page, reader: str | None = None) -> Response:
             break
         (blocks if isinstance(each, Block) else bodies).append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
-    return json_response({"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more})
+    return {"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more}

@@ -74,7 +74,7 @@ def _start(text: str, faults: list[Fault]) -> datetime | None:
 def refuse_ended(appointment: Appointment, now: datetime) -> None:
     """Raises LinkEndedError where a link does nothing any more: the appointment has begun, or has a final status."""
     if appointment.interval.start <= now or not appointment.status.occupies or appointment.has_expired(now):
-        raise LinkEndedError
+        raise LinkEndedError(appointment)
 
 
 def may_confirm(appointment: Appointment) -> bool:
@@ -129,7 +129,7 @@ def _updated(before: Appointment, asked: Asked, now: datetime) -> Appointment:
 def _is_to_do(before: Appointment, asked: Asked, now: datetime) -> bool:
     """Whether there is something to do. The version counts only then, so that a form can be sent twice."""
     if before.interval.start <= now:
-        raise LinkEndedError
+        raise LinkEndedError(before)
     if _is_done(before, asked):
         return False
     refuse_ended(before, now)

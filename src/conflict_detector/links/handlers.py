@@ -93,7 +93,9 @@ def _with_refusals(call: Call, view: View, answer: Callable[[View], Response]) -
     """What `answer` says, or the appointment as it is and why nothing was done."""
     try:
         return answer(view)
-    except (LinkEndedError, PreconditionFailedError):
+    except LinkEndedError as exc:
+        return page.ended(page.view_of(exc.appointment, view.words.language, call.now))
+    except PreconditionFailedError:
         return _overtaken(call, view)
     except CalendarBusyError:
         raise
@@ -110,7 +112,7 @@ def _appointment(call: Call, appointment_id: str) -> Appointment:
 
 
 def _overtaken(call: Call, view: View) -> Response:
-    """The appointment as it is now: it was changed after the page was made, or it has ended."""
+    """The appointment as it is now: it was changed after the page was made, and may have ended since."""
     current = page.view_of(_appointment(call, view.appointment.appointment_id), view.words.language, call.now)
     try:
         refuse_ended(current.appointment, call.now)

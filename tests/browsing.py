@@ -1,0 +1,12 @@
+"""Which browser tests of pages use, and how it is started."""
+
+from __future__ import annotations
+
+import shutil
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Nothing but the page is asked for anything: without these the browser looks for updates by itself.
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)

@@ -1,0 +1,88 @@
+"""The page of a link in every language: dates as CLDR has them, phrases of one kind, and the language that fits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import UTC, date, datetime, timedelta
+from string import Formatter
+
+import pytest
+from babel import Locale
+from babel.dates import format_date, format_time
+
+from appointments.contacts import Contact
+from conflict_detector.links.dates import CALENDARS, written_date, written_time
+from conflict_detector.links.offering import WEEKS, week_around
+from conflict_detector.links.page import POLICY
+from conflict_detector.links.phrases import PHRASES, language_of
+from conflict_detector.links.style import STYLE
+
+
+@pytest.mark.parametrize("language", PHRASES)
+def test_dates_are_written_as_cldr_writes_them(language: str) -> None:
+    for day in (date(2028, 1, 1) + timedelta(days=n) for n in range(366)):
+        assert written_date(day, language) == format_date(day, "full", language)
+    short = Locale(language).days["format"]["abbreviated"]
+    assert list(CALENDARS[language].short_days) == [short[n] for n in range(7)]
+
+
+@pytest.mark.parametrize("language", PHRASES)
+def test_times_are_written_as_cldr_writes_them(language: str) -> None:
+    for moment in (datetime(2030, 1, 15, tzinfo=UTC) + timedelta(minutes=17 * n) for n in range(85)):
+        assert written_time(moment, language) == format_time(moment.time(), "short", locale=language)
+
+
+def test_every_language_has_every_phrase_with_the_same_blanks() -> None:
+    def blanks(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+    english = PHRASES["en"]
+    assert PHRASES.keys() == CALENDARS.keys()
+    for language, phrases in PHRASES.items():
+        assert phrases.keys() == english.keys()
+        for key, text in phrases.items():
+            assert blanks(text) == blanks(english[key]), (language, key)
+            assert text.strip() == text
+            assert language == "en" or text != english[key] or key == "later", (language, key)
+
+
+@pytest.mark.parametrize(
+    ("locale", "accepted", "language"),
+    [
+        ("pl", ["de"], "pl"),
+        ("de-CH", [], "de"),
+        ("PT", [], "pt"),
+        (None, ["fr-CA,fr;q=0.9,en;q=0.8"], "fr"),
+        (None, ["en;q=0.2, nl;q=0.7", "it;q=0.9"], "it"),
+        ("tlh", ["xx, es;q=0.5"], "es"),
+        (None, ["de;q=0, nl;q=0.1"], "nl"),
+        (None, ["*"], "en"),
+        (None, ["de;q=9", ";;;", "\u0130"], "en"),
+        (None, [], "en"),
+        (None, ["," * 10_000 + "de"], "en"),
+    ],
+)
+def test_the_language_is_the_persons_else_the_browsers_else_english(
+    locale: str | None, accepted: list[str], language: str
+) -> None:
+    assert language_of(Contact(locale=locale), accepted) == language
+    if locale is None:
+        assert language_of(None, accepted) == language
+
+
+def test_weeks_are_counted_from_today_and_end() -> None:
+    today = date(2030, 1, 9)
+    assert week_around(today, today) == (today, 0)
+    assert week_around(date(2030, 1, 15), today) == (today, 0)
+    assert week_around(date(2030, 1, 16), today) == (date(2030, 1, 16), 1)
+    assert week_around(date(2029, 1, 1), today) == (today, 0)
+    assert week_around(date(9999, 12, 31), today) == (today + timedelta(weeks=WEEKS - 1), WEEKS - 1)
+
+
+def test_the_policy_allows_the_one_style_and_no_script() -> None:
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in POLICY
+    assert "script" not in POLICY
+    assert not re.search(r"url\(|@import", STYLE)
