@@ -173,7 +173,8 @@ class ContactIndex:
         return {"calendarId": {"S": self._partition(listed.address)}, "day": {"S": listed.what}}
 
 
-class Finder(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Finder:
     """Finds people by where they are reached, for what is answered there."""
 
     index: ContactIndex
