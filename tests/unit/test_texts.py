@@ -207,6 +207,12 @@ def test_zones_are_told_to_whom_is_in_another_one() -> None:
     assert "10:00 AM (GMT+1)" in TEXTS.sms(facts(person_zone=NEW_YORK, link=None), "en")
 
 
+def test_zones_are_told_where_only_the_start_differs() -> None:
+    night, lagos = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), ZoneInfo("Africa/Lagos")
+    said = TEXTS.email(Facts(Kind.BOOKED, night, night + timedelta(hours=1), BERLIN, person_zone=lagos), "en").text
+    assert "In your time zone: Sunday, October 25, 2026, 1:30 \u2013 2:30\xa0AM, West Africa Time\n" in said
+
+
 def test_zones_of_one_name_are_told_apart() -> None:
     summer = datetime(2026, 7, 1, 17, tzinfo=UTC)
     denver, phoenix = ZoneInfo("America/Denver"), ZoneInfo("America/Phoenix")
@@ -344,6 +350,14 @@ def test_own_texts_come_before_the_standard_ones(own: Path) -> None:
     assert "Eine Zeile<br>und noch eine." in email.html
     assert mine(own).email(facts(Kind.MOVED), "de") == TEXTS.email(facts(Kind.MOVED), "de")
     assert mine(own).email(facts(), "fr") == TEXTS.email(facts(), "fr")
+
+
+def test_own_texts_know_whether_it_can_be_confirmed(own: Path) -> None:
+    for kind in (Kind.BOOKED, Kind.CANCELLED):
+        write(own, f"de/{kind}.sms.mustache", "{{#attend}}ja{{/attend}}{{^attend}}nein{{/attend}}")
+    assert mine(own).sms(facts(attend=True), "de") == "ja"
+    assert mine(own).sms(facts(attend=False), "de") == "nein"
+    assert mine(own).sms(facts(Kind.CANCELLED, attend=True), "de") == "nein"
 
 
 def test_own_texts_of_a_region_and_own_words(own: Path) -> None:
