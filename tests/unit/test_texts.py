@@ -476,3 +476,11 @@ def test_email_is_what_is_promised() -> None:
     assert isinstance(email, Email)
     assert tokens_of(STANDARD / "layout.html.mustache")
     assert email.html.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">')
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [("x" * 160, 0), ("x" * 161, 1), ("€" * 80, 0), ("€" * 81, 2), ("я" * 71, 1), ("🦷" * 35, 0), ("🦷" * 36, 2)],
+)
+def test_the_places_of_an_sms_are_counted_as_networks_do(text: str, over: int) -> None:
+    assert gsm.excess(text) == over
