@@ -207,6 +207,12 @@ def test_zones_are_told_to_whom_is_in_another_one() -> None:
     assert "10:00 AM (GMT+1)" in TEXTS.sms(facts(person_zone=NEW_YORK, link=None), "en")
 
 
+def test_zones_are_told_where_only_the_start_differs() -> None:
+    night, lagos = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), ZoneInfo("Africa/Lagos")
+    said = TEXTS.email(Facts(Kind.BOOKED, night, night + timedelta(hours=1), BERLIN, person_zone=lagos), "en").text
+    assert "In your time zone: Sunday, October 25, 2026, 1:30 \u2013 2:30\xa0AM, West Africa Time\n" in said
+
+
 def test_zones_of_one_name_are_told_apart() -> None:
     summer = datetime(2026, 7, 1, 17, tzinfo=UTC)
     denver, phoenix = ZoneInfo("America/Denver"), ZoneInfo("America/Phoenix")
@@ -346,6 +352,14 @@ def test_own_texts_come_before_the_standard_ones(own: Path) -> None:
     assert mine(own).email(facts(), "fr") == TEXTS.email(facts(), "fr")
 
 
+def test_own_texts_know_whether_it_can_be_confirmed(own: Path) -> None:
+    for kind in (Kind.BOOKED, Kind.CANCELLED):
+        write(own, f"de/{kind}.sms.mustache", "{{#attend}}ja{{/attend}}{{^attend}}nein{{/attend}}")
+    assert mine(own).sms(facts(attend=True), "de") == "ja"
+    assert mine(own).sms(facts(attend=False), "de") == "nein"
+    assert mine(own).sms(facts(Kind.CANCELLED, attend=True), "de") == "nein"
+
+
 def test_own_texts_of_a_region_and_own_words(own: Path) -> None:
     write(own, "de-CH/words.json", json.dumps({"greeting": "Grüezi{{#name}} {{name}}{{/name}},"}))
     assert mine(own).email(facts(), "de-CH").text.startswith("Grüezi Anna Müller,\n")
@@ -462,3 +476,11 @@ def test_email_is_what_is_promised() -> None:
     assert isinstance(email, Email)
     assert tokens_of(STANDARD / "layout.html.mustache")
     assert email.html.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">')
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [("x" * 160, 0), ("x" * 161, 1), ("€" * 80, 0), ("€" * 81, 2), ("я" * 71, 1), ("🦷" * 35, 0), ("🦷" * 36, 2)],
+)
+def test_the_places_of_an_sms_are_counted_as_networks_do(text: str, over: int) -> None:
+    assert gsm.excess(text) == over
