@@ -36,6 +36,7 @@ ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AWS_DEFAULT_REGION": "us-east-1",
     "EMAIL_FROM": "",
     "EMAIL_NAME": "",
+    "LINK_BASE": "",
     "REMINDER_BACKEND": "rules",
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",
