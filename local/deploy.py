@@ -52,6 +52,7 @@ class Stack:
     event_relay: str
     webhook_sender: str
     reach_feedback: str
+    notice_sender: str
 
     @classmethod
     def of(cls, engine: Engine, name: str) -> Stack:
@@ -74,6 +75,7 @@ class Stack:
             event_relay=f"{name}-event-relay",
             webhook_sender=f"{name}-webhook-sender",
             reach_feedback=f"{name}-reach-feedback",
+            notice_sender=f"{name}-notice-sender",
         )
 
 

@@ -117,6 +117,11 @@ def told(fields: Mapping[str, Any]) -> tuple[str, str, str] | None:
             return "missed", f"{of}  {reminder} reminder: the appointment had begun", RED
         case "REMINDER_RECOVERED" | "REMINDER_OVERFLOW":
             return str(event).rpartition("_")[2].lower(), f"{of}  {reminder} reminder", YELLOW
+        case "NOTICE_SENT":
+            to, channel = fields.get("recipient", "?"), fields.get("channel", "?")
+            return "notice sent", f"{of}  {fields.get('kind', '?')}, to {to} by {channel}", CYAN
+        case "NOTICE_RECOVERED":
+            return "notice repeated", f"{of}  nobody knows whether the one before arrived", YELLOW
         case "MESSAGE_REFUSED":
             return "not reached", f"{of}  by {fields.get('channel', '?')}: {fields.get('reason', '?')}", YELLOW
         case "ADDRESS_UNDELIVERABLE":
@@ -179,7 +184,7 @@ class Feed:
         self._logs = engine.client("logs", **patience)
         self._sqs = engine.client("sqs", **patience)
         functions = [stack.conflict_detector, stack.reminder_sender, stack.reminder_sweep]
-        functions += [stack.event_relay, stack.webhook_sender, stack.reach_feedback]
+        functions += [stack.event_relay, stack.webhook_sender, stack.reach_feedback, stack.notice_sender]
         self._groups = [f"/aws/lambda/{name}" for name in functions]
         self._queues = {queue_url: delivered, events_url: happened}
         self._mailbox = Mailbox(engine.mail)

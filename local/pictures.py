@@ -10,13 +10,17 @@ import html
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
+
+from playwright.sync_api import Browser, sync_playwright
 
 from local.places import ROOT
 from texts.facts import Facts, Kind
 from texts.writing import Texts
 
 WIDTH = 390
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 START = datetime(2026, 11, 30, 13, 30, tzinfo=UTC)
 STYLE = f"""
 :root {{ color-scheme: light dark }}
@@ -41,7 +45,15 @@ def main() -> None:
     chosen.into.mkdir(parents=True, exist_ok=True)
     for locale in locales:
         (chosen.into / f"{locale}.html").write_text(page(texts, locale))
-    draw(chosen.into, locales)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((path for name in names if (path := shutil.which(name))), None)
+    if not chromium:
+        print("No Chromium is there (make browser): pages, and no pictures.")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        draw(browser, chosen.into, locales)
+        browser.close()
 
 
 def languages(texts: Texts) -> list[str]:
@@ -97,27 +109,18 @@ def page(texts: Texts, locale: str) -> str:
     )
 
 
-def draw(into: Path, locales: list[str]) -> None:
-    """Let Chromium show each page, and keep what it shows."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - pages can be written without it
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if not chromium:
-        print("No Chromium is there (make browser): pages, and no pictures.")
-        return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            view = browser.new_page(viewport={"width": 5 * (WIDTH + 25) + 20, "height": 900}, color_scheme=scheme)
-            for locale in locales:
-                view.goto((into / f"{locale}.html").absolute().as_uri())
-                view.evaluate(
-                    "document.querySelectorAll('iframe').forEach(one =>"
-                    " one.style.height = one.contentDocument.body.scrollHeight + 4 + 'px')"
-                )
-                view.screenshot(path=into / f"{locale}-{scheme}.png", full_page=True)
-        browser.close()
+def draw(browser: Browser, into: Path, locales: list[str]) -> None:
+    """Let a browser show each page, and keep what it shows."""
+    for scheme in SCHEMES:
+        view = browser.new_page(viewport={"width": 5 * (WIDTH + 25) + 20, "height": 900}, color_scheme=scheme)
+        for locale in locales:
+            view.goto((into / f"{locale}.html").absolute().as_uri())
+            view.evaluate(
+                "document.querySelectorAll('iframe').forEach(one =>"
+                " one.style.height = one.contentDocument.body.scrollHeight + 4 + 'px')"
+            )
+            view.screenshot(path=into / f"{locale}-{scheme}.png", full_page=True)
+        view.close()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from appointments.storage.notices import Notices
 from appointments.telemetry import EventType, logger
 from notice_sender.messenger import NoticeMessenger
 from notice_sender.sender import NoticeSender
-from reaching.parts import messenger_from, recipients_from
+from reaching.parts import links_from, messenger_from, recipients_from
 from texts.invitation import Party
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def sender_of(env: Mapping[str, str]) -> NoticeSender:
         Appointments(database, env["APPOINTMENTS_TABLE"], timedelta()),
         ContactItems(database, env["CALENDARS_TABLE"]),
         Notices(database, env["CALENDARS_TABLE"]),
-        NoticeMessenger(messenger, recipients, organizer),
+        NoticeMessenger(messenger, recipients, organizer, links_from(env)),
         messenger.channels,
         clock,
     )

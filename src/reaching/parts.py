@@ -12,6 +12,7 @@ from appointments.storage.undeliverable import Undeliverable
 from reaching.email import Mailer
 from reaching.messenger import Messenger
 from reaching.recipients import Recipients
+from reaching.refusals import NOT_SENT, NotSentError
 from reaching.sms import Texter
 
 if TYPE_CHECKING:
@@ -37,6 +38,23 @@ def messenger_from(env: Mapping[str, str]) -> Messenger:
         return Texts.from_env(env)
 
     return Messenger(mailer, texter, texts, env["EMAIL_NAME"])
+
+
+def links_from(env: Mapping[str, str]) -> Callable[[str], str] | None:
+    """Makes the link of an appointment; None where messages have none."""
+    if not env["LINK_BASE"]:
+        return None
+    from appointments.link_keys import LinkKeys  # noqa: PLC0415 - only where people are reached
+
+    keys = LinkKeys(client("kms"), env["LINK_KEY_ID"], env["LINK_BASE"])
+
+    def link_for(appointment_id: str) -> str:
+        try:
+            return keys.link_for(appointment_id)
+        except NOT_SENT as exc:
+            raise NotSentError(f"no link was made: {type(exc).__name__}") from exc
+
+    return link_for
 
 
 def recipients_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Recipients:

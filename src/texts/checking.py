@@ -34,8 +34,15 @@ def main(root: Path = OWN) -> None:
 def faults(folder: Path) -> Iterator[str]:
     """What is wrong with a folder of own texts."""
     texts = Texts(folder.name, root=folder.parent)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        yield from (f"{folder.name}/{path.relative_to(folder)}: {fault}" for fault in _of_file(folder, path))
+    found = [
+        f"{folder.name}/{path.relative_to(folder)}: {fault}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for fault in _of_file(folder, path)
+    ]
+    yield from found
+    if found:
+        return  # each text of each language would tell of it again
     for locale in sorted({path.name for root in (folder, STANDARD) for path in root.iterdir() if path.is_dir()}):
         for facts in _examples():
             try:
@@ -60,7 +67,7 @@ def _of_file(folder: Path, path: Path) -> Iterator[str]:
     try:
         said = tokens_of(path)
     except TextError as exc:
-        yield str(exc)
+        yield " ".join(str(exc).partition(": ")[2].split())
         return
     known = NAMES_OF_LAYOUTS if name in LAYOUTS else NAMES
     for kind, key in said:

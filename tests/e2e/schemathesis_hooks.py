@@ -71,7 +71,10 @@ EXPLAINED = re.compile(
     r"is no service that can be booked|must not be sent beside serviceId: |must not be sent without serviceId: |"
     r"cannot be changed where the status is |"
     r"must begin with https://|must have port 443|must not contain a user name|must not have a fragment|is not a URL; |"
-    r"must name a host on the public internet|must be ASCII without spaces|would be one too many: "
+    r"must name a host on the public internet|must be ASCII without spaces|would be one too many: |"
+    r"must have an email or a phone|must be an email address|must be an existing phone number|"
+    r"(?:email|sms) needs a contact|must be 1 to 200 characters, without control|"
+    r"is unknown; the query parameters are contact"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "

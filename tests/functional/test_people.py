@@ -157,7 +157,8 @@ def test_what_changes_meanwhile_keeps_the_change_and_is_forgotten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booked = book(world, 1)
-    change, seen = world.storage.appointments.change, []
+    change = world.storage.appointments.change
+    seen: list[int] = []
 
     def meanwhile(self: Any, before: Any, after: Any, change_id: Any = None) -> None:
         if not seen:

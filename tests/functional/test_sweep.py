@@ -374,8 +374,8 @@ def test_future_reminders_cost_nothing(world: World) -> None:
         world.sweep()
     finally:
         world.dynamodb.query = original
-    # A query per shard, and one for requests.
-    assert sorted(world.calls) == calls_when_empty == ["ListRules"] + ["Query"] * (REMINDER_SHARDS + 1)
+    # A query per shard, one for requests, and one for persons who are to be forgotten.
+    assert sorted(world.calls) == calls_when_empty == ["ListRules"] + ["Query"] * (REMINDER_SHARDS + 2)
     assert sorted(units) == units_when_empty
 
 

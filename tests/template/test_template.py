@@ -663,7 +663,7 @@ def test_traces_are_sent_by_parameter_alone() -> None:
         assert [one for one in granted if one[0] not in REACHING] == [("Traces", "SendTraces")]
 
 
-REACHING = ("ReachesPeople", "SendsEmail", "SendsSms")
+REACHING = ("ReachesPeople", "MakesLinks", "SendsEmail", "SendsSms")
 
 
 def test_people_are_reached_by_parameter_alone() -> None:
@@ -675,6 +675,7 @@ def test_people_are_reached_by_parameter_alone() -> None:
         assert granted == {
             "ReadContactsAndUndeliverableAddresses": "ReachesPeople",
             "DeriveTheKeyOfDigests": "ReachesPeople",
+            "MakeLinksToAppointments": "MakesLinks",
             "SendEmailFromOneAddress": "SendsEmail",
             "SendSmsToPhoneNumbers": "SendsSms",
         }
@@ -712,6 +713,7 @@ def test_ses_tells_of_what_comes_back_and_the_feedback_function_hears_it() -> No
         ("EmailName", ["", "Praxis Dr. Müller"], ['"x"', "a <b>", "a@b"]),
         ("SmsSenderId", ["", "CLINIC", "+4915112345678"], ["a b", "longerthan11", "+49x"]),
         ("DefaultLocale", ["en", "de-CH"], ["", "EN", "de_CH", "deu"]),
+        ("LinkBase", ["", "https://a.example/prod", "http://127.0.0.1:3000"], ["https://a.example/", "ftp://x", "a"]),
         ("Texts", ["", "own", "clinic-1"], ["..", "a/b", "A", "-x"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -10,9 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from appointments.contacts import ChannelName, Contact
+from appointments.model import Appointment, Interval
+from appointments.reminders import Reminder
 from reaching.email import Letter, Mailer
+from reaching.recipients import Person, Reached
 from reaching.refusals import NotSentError, RefusedError
 from reaching.sms import Texter
+from reminder_sender.channels.person import Email, Sms
 from texts.invitation import Invitation
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
@@ -162,3 +168,88 @@ def test_what_sns_refuses_for_good(error: Exception, raised: type[Exception], re
         texter(Service(error)).send("+4915123456789", "Hi")
     assert type(told.value) is raised
     assert "+49" not in str(told.value)
+
+
+# --- put together from a function's environment ------------------------------------------------------------
+
+ENV = {
+    "EMAIL_FROM": "clinic@example.com",
+    "EMAIL_NAME": "Clinic",
+    "EMAIL_CONFIGURATION_SET": "set",
+    "SMS": "on",
+    "SMS_SENDER_ID": "CLINIC",
+    "DEFAULT_LOCALE": "en",
+    "TEXTS": "",
+    "LINK_BASE": "https://a.example/prod",
+    "LINK_KEY_ID": "key",
+}
+START = datetime(2030, 1, 15, 9, tzinfo=UTC)
+APPOINTMENT = Appointment(
+    "c69dd71d-9565-4b27-8ae7-9c2acfa4c2fe",
+    "anna",
+    Interval(START, START + timedelta(minutes=30)),
+    START,
+    START,
+    time_zone="Europe/Berlin",
+    details={"title": "Kontrolle"},
+)
+ANNA = Contact("Anna", "anna@example.org", "+4915123456789", "de", (ChannelName.EMAIL, ChannelName.SMS))
+PERSON = Person(lambda _: Reached(ANNA))
+REMINDER = Reminder("1h", START - timedelta(hours=1))
+
+
+class Kms:
+    error: Exception | None = None
+
+    def generate_mac(self, **_: Any) -> dict[str, bytes]:
+        if self.error:
+            raise self.error
+        return {"Mac": bytes(32)}
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    made: dict[str, Any] = {"sesv2": Service(), "sns": Service(), "kms": Kms()}
+    monkeypatch.setattr("reaching.parts.client", lambda name, **_: made[name])
+    return made
+
+
+def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: dict[str, Any]) -> None:
+    for kind in (Email, Sms):
+        channel = kind.from_env(ENV)
+        assert channel
+        assert channel.recipients(APPOINTMENT, PERSON) == ("person",)
+        assert channel.send(APPOINTMENT, REMINDER, "person", PERSON) == "id-1"
+    message = parsed(services["sesv2"].calls[0]["Content"]["Raw"]["Data"])
+    plain = message.get_body(("plain",))
+    assert plain
+    link = "https://a.example/prod/l/"
+    for text in (plain.get_content(), services["sns"].calls[0]["Message"]):
+        assert "10:00" in text
+        assert "Kontrolle" in text
+        assert link in text
+        assert "Clinic" in text
+    assert "Termin" in message["Subject"]
+
+
+def test_without_a_base_there_is_no_link_and_no_key_is_used(services: dict[str, Any]) -> None:
+    services["kms"].error = AssertionError("not asked")
+    channel = Sms.from_env(ENV | {"LINK_BASE": ""})
+    assert channel
+    channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    assert "http" not in services["sns"].calls[0]["Message"]
+
+
+def test_a_link_that_cannot_be_made_now_is_made_later(services: dict[str, Any]) -> None:
+    services["kms"].error = refused("ThrottlingException")
+    channel = Email.from_env(ENV)
+    assert channel
+    with pytest.raises(NotSentError, match="no link was made"):
+        channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    assert services["sesv2"].calls == []
+
+
+@pytest.mark.parametrize(("kind", "off"), [(Email, {"EMAIL_FROM": ""}), (Sms, {"SMS": "off"})])
+def test_a_channel_that_is_off_is_none(kind: type[Email | Sms], off: dict[str, str]) -> None:
+    assert kind.from_env(ENV | off) is None
+    assert kind.from_env({}) is None

@@ -422,7 +422,7 @@ def test_standard_texts_have_no_faults(tmp_path: Path) -> None:
         (
             "fr/moved.email.mustache",
             "{{#title}}",
-            "mine/fr/moved.email.mustache: fr/moved.email.mustache: Unexpected EOF",
+            "mine/fr/moved.email.mustache: Unexpected EOF",
         ),
         ("xx/booked.sms.mustache", "x", "mine/xx/booked.sms.mustache: there are no dates of this language: python"),
         ("de/words.json", "{", "mine/de/words.json: Expecting property name"),

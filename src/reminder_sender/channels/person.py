@@ -62,14 +62,15 @@ class Sms:
 
 
 def _to_person(channel: ChannelName, env: Mapping[str, str]) -> ToPerson:
-    from reaching.parts import messenger_from  # noqa: PLC0415 - only where people are reached
+    from reaching.parts import links_from, messenger_from  # noqa: PLC0415 - only where people are reached
 
-    messenger = messenger_from(env)
+    messenger, link_for = messenger_from(env), links_from(env)
 
     def tell(appointment: Appointment, contact: Contact) -> str:
         from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
         from texts.facts import Kind  # noqa: PLC0415
 
-        return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact))
+        link = link_for(appointment.appointment_id) if link_for else None
+        return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact, link))
 
     return ToPerson(channel, tell)
