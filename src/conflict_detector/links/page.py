@@ -255,17 +255,15 @@ def _times(view: View, starts: Iterable[tuple[datetime, str]], kind: str) -> str
 
 
 def _days(view: View, week: Week, shown: date) -> str:
-    """The dates of the week; those with a free time lead to it."""
-    short = CALENDARS[view.words.language].short_days
+    """The dates of the week; those with a free time lead to it. Who listens hears the month too."""
+    own = CALENDARS[view.words.language]
     cells = []
     for day, starts in week.starts.items():
-        face = f"{short[day.weekday()]}<b>{day.day}</b>"
-        if starts:
-            current = ' aria-current="date"' if day == shown else ""
-            label = escape(written_date(day, view.words.language))
-            cells.append(f'<li><a href="?day={day}"{current} aria-label="{label}">{face}</a></li>')
-        else:
-            cells.append(f"<li><span>{face}</span></li>")
+        unseen = f'<span class="unseen"> {own.months[day.month - 1]}</span>'
+        face = f"{own.short_days[day.weekday()]} <b>{day.day}</b>{unseen}"
+        current = ' aria-current="date"' if day == shown else ""
+        inner = f'<a href="?day={day}"{current}>{face}</a>' if starts else f"<span>{face}</span>"
+        cells.append(f"<li>{inner}</li>")
     return f'<nav aria-label="{view.words.say("free")}"><ul class="days">{"".join(cells)}</ul></nav>'
 
 

@@ -68,6 +68,10 @@ ul { list-style: none; margin: 0; padding: 0; }
   font-size: 0.8rem; line-height: 1.25; color: var(--soft); text-decoration: none; overflow: hidden;
 }
 .days b { display: block; font-size: 1.1rem; }
+.days li { position: relative; }
+.days .unseen {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
 .days a { border-color: var(--edge); color: var(--ink); }
 .days a:hover { border-color: var(--brand); }
 .days a[aria-current] { background: var(--brand); border-color: var(--brand); color: var(--on-brand); }
