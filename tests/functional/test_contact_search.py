@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.model import Interval
-from appointments.storage.contact_index import CONTACTS, Finder
+from appointments.storage.contact_index import CONTACTS
 from conflict_detector.access import Access, Auth
 from event_relay.relay import Relay
 from relaying import Relaying
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appointments.storage.contact_index import ContactIndex
-    from sms_replies import replies as sms_replies
     from world import World
 
 ANNA = {"email": "Anna@example.org", "phone": "+4915123456789"}
@@ -258,15 +255,3 @@ def test_the_key_of_digests_is_derived_once(world: World, index: ContactIndex) -
 @pytest.fixture
 def index(world: World) -> ContactIndex:
     return replace(world.contacts)
-
-
-def test_answers_by_sms_find_whom_they_come_from(relaying: Relaying) -> None:
-    world = relaying.world
-    booked(world, 9, contact=ANNA)
-    booked(world, 12, contact=ANNA)
-    booked(world, 10, user="ben", contact={"phone": "+4915123456780"})
-    relaying.run()
-    finder: sms_replies.Finder = Finder(world.contacts, world.storage.appointments)
-    day = datetime(2030, 1, 15, tzinfo=UTC)
-    within = Interval(day, day + timedelta(hours=12))
-    assert [one.interval.start.hour for one in finder.reached_at(ANNA["phone"], within)] == [9]

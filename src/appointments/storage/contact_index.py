@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from appointments.contact_digests import ContactDigests
     from appointments.contacts import Contact
-    from appointments.model import Appointment, Interval
+    from appointments.model import Appointment
     from appointments.statuses import Status
     from appointments.storage.appointments import Appointments
     from appointments.storage.dynamodb import Database
@@ -171,19 +171,6 @@ class ContactIndex:
 
     def _key(self, listed: Listed) -> dict[str, Any]:
         return {"calendarId": {"S": self._partition(listed.address)}, "day": {"S": listed.what}}
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Finder:
-    """Finds people by where they are reached, for what is answered there."""
-
-    index: ContactIndex
-    appointments: Appointments
-
-    def reached_at(self, phone: str, within: Interval) -> list[Appointment]:
-        """Appointments that start in a time, of whoever is reached at a number: a page of them, as they are now."""
-        page = self.index.page(self.appointments, ContactQuery(phone, *within))
-        return [appointment for _, appointment in page.entries]
 
 
 def _position_of(what: str) -> Position:

@@ -1,1 +1,0 @@
-"""What people answer to an SMS, where two-way SMS is set up."""
