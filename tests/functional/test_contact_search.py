@@ -270,3 +270,13 @@ def test_answers_by_sms_find_whom_they_come_from(relaying: Relaying) -> None:
     day = datetime(2030, 1, 15, tzinfo=UTC)
     within = Interval(day, day + timedelta(hours=12))
     assert [one.interval.start.hour for one in finder.reached_at(ANNA["phone"], within)] == [9]
+
+
+def test_what_was_moved_is_shown_once_though_an_old_entry_came_late(relaying: Relaying) -> None:
+    world = relaying.world
+    path = booked(world, 9, contact=ANNA)
+    world.request("PATCH", path, {"startTime": "2030-01-15T12:00:00Z"})
+    relaying.run()
+    assert relaying.relay.relay(relaying.records()[:1], late=True) is None
+    assert len(listed(world)) == 4
+    assert found(world, ANNA["email"]) == ["12:00"]
