@@ -255,3 +255,13 @@ def test_the_key_of_digests_is_derived_once(world: World, index: ContactIndex) -
 @pytest.fixture
 def index(world: World) -> ContactIndex:
     return replace(world.contacts)
+
+
+def test_what_was_moved_is_shown_once_though_an_old_entry_came_late(relaying: Relaying) -> None:
+    world = relaying.world
+    path = booked(world, 9, contact=ANNA)
+    world.request("PATCH", path, {"startTime": "2030-01-15T12:00:00Z"})
+    relaying.run()
+    assert relaying.relay.relay(relaying.records()[:1], late=True) is None
+    assert len(listed(world)) == 4
+    assert found(world, ANNA["email"]) == ["12:00"]

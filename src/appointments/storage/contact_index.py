@@ -163,7 +163,9 @@ class ContactIndex:
 
     @staticmethod
     def _read(appointments: Appointments, positions: Iterable[Position]) -> Iterator[Appointment]:
-        keys = [(appointments.table, appointment_key(one.appointment_id)) for one in positions]
+        # One that was moved may stand there twice, and DynamoDB takes each key once.
+        ids = dict.fromkeys(one.appointment_id for one in positions)
+        keys = [(appointments.table, appointment_key(id_)) for id_ in ids]
         return (appointment_from_item(item) for _, item in appointments.database.get_many(keys))
 
     def _partition(self, address: str) -> str:
