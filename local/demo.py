@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import LocalError
+from local.browser import chromium, picture
+from local.deploy import shown
 from local.feed import Feed, Line, Screen
+from local.mailbox import Mailbox
+from local.places import LOCAL
 from local.receiver import Receiver
 from local.system import System, system
 from local.waiting import SAY_EVERY, Stopped, pause, stop_on_signals
@@ -68,6 +74,7 @@ class Story:
             "endTime": f"{start + timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}",
             "details": {"title": "Check-up", "location": "Room 2"},
             "reminders": ["1h"],
+            "contact": {"name": "Alice Miller", "email": "alice@example.com", "locale": "en"},
         }
         self._say("POST /appointments: alice, in about an hour, with a reminder 1h before")
         status, booked = send("POST", appointments, booking)
@@ -104,6 +111,35 @@ class Story:
         count = sum(line.kind == "REMINDER_DELIVERED" for line in self._lines)
         self._insist(count == 1, f"the reminder arrived {count} times")
         self._say("the reminder arrived exactly once")
+        self._confirm_by_email(due, f"{appointments}/{booked['appointmentId']}")
+
+    def _confirm_by_email(self, due: datetime, appointment: str) -> None:
+        """Do what the person does who opens the reminder's email and follows its link."""
+
+        def emails() -> list[Line]:
+            return [line for line in self._lines if line.kind == "EMAIL" and line.at >= due.timestamp()]
+
+        self._until(lambda: bool(emails()), 15)
+        self._insist(bool(emails()), "no reminder arrived by email")
+        message = Mailbox(self._running.engine.mail).message(str(emails()[0].fields["name"]))
+        assert message is not None  # noqa: S101 - the feed has just read it
+        assert message.mime is not None  # noqa: S101 - it is an email
+        plain, rich = (message.mime.get_body((kind,)) for kind in ("plain", "html"))
+        if chromium() and rich:
+            picture(str(rich.get_content()), LOCAL / "demo-email.png")
+            self._say(f"the email, as a phone shows it: {shown(LOCAL / 'demo-email.png')}")
+        link = re.search(r"https?://\S+/l/[\w-]+", str(plain.get_content()) if plain else "")
+        if link is None:
+            raise LocalError(f"the email {message.name} has no link")
+        self._say(f"GET {link[0][: link[0].index('/l/') + 3]}…: alice follows the link of the email")
+        with urllib.request.urlopen(link[0], timeout=30) as page:  # noqa: S310 - http to ourselves
+            self._insist(b'value="confirm"' in page.read(), "the page of the link does not offer to confirm")
+        form = urllib.parse.urlencode({"action": "confirm"}).encode()
+        with urllib.request.urlopen(link[0], form, timeout=30) as page:  # noqa: S310 - as above
+            self._insist(page.status == 200, f"the form was answered {page.status} in place of 200")
+        with urllib.request.urlopen(appointment, timeout=30) as answer:  # noqa: S310 - as above
+            self._insist("confirmedAt" in json.load(answer), "the appointment is not confirmed")
+        self._say("the appointment is confirmed")
 
     def _rules(self) -> dict[str, str]:
         events = self._running.engine.client("events")
@@ -154,7 +190,9 @@ def main() -> int:
     except (LocalError, BotoCoreError, ClientError, OSError) as problem:
         print(f"make demo: {problem}", file=sys.stderr)
         return 1
-    screen.say("All of it happened: booked, told to a webhook, refused, reminded once, rule removed.")
+    screen.say(
+        "All of it happened: booked, told to a webhook, refused, reminded once, rule removed, confirmed by a link."
+    )
     return 0
 
 

@@ -213,15 +213,17 @@ def deploy(engine: Engine, name: str, say: Say, overrides: Mapping[str, str] | N
     return Stack.of(engine, name)
 
 
-def deploy_if_changed(engine: Engine, name: str, say: Say, memory: Path) -> Stack:
+def deploy_if_changed(
+    engine: Engine, name: str, say: Say, memory: Path, overrides: Mapping[str, str] | None = None
+) -> Stack:
     """Deploy, unless ``memory`` says that this very code lies in the engine's kept state and the API answers."""
-    current = fingerprint(name, json.dumps(parameters(), sort_keys=True))
+    current = fingerprint(name, json.dumps(parameters(overrides), sort_keys=True))
     if memory.exists() and memory.read_text() == current:
         stack = working_stack(engine, name, say)
         if stack is not None:
             return stack
     memory.unlink(missing_ok=True)
-    stack = deploy(engine, name, say)
+    stack = deploy(engine, name, say, overrides)
     if working_stack(engine, name, say) is None:
         raise LocalError(f"The stack {name} is deployed, but its API does not answer: {reason(engine.log)}")
     memory.write_text(current)

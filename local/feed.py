@@ -171,7 +171,9 @@ def happened(envelope: Mapping[str, Any]) -> Line:
 def posted(message: Message) -> Line:
     """An email or an SMS that was sent."""
     text = f"to {message.to}: {message.subject}"
-    return Line(message.kind.upper(), message.at.timestamp(), f"{message.kind} sent", text, MAGENTA, {})
+    return Line(
+        message.kind.upper(), message.at.timestamp(), f"{message.kind} sent", text, MAGENTA, {"name": message.name}
+    )
 
 
 class Feed:

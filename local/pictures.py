@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import argparse
 import html
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from local.browser import WIDTH, browsing, chromium
 from local.places import ROOT
 from texts.facts import Facts, Kind
 from texts.writing import Texts
 
-WIDTH = 390
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 START = datetime(2026, 11, 30, 13, 30, tzinfo=UTC)
 STYLE = f"""
@@ -45,15 +44,11 @@ def main() -> None:
     chosen.into.mkdir(parents=True, exist_ok=True)
     for locale in locales:
         (chosen.into / f"{locale}.html").write_text(page(texts, locale))
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if not chromium:
+    if not chromium():
         print("No Chromium is there (make browser): pages, and no pictures.")
         return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with browsing() as browser:
         draw(browser, chosen.into, locales)
-        browser.close()
 
 
 def languages(texts: Texts) -> list[str]:

@@ -69,9 +69,14 @@ def serving(
     ``memory`` is the file that remembers what was deployed to an engine that keeps its state.
     """
     verify(engine, parameters().get("EmailFrom"))
-    stack = deploy_if_changed(engine, stack_name, say, memory) if memory else deploy(engine, stack_name, say)
+    port = port or free_port()
+    links = {"LinkBase": f"http://{HOST}:{port}"}  # as people reach the API here
+    if memory:
+        stack = deploy_if_changed(engine, stack_name, say, memory, links)
+    else:
+        stack = deploy(engine, stack_name, say, links)
     inbox, feed = (subscribe(engine, stack.topic_arn, queue) for queue in (INBOX, FEED))
-    with FrontDoor(port or free_port(), stack.api_target, Mailbox(engine.mail)) as door:
+    with FrontDoor(port, stack.api_target, Mailbox(engine.mail)) as door:
         yield System(engine, stack, door.url, inbox, feed, listen(engine, stack.event_bus, EVENTS))
 
 
