@@ -142,7 +142,7 @@ def _values(facts: Facts, language: Language) -> dict[str, Any]:
         "wasDay": was and clock.day(was),
         "wasTime": was and clock.time(was),
         "wasWhen": was and clock.both(clock.day(was), clock.time(was)),
-        "zone": clock.offset(start) if _is_elsewhere(facts) or _is_shown_twice(start) else None,
+        "zone": clock.offset(start) if _is_elsewhere(facts) or _is_vague(start) else None,
         "link": facts.link if has_link else None,
         "attend": facts.attend and has_link,
         "hint": words[f"{step}Hint"],
@@ -216,9 +216,9 @@ def _times(when: When, language: Language, other: When | None) -> list[str]:
         said = [clock.span(*ends)]
     name, offset = clock.zone(when.zone), clock.offset(when.start)
     if other:
-        same = name == clock.zone(other.zone) or _is_shown_twice(when.start)
+        same = name == clock.zone(other.zone) or _is_vague(when.start)
         said.append(", ".join(part for part in (name, offset) if part) if same or not name else name)
-    elif _is_shown_twice(when.start):
+    elif _is_vague(when.start):
         said.append(offset)
     return said
 
@@ -231,9 +231,10 @@ def _is_elsewhere(facts: Facts) -> bool:
     )
 
 
-def _is_shown_twice(local: datetime) -> bool:
-    """Whether the clock on the wall shows this time twice, as clocks are put back."""
-    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+def _is_vague(local: datetime) -> bool:
+    """Whether a time needs its zone: a clock that is put back shows it twice, or nobody said where it is: in UTC."""
+    is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+    return is_twice or str(local.tzinfo) == "UTC"
 
 
 def _in_figures(values: Mapping[str, Any], facts: Facts, language: Language) -> dict[str, Any]:

@@ -213,6 +213,13 @@ def test_zones_are_told_where_only_the_start_differs() -> None:
     assert "In your time zone: Sunday, October 25, 2026, 1:30 \u2013 2:30\xa0AM, West Africa Time\n" in said
 
 
+def test_utc_is_told_because_nobody_said_where_it_is() -> None:
+    there = TEXTS.email(replace(facts(), zone=ZoneInfo("UTC")), "en")
+    assert "Monday, November 30, 2026, 9:00 \u2013 9:30\xa0AM, GMT\n" in there.text
+    assert "(GMT)" in there.subject
+    assert "(GMT" not in TEXTS.email(facts(), "en").subject
+
+
 def test_zones_of_one_name_are_told_apart() -> None:
     summer = datetime(2026, 7, 1, 17, tzinfo=UTC)
     denver, phoenix = ZoneInfo("America/Denver"), ZoneInfo("America/Phoenix")
