@@ -147,7 +147,7 @@ class Clinic:
         return [event["message"] for page in pages for event in page["events"]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # the tests of this file may be spread, and its stack is there once per process
 def clinic(engine: Engine) -> Clinic:
     clinic = Clinic(engine, deploy(engine, "appointments-logs", print))
     engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])

@@ -40,8 +40,9 @@ class Deployed:
         self.engine, self.system, self.call = system.engine, system, call
         self.inbox = subscribe(system.engine, system.stack.topic_arn, f"reminders-{uuid.uuid4().hex}")
         self.messages: list[dict[str, Any]] = []
-        resources = self.engine.client("cloudformation").list_stack_resources(StackName=system.stack.name)
-        self.resources = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources["StackResourceSummaries"]}
+        pages = self.engine.client("cloudformation").get_paginator("list_stack_resources")
+        found = pages.paginate(StackName=system.stack.name).search("StackResourceSummaries[]")
+        self.resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 
     def book(self, due: datetime, *, offset: str = "1h", ahead: timedelta = HOUR) -> dict[str, Any]:
         """An appointment of a person of its own, with one reminder, due then."""
