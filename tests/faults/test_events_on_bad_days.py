@@ -255,6 +255,7 @@ def live_on_a_bad_day(told: Story, seed: int, persons: int, show: Callable[..., 
     show(appointments=len(told.appointments), faults=dict(faults), repeated=copies - once, told_after=took)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_receivers_that_hang_fail_or_are_gone_delay_nobody(
     faulty: tuple[System, Path], show: Callable[..., None]

@@ -228,7 +228,7 @@ def test_whatever_the_order_a_calendar_takes_what_its_places_can_hold(it: Situat
 
 
 @given(situations())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_the_nearest_time_is_accepted_and_nothing_is_nearer(it: Situation) -> None:
     calendar = Calendar("c", parse_settings(it.body), ())
     assume(it.wanted.start >= it.now)
