@@ -31,6 +31,11 @@ CHECKS = """
 # is still found, and `positive_data_acceptance`, though a schema cannot express every rule. Our own checks replace
 # that one, and `ensure_resource_availability`, which looks for what a dry run did not book.
 EXAMPLES_PER_CALL = 8
+# API Gateway takes no TRACE, and answers it itself.
+SETTINGS = """
+[phases.coverage]
+unexpected-methods = ["GET", "PUT", "POST", "DELETE", "PATCH"]
+"""
 
 
 @pytest.fixture
@@ -43,13 +48,14 @@ def answers(tmp_path: Path, call: Callable[..., Any]) -> Iterator[Path]:
         if seen["call"].startswith("POST ") and seen["status"] == 201:
             assert call("DELETE", seen["location"]).status == 200
         if seen["call"].startswith("PUT ") and seen["status"] == 200:
-            gone = "/services/" in seen["path"] or "/webhooks/" in seen["path"]
+            gone = "/services/" in seen["path"] or "/webhooks/" in seen["path"] or seen["path"].endswith("/contact")
             reset = call("DELETE", seen["path"]) if gone else call("PUT", seen["path"], {})
             assert reset.status == 200
 
 
 @pytest.mark.timeout(900)
 def test_the_deployed_api_keeps_the_contract(api_url: str, answers: Path, tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(SETTINGS)
     run = subprocess.run(
         [
             Path(sys.executable).with_name("schemathesis"), "run", WRITTEN, "--url", api_url,

@@ -234,16 +234,18 @@ def post(api_url: str, user: str, interval: Interval, resources: list[str]) -> i
         "reminders": [],  # this test is about bookings; rules would only fill the engine's bus
     }
     request = urllib.request.Request(f"{api_url}/appointments", json.dumps(body).encode(), method="POST")
+    status = 0
     for _ in range(10):
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as refusal:
             with refusal:
-                if refusal.code != 503:  # not decided within 5 s on a busy machine, and nothing was written
-                    return refusal.code
+                status = refusal.code
+                if status < 500:  # on a busy machine it is not decided within 5 s, or the function is given up
+                    return status
         time.sleep(1)
-    return 503
+    return status
 
 
 def test_32_clients_of_the_api_never_double_book(deployed_system: System) -> None:
