@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from appointments.macs import mac
+
 if TYPE_CHECKING:
-    from appointments.webhook_secrets import Kms
+    from appointments.macs import Kms
 
 # What the key of the digests is derived from.
 _MESSAGE = b"contact digests"
@@ -25,6 +27,5 @@ class ContactDigests:
     def digest(self, address: str) -> str:
         """The digest of an email address or a phone number as a contact has it: the same each time."""
         if not self._key:
-            answer = self.kms.generate_mac(KeyId=self.key_id, Message=_MESSAGE, MacAlgorithm="HMAC_SHA_256")
-            self._key.append(answer["Mac"])
+            self._key.append(mac(self.kms, self.key_id, _MESSAGE))
         return hmac.new(self._key[0], address.encode(), sha256).hexdigest()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from appointments.errors import LinkNotFoundError
 from appointments.links import appointment_in, is_token_of, mac_message, token_of
+from appointments.macs import mac
 
-
-class Kms(Protocol):
-    """What is used of KMS's client."""
-
-    def generate_mac(self, **request: Any) -> dict[str, Any]:
-        """The MAC of a message under a key that never leaves KMS."""
+if TYPE_CHECKING:
+    from appointments.macs import Kms
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -40,8 +37,4 @@ class LinkKeys:
         return appointment_id
 
     def _mac(self, appointment_id: str) -> bytes:
-        answer = self.kms.generate_mac(
-            KeyId=self.key_id, Message=mac_message(appointment_id), MacAlgorithm="HMAC_SHA_256"
-        )
-        mac: bytes = answer["Mac"]
-        return mac
+        return mac(self.kms, self.key_id, mac_message(appointment_id))

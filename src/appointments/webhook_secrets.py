@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
+from appointments.macs import mac
 from appointments.webhooks import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-class Kms(Protocol):
-    """What is used of KMS's client."""
-
-    def generate_mac(self, **request: Any) -> dict[str, Any]:
-        """The MAC of a message under a key that never leaves KMS."""
+    from appointments.macs import Kms
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,8 +28,7 @@ class WebhookSecrets:
         if known is not None:
             return known
         message = f"webhook {webhook_id} {nonce}".encode()
-        answer = self.kms.generate_mac(KeyId=self.key_id, Message=message, MacAlgorithm="HMAC_SHA_256")
-        return self._known.setdefault((webhook_id, nonce), secret_of(answer["Mac"]))
+        return self._known.setdefault((webhook_id, nonce), secret_of(mac(self.kms, self.key_id, message)))
 
     def all_of(self, webhook_id: str, nonces: Iterable[str]) -> list[str]:
         """The secrets under several nonces."""
