@@ -33,6 +33,14 @@ class Clock:
         """`Thu, Nov 26`."""
         return self._filled("day", local)
 
+    def weekday(self, local: datetime) -> str:
+        """`Thu`."""
+        return self._fill("E", local)
+
+    def month(self, local: datetime) -> str:
+        """`November`, as in a date."""
+        return self._fill("MMMM", local)
+
     def short(self, local: datetime) -> str:
         """`11/26`."""
         return self._filled("short", local)

@@ -16,7 +16,7 @@ from appointments.statuses import Status
 from appointments.times import find_zone, to_utc_text
 from conflict_detector.access import Caller
 from conflict_detector.links.acting import Action, may_cancel, may_confirm, may_move
-from conflict_detector.links.dates import CALENDARS, written_date, written_time
+from conflict_detector.links.dates import month, short_day, written_date, written_time
 from conflict_detector.links.offering import WEEK
 from conflict_detector.links.phrases import PHRASES
 from conflict_detector.links.style import STYLE
@@ -256,11 +256,11 @@ def _times(view: View, starts: Iterable[tuple[datetime, str]], kind: str) -> str
 
 def _days(view: View, week: Week, shown: date) -> str:
     """The dates of the week; those with a free time lead to it. Who listens hears the month too."""
-    own = CALENDARS[view.words.language]
+    language = view.words.language
     cells = []
     for day, starts in week.starts.items():
-        unseen = f'<span class="unseen"> {own.months[day.month - 1]}</span>'
-        face = f"{own.short_days[day.weekday()]} <b>{day.day}</b>{unseen}"
+        unseen = f'<span class="unseen"> {month(day, language)}</span>'
+        face = f"{short_day(day, language)} <b>{day.day}</b>{unseen}"
         current = ' aria-current="date"' if day == shown else ""
         inner = f'<a href="?day={day}"{current}>{face}</a>' if starts else f"<span>{face}</span>"
         cells.append(f"<li>{inner}</li>")
