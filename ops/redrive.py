@@ -87,37 +87,34 @@ class Redrive(Emptying):
 
 
 @dataclass(frozen=True)
-class WebhookRedrive(Emptying):
-    """The same for deliveries to webhooks. The sender drops those whose webhook is off by now."""
+class PutBack(Emptying):
+    """The same for what goes back, as it is, into the queue from which it came."""
 
-    what: ClassVar[str] = "a delivery to a webhook"
+    kind: ClassVar[type[Delivery | Change]]
 
     sqs: Any
-    deliveries_url: str
+    queue_url: str
     wait_seconds: int = 1
 
     def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
-        """Put a delivery back into the queue of deliveries."""
-        Delivery.from_message(message["Body"])
-        self.sqs.send_message(QueueUrl=self.deliveries_url, MessageBody=message["Body"])
+        """Put a message back into its queue."""
+        self.kind.from_message(message["Body"])  # raises for what is none
+        self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=message["Body"])
         return True
 
 
-@dataclass(frozen=True)
-class NoticeRedrive(Emptying):
-    """The same for changes of which people were not told. The sender tells what they do not know by then."""
+class WebhookRedrive(PutBack):
+    """Deliveries to webhooks. The sender drops those whose webhook is off by now."""
 
-    what: ClassVar[str] = "a change of an appointment"
+    what = "a delivery to a webhook"
+    kind = Delivery
 
-    sqs: Any
-    changes_url: str
-    wait_seconds: int = 1
 
-    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
-        """Put a change back into the queue of changes."""
-        Change.from_message(message["Body"])
-        self.sqs.send_message(QueueUrl=self.changes_url, MessageBody=message["Body"])
-        return True
+class NoticeRedrive(PutBack):
+    """Changes of which people were not told. The sender tells what they do not know by then."""
+
+    what = "a change of an appointment"
+    kind = Change
 
 
 def main() -> int:
