@@ -61,7 +61,6 @@ class NoticeMessenger:
             was_end=was_end,
             with_whom=notice.with_whom,
             resource=notice.recipient != PERSON,
-            sender=facts.sender or self.organizer.name,
         )
 
     def _invitation(self, contact: Contact, channel: ChannelName, notice: Notice, facts: Facts) -> Invitation | None:

@@ -9,6 +9,7 @@ from appointments.aws import client
 from appointments.contact_digests import ContactDigests
 from appointments.storage.dynamodb import Database
 from appointments.storage.undeliverable import Undeliverable
+from appointments.wiring import links_of
 from reaching.email import Mailer
 from reaching.messenger import Messenger
 from reaching.recipients import Recipients
@@ -44,9 +45,7 @@ def links_from(env: Mapping[str, str]) -> Callable[[str], str] | None:
     """Makes the link of an appointment; None where messages have none."""
     if not env["LINK_BASE"]:
         return None
-    from appointments.link_keys import LinkKeys  # noqa: PLC0415 - only where people are reached
-
-    keys = LinkKeys(client("kms"), env["LINK_KEY_ID"], env["LINK_BASE"])
+    keys = links_of(env["LINK_KEY_ID"], env["LINK_BASE"])
 
     def link_for(appointment_id: str) -> str:
         try:

@@ -210,7 +210,8 @@ class Kms:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     made: dict[str, Any] = {"sesv2": Service(), "sns": Service(), "kms": Kms()}
-    monkeypatch.setattr("reaching.parts.client", lambda name, **_: made[name])
+    for module in ("reaching.parts", "appointments.wiring"):
+        monkeypatch.setattr(f"{module}.client", lambda name, **_: made[name])
     return made
 
 
