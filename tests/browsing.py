@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 
+from playwright.sync_api import expect
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Nothing but the page is asked for anything: without these the browser looks for updates by itself.
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+expect.set_options(timeout=60_000)  # milliseconds; a page that a busy machine draws late is no fault of the page

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appointments.storage.history import History
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
+    from appointments.storage.undeliverable import Undeliverable
     from appointments.timers import ReminderTimers, TimerSettings
     from appointments.webhook_parts import WebhookParts
 
@@ -55,6 +56,14 @@ def contact_index_of(database: Database, calendars_table: str, key_id: str) -> C
     from appointments.storage.contact_index import ContactIndex  # noqa: PLC0415
 
     return ContactIndex(database, calendars_table, cache(lambda: ContactDigests(client("kms"), key_id)))
+
+
+def undeliverable_of(database: Database, calendars_table: str, key_id: str) -> Undeliverable:
+    """The addresses that nothing is sent to any more."""
+    from appointments.contact_digests import ContactDigests  # noqa: PLC0415
+    from appointments.storage.undeliverable import Undeliverable  # noqa: PLC0415
+
+    return Undeliverable(database, calendars_table, ContactDigests(client("kms"), key_id))
 
 
 def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:

@@ -13,8 +13,8 @@ from appointments.contacts import ChannelName
 from appointments.start import finish
 from appointments.storage.dynamodb import Database
 from appointments.telemetry import EventType, logger
+from appointments.wiring import undeliverable_of
 from reach_feedback.feedback import unreachable
-from reaching.parts import undeliverable_from
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -47,7 +47,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
 @cache
 def _undeliverable() -> Undeliverable:
     env = os.environ
-    return undeliverable_from(env, Database(client("dynamodb")))
+    return undeliverable_of(Database(client("dynamodb")), env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
 
 
 finish()

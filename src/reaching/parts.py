@@ -6,10 +6,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from appointments.aws import client
-from appointments.contact_digests import ContactDigests
 from appointments.storage.dynamodb import Database
-from appointments.storage.undeliverable import Undeliverable
-from appointments.wiring import links_of
+from appointments.wiring import links_of, undeliverable_of
 from reaching.email import Mailer
 from reaching.messenger import Messenger
 from reaching.recipients import Recipients
@@ -62,12 +60,7 @@ def recipients_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Re
     return Recipients(
         database,
         env["CALENDARS_TABLE"],
-        undeliverable_from(env, database),
+        undeliverable_of(database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"]),
         messenger_from(env).channels,
         clock,
     )
-
-
-def undeliverable_from(env: Mapping[str, str], database: Database) -> Undeliverable:
-    """The marked addresses."""
-    return Undeliverable(database, env["CALENDARS_TABLE"], ContactDigests(client("kms"), env["CONTACT_KEY_ID"]))
