@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from appointments.aws import client
@@ -45,6 +45,8 @@ def links_from(env: Mapping[str, str]) -> Callable[[str], str] | None:
         return None
     keys = links_of(env["LINK_KEY_ID"], env["LINK_BASE"])
 
+    # The channels of one message follow each other: they share its link, and the call that makes it.
+    @lru_cache(maxsize=1)
     def link_for(appointment_id: str) -> str:
         try:
             return keys.link_for(appointment_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -18,7 +21,7 @@ from reaching.email import Letter, Mailer
 from reaching.recipients import Person, Reached
 from reaching.refusals import NotSentError, RefusedError
 from reaching.sms import Texter
-from reminder_sender.channels.person import Email, Sms
+from reminder_sender.channels.person import People, ToPerson
 from texts.invitation import Invitation
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
@@ -200,8 +203,10 @@ REMINDER = Reminder("1h", START - timedelta(hours=1))
 
 class Kms:
     error: Exception | None = None
+    calls = 0
 
     def generate_mac(self, **_: Any) -> dict[str, bytes]:
+        self.calls += 1
         if self.error:
             raise self.error
         return {"Mac": bytes(32)}
@@ -215,10 +220,12 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return made
 
 
+def by_name(env: dict[str, str]) -> dict[str, ToPerson]:
+    return {channel.name: channel for channel in People.from_env(env)}
+
+
 def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: dict[str, Any]) -> None:
-    for kind in (Email, Sms):
-        channel = kind.from_env(ENV)
-        assert channel
+    for channel in People.from_env(ENV):
         assert channel.recipients(APPOINTMENT, PERSON) == ("person",)
         assert channel.send(APPOINTMENT, REMINDER, "person", PERSON) == "id-1"
     message = parsed(services["sesv2"].calls[0]["Content"]["Raw"]["Data"])
@@ -235,22 +242,44 @@ def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: d
 
 def test_without_a_base_there_is_no_link_and_no_key_is_used(services: dict[str, Any]) -> None:
     services["kms"].error = AssertionError("not asked")
-    channel = Sms.from_env(ENV | {"LINK_BASE": ""})
-    assert channel
-    channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    by_name(ENV | {"LINK_BASE": ""})["sms"].send(APPOINTMENT, REMINDER, "person", PERSON)
     assert "http" not in services["sns"].calls[0]["Message"]
 
 
 def test_a_link_that_cannot_be_made_now_is_made_later(services: dict[str, Any]) -> None:
     services["kms"].error = refused("ThrottlingException")
-    channel = Email.from_env(ENV)
-    assert channel
+    channel = by_name(ENV)["email"]
     with pytest.raises(NotSentError, match="no link was made"):
         channel.send(APPOINTMENT, REMINDER, "person", PERSON)
     assert services["sesv2"].calls == []
+    services["kms"].error = None
+    channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    assert len(services["sesv2"].calls) == 1
 
 
-@pytest.mark.parametrize(("kind", "off"), [(Email, {"EMAIL_FROM": ""}), (Sms, {"SMS": "off"})])
-def test_a_channel_that_is_off_is_none(kind: type[Email | Sms], off: dict[str, str]) -> None:
-    assert kind.from_env(ENV | off) is None
-    assert kind.from_env({}) is None
+def test_both_channels_of_a_reminder_share_its_link_and_their_texts(services: dict[str, Any]) -> None:
+    channels = by_name(ENV)
+    for one in (APPOINTMENT, replace(APPOINTMENT, appointment_id=str(uuid.UUID(int=2)))):
+        for channel in channels.values():
+            channel.send(one, REMINDER, "person", PERSON)
+    assert services["kms"].calls == 2, "one for each appointment"
+    links = [re.findall(r"https://\S+", call["Message"])[0] for call in services["sns"].calls]
+    assert len(set(links)) == 2
+
+
+@pytest.mark.parametrize(
+    ("off", "left"),
+    [
+        ({}, ["email", "sms"]),
+        ({"EMAIL_FROM": ""}, ["sms"]),
+        ({"SMS": "off"}, ["email"]),
+        ({"EMAIL_FROM": "", "SMS": "off"}, []),
+    ],
+)
+def test_a_channel_that_is_off_is_not_there(services: dict[str, Any], off: dict[str, str], left: list[str]) -> None:
+    assert list(by_name(ENV | off)) == left
+    assert services["kms"].calls == 0
+
+
+def test_without_settings_there_is_none() -> None:
+    assert People.from_env({}) == []
