@@ -527,6 +527,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "WebhookSenderFunction": None,
         "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
+        "SmsRepliesFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
