@@ -56,7 +56,7 @@ EVENTS = (
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
     Event(EventType.MESSAGE_REFUSED, (SENDER, SWEEP, NOTICES_LOG), PEOPLE, "refused for good", ORANGE),
-    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK,), PEOPLE, "addresses marked", VIOLET),
+    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK, REPLIES_LOG), PEOPLE, "addresses marked", VIOLET),
     Event(EventType.REACH_FEEDBACK_ERROR, (FEEDBACK,), PEOPLE, "feedback errors", RED),
     Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
     Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+# Why nothing is sent to a phone any more.
+OPTED_OUT = "opted out"
+
 
 class ChannelName(StrEnum):
     """The ways to reach a person, as contacts and records name them."""

@@ -11,7 +11,7 @@ from appointments.start import finish
 from appointments.storage.contact_index import Finder
 from appointments.storage.dynamodb import busy_where_crowded
 from appointments.telemetry import EventType, logger
-from appointments.wiring import contact_index_of, storage_of
+from appointments.wiring import contact_index_of, storage_of, undeliverable_of
 from sms_replies.replies import Replies
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def _replies() -> Replies:
     env = os.environ
     storage = storage_of(env["APPOINTMENTS_TABLE"], env["CALENDARS_TABLE"], timedelta(days=int(env["RETENTION_DAYS"])))
     index = contact_index_of(storage.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
-    return Replies(Finder(index, storage.appointments), storage, lambda: datetime.now(UTC))
+    marks = undeliverable_of(storage.database, env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
+    return Replies(Finder(index, storage.appointments), marks, storage, lambda: datetime.now(UTC))
 
 
 finish()

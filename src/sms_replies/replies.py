@@ -1,4 +1,4 @@
-"""The use case: confirm the appointment that a person answers `C` to.
+"""The use case: confirm the appointment that a person answers `C` to, and send nothing more to who answers `STOP`.
 
 Two-way SMS of AWS End User Messaging puts each answer on an SNS topic. SNS may bring it twice, or much later from the
 queue of failures. So an answer is taken for what was there when it came: what was booked since is not meant by it, and
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from appointments.contacts import OPTED_OUT, ChannelName
 from appointments.errors import CalendarBusyError, LinkEndedError, ProductError, RefusalError
 from appointments.happened import Happened, happened
 from appointments.model import Interval
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 REACH = timedelta(days=14)
 # What means yes, in the languages of the messages; in any case, and with or without a full stop.
 CONFIRMING = frozenset({"c", "confirm", "yes", "ja", "oui", "sí", "si", "sì", "sim", "tak"})
+# What AWS takes for the end of all SMS to a number, and for the contrary. It answers these itself and sends no more,
+# but SNS goes on to take messages to such a number as if they were sent.
+STOPPING = frozenset({"stop", "arret", "cancel", "end", "opt-out", "optout", "quit", "remove", "td", "unsubscribe"})
+STARTING = frozenset({"start", "unstop"})
 _PHONE = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
@@ -48,9 +53,9 @@ class Reply(NamedTuple):
     at: datetime
 
     @property
-    def confirms(self) -> bool:
-        """Whether it says yes, and nothing else."""
-        return self.text.strip(" \t\r\n.!\"'").casefold() in CONFIRMING
+    def word(self) -> str:
+        """What it says, in lower case and without what stands around it."""
+        return self.text.strip(" \t\r\n.!\"'").casefold()
 
 
 class Finder(Protocol):
@@ -63,11 +68,22 @@ class Finder(Protocol):
         """
 
 
+class Marks(Protocol):
+    """Which addresses nothing is sent to any more."""
+
+    def mark(self, channel: ChannelName, address: str, reason: str, at: datetime) -> None:
+        """Have nothing sent to an address."""
+
+    def unmark(self, channel: ChannelName, address: str) -> None:
+        """Have messages sent to it again."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Replies:
     """Does what answers say."""
 
     finder: Finder
+    marks: Marks
     storage: Storage
     clock: Callable[[], datetime]
 
@@ -79,10 +95,24 @@ class Replies:
             except UnreadableReplyError:
                 _skip("not an answer of a person")
                 continue
-            if reply.confirms:
-                self.confirm(reply)
-            else:
-                _skip("says nothing that is known")
+            self._do(reply)
+
+    def _do(self, reply: Reply) -> None:
+        if reply.word in CONFIRMING:
+            self.confirm(reply)
+        elif reply.word in STOPPING:
+            self.marks.mark(ChannelName.SMS, reply.phone, OPTED_OUT, self.clock())
+            logger.warning(
+                "Address undeliverable",
+                event_type=EventType.ADDRESS_UNDELIVERABLE,
+                channel=ChannelName.SMS,
+                reason=OPTED_OUT,
+            )
+        elif reply.word in STARTING:
+            self.marks.unmark(ChannelName.SMS, reply.phone)
+            logger.info("Address deliverable again", channel=ChannelName.SMS)
+        else:
+            _skip("says nothing that is known")
 
     def confirm(self, reply: Reply) -> None:
         """Confirm what an answer means, unless it was changed meanwhile."""

@@ -446,7 +446,12 @@ def answer_by_sms(clinic: Clinic, topic: str) -> None:
     answer("C")
     assert until("APPOINTMENT_CONFIRMED")
     assert clinic.call("GET", path)[1]["confirmedAt"]
+    answer("STOP")
+    assert until("ADDRESS_UNDELIVERABLE")
+    answer("Start")
+    assert until("deliverable again")
     clinic.happened.update(["SmsReplySkippedMetric", "SmsReplyErrorMetric", "AppointmentConfirmedInRepliesMetric"])
+    clinic.happened.update(["AddressUndeliverableInRepliesMetric"])
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS))

@@ -297,7 +297,8 @@ def test_an_answer_by_sms_goes_to_its_function_again(world: World, capsys: pytes
     event = {"Records": [{"Sns": {"Message": "{}", "Timestamp": "2030-01-15T08:00:00.000Z"}}]}
     invoked: list[dict[str, Any]] = []
     functions = SimpleNamespace(invoke=lambda **request: invoked.append(request))
-    for body in ({"requestPayload": event}, {"requestPayload": {"Records": [{}]}}, {}):
+    bodies: list[dict[str, Any]] = [{"requestPayload": event}, {"requestPayload": {"Records": [{}]}}, {}]
+    for body in bodies:
         world.sqs.send_message(QueueUrl=world.failures_url, MessageBody=json.dumps(body))
     done = ReplyRedrive(world.sqs, functions, "sms-replies:live", 0).queue(world.failures_url, world.now)
     assert (done.sent, done.over, done.left) == (1, 0, 2)

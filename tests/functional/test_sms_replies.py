@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.contacts import ChannelName
 from appointments.errors import CalendarBusyError
 from appointments.storage.dynamodb import busy_where_crowded
-from sms_replies.replies import REACH, Replies, reply_of
+from sms_replies.replies import CONFIRMING, REACH, STOPPING, Replies, reply_of
 from support import sample_event
 
 if TYPE_CHECKING:
@@ -38,6 +39,21 @@ class Known:
         found = [self.world.storage.appointments.get(id_) for id_ in self.ids]
         self.meanwhile()
         return [one for one in found if one and within.start <= one.interval.start < within.end]
+
+
+class Marks:
+    """Stands in for the marks of addresses."""
+
+    def __init__(self) -> None:
+        self.marked: dict[str, tuple[ChannelName, str]] = {}
+
+    def mark(self, channel: ChannelName, address: str, reason: str, at: datetime) -> None:
+        assert at.tzinfo
+        self.marked[address] = (channel, reason)
+
+    def unmark(self, channel: ChannelName, address: str) -> None:
+        assert channel is ChannelName.SMS
+        self.marked.pop(address, None)
 
 
 def sns(world: World, *texts: str, **more: Any) -> dict[str, Any]:
@@ -80,7 +96,7 @@ def soon(world: World) -> str:
 
 def answering(world: World, *ids: str) -> tuple[Replies, Known]:
     known = Known(world, *ids)
-    return Replies(known, world.storage, lambda: world.now), known
+    return Replies(known, Marks(), world.storage, lambda: world.now), known
 
 
 def confirmed(world: World, appointment_id: str) -> str | None:
@@ -109,11 +125,29 @@ def test_a_yes_confirms_the_one_that_waits(
     assert world.storage.appointments.get(soon) == stored
 
 
-@pytest.mark.parametrize("text", ["", "cancel", "N", "C please call me", "no", "STOP", "c" * 2000])
+@pytest.mark.parametrize("text", ["", "N", "C please call me", "no", "please stop", "c" * 2000])
 def test_anything_else_changes_nothing(world: World, soon: str, text: str) -> None:
     replies, known = answering(world, soon)
     replies.take(sns(world, text))
     assert (confirmed(world, soon), known.asked) == (None, [])
+
+
+@pytest.mark.parametrize("word", sorted(STOPPING))
+def test_who_wants_no_more_gets_no_more(
+    world: World, soon: str, events_of: Callable[[], list[dict[str, Any]]], word: str
+) -> None:
+    """AWS ends SMS to the number by itself, but SNS would go on to take them."""
+    replies, known = answering(world, soon)
+    events_of()
+    replies.take(sns(world, f" {word.upper()}. "))
+    assert isinstance(replies.marks, Marks)
+    assert replies.marks.marked == {PHONE: (ChannelName.SMS, "opted out")}
+    (line,) = events_of()
+    assert (line["event_type"], line["channel"], line["reason"]) == ("ADDRESS_UNDELIVERABLE", "sms", "opted out")
+    assert PHONE not in json.dumps(line)
+    replies.take(sns(world, "start"))
+    assert replies.marks.marked == {}
+    assert (known.asked, world.request("GET", f"/appointments/{soon}")[2]["status"]) == ([], "scheduled")
 
 
 def test_of_several_that_wait_none_is_confirmed(world: World, soon: str) -> None:
@@ -156,7 +190,7 @@ def test_what_could_have_been_meant_too_keeps_an_answer_from_the_other(world: Wo
 
 def test_of_more_than_can_be_looked_at_none_is_confirmed(world: World, soon: str) -> None:
     many: Any = SimpleNamespace(reached_at=lambda *_: None)
-    Replies(many, world.storage, lambda: world.now).take(sns(world, "C"))
+    Replies(many, Marks(), world.storage, lambda: world.now).take(sns(world, "C"))
     assert confirmed(world, soon) is None
 
 
@@ -216,7 +250,7 @@ def test_an_outage_is_told_so_that_lambda_repeats_the_answer(world: World, soon:
 
 def test_the_sample_event_is_an_answer() -> None:
     reply = reply_of(sample_event("sms-reply")["Records"][0])
-    assert reply.confirms
+    assert reply.word in CONFIRMING
     assert (reply.phone, reply.at) == ("+4915123456789", datetime(2030, 1, 14, 12, tzinfo=UTC))
 
 

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -18,10 +20,12 @@ from appointments.contacts import ChannelName, Contact
 from appointments.model import Appointment, Interval
 from appointments.reminders import Reminder
 from reaching.email import Letter, Mailer
+from reaching.messenger import Messenger
 from reaching.recipients import Person, Reached
-from reaching.refusals import NotSentError, RefusedError
+from reaching.refusals import NotSentError, OptedOutError, RefusedError
 from reaching.sms import Texter
 from reminder_sender.channels.person import People, ToPerson
+from texts.facts import Facts, Kind
 from texts.invitation import Invitation
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
@@ -153,8 +157,12 @@ def test_an_sms_is_transactional_and_names_its_sender(sender_id: str, attribute:
 @pytest.mark.parametrize(
     ("error", "raised", "reason"),
     [
-        (refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: +49 is opted out"), RefusedError, "opted"),
-        (refused("OptedOut", "x"), RefusedError, "opted out"),
+        (
+            refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: +49 is opted out"),
+            OptedOutError,
+            "opted",
+        ),
+        (refused("OptedOut", "x"), OptedOutError, "opted out"),
         (
             refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: no E164"),
             RefusedError,
@@ -265,6 +273,48 @@ def test_both_channels_of_a_reminder_share_its_link_and_their_texts(services: di
     assert services["kms"].calls == 2, "one for each appointment"
     links = [re.findall(r"https://\S+", call["Message"])[0] for call in services["sns"].calls]
     assert len(set(links)) == 2
+
+
+def messenger(marked: Any, error: Exception) -> Messenger:
+    texts: Any = SimpleNamespace(sms=lambda *_: "At 10:00", email=lambda *_: ("At 10:00", "At 10:00", "At 10:00"))
+    return Messenger(mailer(Service(error)), texter(Service(error)), lambda: texts, "Clinic", marked)
+
+
+FACTS = Facts(Kind.REMINDER, START, START + timedelta(minutes=30), ZoneInfo("UTC"))
+OPTED_OUT = refused("InvalidParameter", "PhoneNumber Reason: +4915123456789 is opted out")
+
+
+@pytest.mark.parametrize("code", ["OptedOut", "OptedOutException"])
+def test_a_phone_that_opted_out_is_marked(code: str) -> None:
+    for error in (refused(code), OPTED_OUT):
+        marked: list[Any] = []
+        with pytest.raises(RefusedError, match=r"^opted out$"):
+            messenger(lambda *mark, to=marked: to.append(mark), error).send(ANNA, ChannelName.SMS, FACTS)
+        assert marked == [(ChannelName.SMS, "+4915123456789", "opted out")]
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [
+        (ChannelName.SMS, refused("InvalidParameter", "PhoneNumber is not valid to publish to")),
+        (ChannelName.SMS, refused("Throttled")),
+        (ChannelName.EMAIL, refused("MessageRejected", "opted out")),
+    ],
+)
+def test_nothing_else_is_marked(channel: ChannelName, error: Exception) -> None:
+    marked: list[Any] = []
+    with pytest.raises((RefusedError, NotSentError)):
+        messenger(lambda *mark: marked.append(mark), error).send(ANNA, channel, FACTS)
+    assert marked == []
+
+
+def test_a_mark_that_cannot_be_made_changes_nothing_of_the_refusal() -> None:
+    def broken(*_: Any) -> None:
+        raise refused("ProvisionedThroughputExceededException")
+
+    for mark in (broken, None):
+        with pytest.raises(RefusedError, match=r"^opted out$"):
+            messenger(mark, OPTED_OUT).send(ANNA, ChannelName.SMS, FACTS)
 
 
 @pytest.mark.parametrize(
