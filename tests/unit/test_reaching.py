@@ -248,6 +248,32 @@ def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: d
     assert "Termin" in message["Subject"]
 
 
+def told_in(services: dict[str, Any], zone: str | None) -> tuple[str, str]:
+    """The email's subject with its plain text, and the SMS, to somebody in a zone."""
+    abroad = Person(lambda _: Reached(replace(ANNA, locale="en-GB", time_zone=zone)))
+    for channel in People.from_env(ENV):
+        channel.send(APPOINTMENT, REMINDER, "person", abroad)
+    message = parsed(services["sesv2"].calls[-1]["Content"]["Raw"]["Data"])
+    plain = message.get_body(("plain",))
+    assert plain
+    return message["Subject"] + plain.get_content(), services["sns"].calls[-1]["Message"]
+
+
+def test_who_is_in_another_zone_is_told_their_own_time_too(services: dict[str, Any]) -> None:
+    """The appointment is at 10:00 in Berlin."""
+    email, sms = told_in(services, "America/New_York")
+    assert "10:00" in email
+    assert "04:00" in email
+    assert "10:00 (GMT+1)" in sms
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Paris", "Abolished/Zone"])
+def test_nobody_is_told_of_zones_who_needs_not_to(services: dict[str, Any], zone: str | None) -> None:
+    said = "".join(told_in(services, zone))
+    assert "10:00" in said
+    assert "GMT" not in said
+
+
 def test_without_a_base_there_is_no_link_and_no_key_is_used(services: dict[str, Any]) -> None:
     services["kms"].error = AssertionError("not asked")
     by_name(ENV | {"LINK_BASE": ""})["sms"].send(APPOINTMENT, REMINDER, "person", PERSON)
