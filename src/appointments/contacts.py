@@ -22,8 +22,8 @@ class Contact:
     """Where a person is reached, and how they want to be. It is normalized: what is the same person's compares equal.
 
     `email` is an address whose domain is in lower case; `phone` is in E.164, such as `+4915123456789`; `locale` is a
-    language, or one with a region, such as `de` or `de-CH`. `time_zone` is where the person is, an IANA name. `channels`
-    are those that the person agreed to, and only those whose address is there.
+    language, or one with a region, such as `de` or `de-CH`. `time_zone` is where the person is, by IANA's name.
+    `channels` are those that the person agreed to, and only those whose address is there.
     """
 
     name: str | None = None
