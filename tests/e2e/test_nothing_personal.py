@@ -182,7 +182,8 @@ class Run:
 
     def messages(self, url: str) -> list[str]:
         """What lies in a queue. It stays there for others."""
-        sqs, found = self.engine.client("sqs"), {}
+        sqs = self.engine.client("sqs")
+        found: dict[str, str] = {}
         for _ in range(5):
             batch = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
             found |= {one["MessageId"]: json.dumps(one) for one in batch.get("Messages", [])}
