@@ -52,7 +52,7 @@ install() {
 
 build() {
     local sources version
-    sources=$(find web -name node_modules -prune -o -type f ! -name '*.test.ts' ! -name openapi.d.ts -print | LC_ALL=C sort | xargs cat | cksum)
+    sources=$(find web -name node_modules -prune -o -type f ! -name '*.test.ts' ! -name openapi.d.ts -print | LC_ALL=C sort | xargs cksum | cksum)
     version=$(sed -n 's/^version = "\(.*\)".*/\1/p' pyproject.toml)+$(printf %08x "${sources%% *}")
     if [ "$(cat "$FILES/version.txt" 2>/dev/null)" = "$version" ]; then
         return
