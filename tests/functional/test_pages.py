@@ -1,4 +1,4 @@
-"""The desk and the booking page, as the function serves them: the files that the build made, and what is said of them."""
+"""The desk and the booking page, as the function serves them: the files that the build made, and their headers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appointments.errors import ForbiddenError
 from conflict_detector.access import Access, Auth
 from conflict_detector.pages.handlers import FILES
 from conflict_detector.settings import PageSettings
@@ -131,15 +132,11 @@ def test_a_token_of_the_desk_is_as_good_as_one_of_an_app_and_none_is_of_nobody()
     access = Access(Auth.COGNITO, "our-client", "desk-client")
     for audience in ("our-client", "desk-client"):
         assert access.caller({"sub": "anna", "token_use": "id", "aud": audience}).user_id == "anna"
-    from appointments.errors import ForbiddenError
-
-    for access, audience in ((access, "other"), (access, ""), (Access(Auth.COGNITO, "our-client"), "")):
+    for one, audience in ((access, "other"), (access, ""), (Access(Auth.COGNITO, "our-client"), "")):
         with pytest.raises(ForbiddenError):
-            access.caller({"sub": "anna", "token_use": "id", "aud": audience})
+            one.caller({"sub": "anna", "token_use": "id", "aud": audience})
 
 
 def test_a_start_imports_nothing_of_the_pages() -> None:
-    code = (
-        "import sys, conflict_detector.app; sys.exit(any(n.startswith('conflict_detector.pages') for n in sys.modules))"
-    )
+    code = "import sys, conflict_detector.app; sys.exit('conflict_detector.pages' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT / "src", env={}, timeout=60)
