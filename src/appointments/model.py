@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from appointments.reminders import DEFAULT_REMINDERS, reminders_after_change
 from appointments.statuses import ONCE_BEGUN, Status
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from appointments.blocks import Block
     from appointments.contacts import Contact
     from appointments.quiet_hours import QuietHours
     from appointments.reminders import Reminder
@@ -242,6 +243,8 @@ class Appointment:
     # Who made this version: the person whose token it was, the IAM principal, or SYSTEM.
     by: str = SYSTEM
 
+    is_block: ClassVar[bool] = False
+
     @property
     def calendar_ids(self) -> tuple[str, ...]:
         """Every calendar that the appointment occupies, each once: the person's, then the resources'."""
@@ -303,3 +306,8 @@ def with_clearing(before: Appointment, after: Appointment) -> Appointment:
 def expiry_under(status: Status, before: Appointment) -> datetime | None:
     """When the appointment expires under a status. Of one that has expired, the moment stays on record."""
     return before.expires_at if status.expires or status is Status.EXPIRED else None
+
+
+def is_block(appointment: Appointment) -> TypeGuard[Block]:
+    """Whether it is a block, without the import of what blocks are."""
+    return appointment.is_block
