@@ -240,7 +240,9 @@ def test_what_waits_for_a_receiver_does_not_come_back_all_at_once(line: Line) ->
     assert min(ends) >= 0
     assert sum(end < 30 for end in ends) < 200  # of 291; all would keep the senders from other receivers
     # Were it accepted now, everything would follow in time.
-    assert max(message["visible"] for message in line.messages) <= line.world.now + LONGEST_PAUSE + timedelta(seconds=11)
+    assert max(message["visible"] for message in line.messages) <= line.world.now + LONGEST_PAUSE + timedelta(
+        seconds=11
+    )
 
 
 def test_one_event_that_is_refused_again_and_again_does_not_keep_the_others(line: Line) -> None:
