@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "REMINDER_SCHEDULE_GROUP": "appointments",
     "REMINDER_SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
     "DEFAULT_LOCALE": "en",
+    "DESK_CLIENT_ID": "",
+    "DESK_DOMAIN": "",
     "EMAIL_CONFIGURATION_SET": "",
     "EMAIL_FROM": "",
     "EMAIL_NAME": "Appointments",
