@@ -648,7 +648,28 @@ ON_SERVICES: dict[str, Request] = {
     "change three": service("three", {"durationMinutes": 15, "resourceIds": ["d"]}),
     "buffer on c": put("c", bufferMinutes={"after": 15}),
 }
+# `twice` takes c for each of its steps, whose buffers lie between them, and over midnight.
+TWICE = service(
+    "twice",
+    {"durationMinutes": 30, "resourceIds": ["c"], "gapMinutes": {"max": 60}},
+    {"durationMinutes": 30, "resourceIds": ["c"]},
+    bufferMinutes={"before": 5, "after": 10},
+)
+ON_TWICE: dict[str, Request] = {
+    "twice": serve("a", "twice", "1T23:15"),
+    "hold twice": serve("h", "twice", "1T23:30", hold={"minutes": 1}),
+    "move X": move("X", "1T23:20"),
+    "book between": book("e", "1T23:45", "1T23:50", "c"),
+    "buffer on c": put("c", bufferMinutes={"after": 15}),
+    "one a day": put("c", maxPerDay=1),
+    "block": block("1T23:55", "2T00:05"),
+}
 SERVICES = [
+    *(
+        one
+        for one in beside_each_other("steps", [TWICE, serve("x", "twice", "2T10:00", name="X")], ON_TWICE)
+        if "twice" in one.name or "X" in one.name
+    ),
     *(
         one
         for one in beside_each_other("services", SERVED, ON_SERVICES)
