@@ -320,6 +320,13 @@ def zone_of_days(service: Service, settings: Mapping[str, CalendarSettings]) -> 
     return next((each.zone for each in own if each.zone_set), load_zone("UTC"))
 
 
+def saying_the_zone(service: Service, settings: Mapping[str, CalendarSettings]) -> tuple[str, ...]:
+    """The calendars whose settings say that zone: the first that has one, and those before it, which may get one."""
+    ids = service.calendar_ids
+    first = next((place for place, id_ in enumerate(ids) if settings[id_].zone_set), len(ids))
+    return ids[: first + 1]
+
+
 def _whole(span: timedelta) -> int:
     """A span in seconds."""
     return int(span.total_seconds())

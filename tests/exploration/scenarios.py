@@ -755,6 +755,21 @@ PER_PERSON = [
     ),
 ]
 
+# A zone that begins to count decides, though the booking takes another calendar of the pool.
+ZONE = [
+    scenario(
+        f"the zone of a calendar that is not taken: {name} | set it, after midnight",
+        [OFTEN, *setup],
+        A=asked,
+        B=[later(put("e", timeZone="Asia/Kolkata")), later(OF_ONE_PERSON["after midnight"])],
+    )
+    for name, setup, asked in (
+        ("before midnight", [], OF_ONE_PERSON["before midnight"]),
+        ("hold", [], serve("a", "often", "1T19:00", hold={"minutes": 1})),
+        ("move", [serve("a", "often", "1T08:00", name="Z")], move("Z", "1T19:00")),
+    )
+]
+
 # --- seats and sessions ------------------------------------------------------------------------------
 
 
@@ -974,6 +989,7 @@ SCENARIOS = [
     *BLOCKED,
     *SERVICES,
     *PER_PERSON,
+    *ZONE,
     *SEATS,
     *DYING,
     *PAIRS,

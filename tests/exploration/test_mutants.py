@@ -226,6 +226,13 @@ def test_a_refusal_by_a_day_of_a_person_that_is_read_once_is_not_taken_for_two(m
     assert missed_on(name)
 
 
+def test_a_zone_that_is_not_a_condition_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "the zone of a calendar that is not taken: before midnight | set it, after midnight"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.placement"), "saying_the_zone", lambda *_: ())
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
 # --- services ----------------------------------------------------------------------------------------
 
 
