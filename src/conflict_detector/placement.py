@@ -130,7 +130,9 @@ class Placement:
             return None
         found = None
         if self.before and self.before.steps and self.service.has_choice:
-            found = replace(search, service=self.service.with_calendars(self.before.steps)).find(start)
+            found = replace(search, service=self.service.with_calendars(self.before.steps), whole=self.service).find(
+                start
+            )
         return found or search.find(start)
 
     def _search(self, reading: Reading) -> ServiceSearch:
