@@ -823,6 +823,12 @@ SEATS = [
         A=join("a"),
         B=[later(delete("J")), later(patch("S", session={"seats": 1}))],
     ),
+    scenario(
+        "a session: join | J leaves, move the session",
+        JOINED,
+        A=join("a"),
+        B=[later(delete("J")), later(patch("S", "1T22:00", "1T23:00"))],
+    ),
     scenario("a session: join | cancel, sweep", JOINED, A=join("a"), B=[later(delete("S")), later(sweep("1T10:00"))]),
     scenario(
         "a session: cancel, and then sweep, beside who joins",
