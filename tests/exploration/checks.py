@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
 
+# The phone of whoever is reached, in scenarios where somebody is.
+PHONE = "+4915123456789"
 APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
 MARKER, OVERFLOW = "a#overflow", "overflow#"
 
@@ -293,9 +295,9 @@ def _reminders(database: Database) -> Iterator[str]:
         for offset, one in every:
             if one["state"]["S"] == "sending" and not {"claim", "leaseUntil"} <= one.keys():
                 yield f"{key.partition}: {offset} is being sent by nobody"
-            message = database.get(_message(key.partition, offset, one))
-            if one["state"]["S"] == "sent" and message is None:
-                yield f"{key.partition}: {offset} counts as sent, and was not"
+            for channel in sorted(_told_by(one, item)):
+                if database.get(_message(key.partition, offset, one, channel)) is None:
+                    yield f"{key.partition}: {offset} counts as sent by {channel}, and was not"
 
 
 def _in_sessions(database: Database) -> Iterator[str]:
@@ -314,12 +316,40 @@ def _earlier(reminder: Attributes) -> list[Attributes]:
     return [one["M"] for one in reminder.get("earlier", {"L": []})["L"]]
 
 
-def _message(appointment_id: str, offset: str, reminder: Attributes) -> Key:
-    return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}")
+def _told_by(reminder: Attributes, item: Attributes) -> set[str]:
+    """The channels on which a reminder was sent, as it is recorded."""
+    records = [one["M"] for one in reminder.get("deliveries", {"L": []})["L"]]
+    told_by = {one["channel"]["S"] for one in records if one["state"]["S"] == "sent"}
+    if reminder["state"]["S"] == "sent":
+        told_by.add("topic")
+        # What is given up while it is sent goes to nobody else.
+        current = reminder in [one["M"] for one in item["reminders"]["M"].values()]
+        current &= item["status"]["S"] == "scheduled"
+        told_by.update(json.loads(item["contact"]["S"])["channels"] if current and "contact" in item else ())
+    return told_by
 
 
-def repeated_messages(database: Database) -> list[str]:
-    return [f"published {item['count']} times: {key}" for key, item in database.within(MESSAGES) if item["count"] > 1]
+def _message(appointment_id: str, offset: str, reminder: Attributes, channel: str = "topic") -> Key:
+    to = "" if channel == "topic" else f" {PHONE}"
+    return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}{to}")
+
+
+def repeated_messages(database: Database, faults: int) -> list[str]:
+    """What was sent more often than once; a fault may repeat one message, on one channel."""
+    repeated = {key: item["count"] for key, item in database.within(MESSAGES) if item["count"] > 1}
+    if sum(repeated.values()) - len(repeated) <= faults:
+        return []
+    return [f"published {count} times: {key}" for key, count in repeated.items()]
+
+
+def unsent(database: Database, now: str) -> list[str]:
+    """Reminders that were due by now, and are still to be sent though nothing else happens any more."""
+    return [
+        f"{key.partition}: {offset} is left {value['M']['state']['S']}"
+        for key, item in database.within(APPOINTMENTS)
+        for offset, value in item["reminders"]["M"].items()
+        if value["M"]["dueAt"]["S"] <= now and value["M"]["state"]["S"] in ("pending", "sending")
+    ]
 
 
 def _without_claim(reminder: Attributes) -> dict[str, Any]:

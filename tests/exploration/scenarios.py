@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from exploration.checks import PHONE
 from exploration.examine import Scenario
 from exploration.wiring import MOST_INLINE, Request
 
@@ -278,6 +279,24 @@ REMINDERS = [
             ("cancel", delete("X")),
         )
     ),
+]
+
+# Who is reached by SMS too. Whatever happens, a sweep comes when every lease has run out.
+REACHED: Request = book(
+    "x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"], contact={"phone": PHONE, "channels": ["sms"]}
+)
+IN_TIME, LATER = fire("X", "1h", "2T09:00"), fire("X", "1h", "2T09:00", "2T09:03")
+ON_TWO_CHANNELS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "send | send | sweep": ([], {"A": LATER, "B": LATER, "C": sweep("2T09:03")}),
+    "send | send": ([], {"A": IN_TIME, "B": IN_TIME}),
+    "send | cancel": ([], {"A": IN_TIME, "B": delete("X")}),
+    "send | move": ([], {"A": IN_TIME, "B": patch("X", "2T11:00", "2T11:30")}),
+    "of a dead sender: sweep | cancel": ([replace(IN_TIME, dies=True)], {"A": sweep(LATE), "B": delete("X")}),
+    "of a dead sender: sweep | sweep": ([replace(IN_TIME, dies=True)], {"A": sweep(LATE), "B": sweep(LATE)}),
+}
+TWO_CHANNELS = [
+    replace(scenario(f"two channels: {name}", [REACHED, *more], **actors), then=sweep("2T09:30"))
+    for name, (more, actors) in ON_TWO_CHANNELS.items()
 ]
 
 # Whoever moves it away and back while it is sent has a clock that shows a time before it is due: the request began
@@ -988,6 +1007,7 @@ SCENARIOS = [
     *SEVERAL_MOMENTS,
     *CROWDED,
     *REMINDERS,
+    *TWO_CHANNELS,
     *MOVED_AWAY,
     *EXPIRING,
     *LINKS,

@@ -30,6 +30,7 @@ from exploration.scenarios import (
     SEATS,
     SERVICES,
     SEVERAL_MOMENTS,
+    TWO_CHANNELS,
     ZONE,
     Ground,
     pairs,
@@ -252,6 +253,17 @@ def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     told("a dead sender, with and without a fault", reports)
 
 
+def test_each_of_two_channels_gets_each_reminder_in_every_order() -> None:
+    reports = examined(TWO_CHANNELS)
+    told("two channels", reports)
+    assert all(report.overlapping for report in reports)
+
+
+@pytest.mark.parametrize("fault", [Fault.DIES_BEFORE, Fault.DIES_AFTER], ids=lambda fault: fault.name)
+def test_a_death_repeats_one_message_on_one_channel_at_the_most(fault: Fault) -> None:
+    told(f"two channels, {fault}", examined(TWO_CHANNELS[1:], [fault]))
+
+
 @pytest.mark.parametrize("scenario", MOVED_AWAY[1:], ids=lambda scenario: scenario.name)
 def test_no_reminder_is_sent_twice_though_it_is_moved_away_and_back(scenario: Scenario) -> None:
     (report,) = examined([scenario])
@@ -292,6 +304,13 @@ def test_every_order_of_all_pairs_with_a_fault_is_explained(name: str, fault: Fa
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"holds, requests, attendance, {fault}", examined(EXPIRING, [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+def test_two_channels_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"two channels, {fault}", examined(TWO_CHANNELS, [fault]))
 
 
 @pytest.mark.long
