@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import contract
+from local.deploy import Stack, deploy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import Message
+
+    from local.engine import Engine
 
 
 class Answer(NamedTuple):
@@ -55,6 +58,12 @@ def call(call_to: Callable[[str], Callable[..., Answer]], api_url: str) -> Calla
         return answer
 
     return checked
+
+
+@pytest.fixture(scope="session")
+def first_stack(engine: Engine) -> Stack:
+    """The stack that `sam` deploys for the tests that need one of their own: `copied` makes more of it."""
+    return deploy(engine, "appointments-logs", print)
 
 
 @pytest.fixture
