@@ -34,7 +34,7 @@ def log_refusal(error: RefusalError, request: Request) -> None:
         return
     if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
-    if request.path[0] in ("calendars", "webhooks"):  # a block is no booking, nor is a webhook
+    if request.path[0] in ("calendars", "webhooks", "booking-links"):  # these book nothing
         return
     match error:
         case ConflictError():

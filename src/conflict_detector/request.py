@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
+    from conflict_detector.visits import Visits
 
     # Headers by name in lower case, each with every value that was sent for it.
     Headers = Mapping[str, Sequence[str]]
@@ -39,7 +40,10 @@ _VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,14})"', re.ASCII)
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """Method, path, query, headers, claims and body. Header names are in lower case."""
+    """Method, path, query, headers, claims and body. Header names are in lower case.
+
+    `source` is the address that it came from. Nobody logs or keeps it.
+    """
 
     id: str
     method: str
@@ -48,6 +52,7 @@ class Request:
     headers: Headers
     claims: Mapping[str, Any]
     principal: str | None
+    source: str
     base: str
     raw_body: str | None
     is_base64: bool
@@ -71,6 +76,7 @@ class Request:
             headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},
             principal=(context.get("identity") or {}).get("userArn"),
+            source=(context.get("identity") or {}).get("sourceIp") or "",
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),
@@ -133,3 +139,4 @@ class Call(NamedTuple):
     webhooks: Callable[[], WebhookParts]
     contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]
+    visits: Visits

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 Response = dict[str, Any]
 
-# The resource of API Gateway that has no authorizer.
+# The resources of API Gateway that have no authorizer.
 LINK_RESOURCE = "/l/{token}"
+BOOK_RESOURCE = "/book/{proxy+}"
 # What a page from another origin may send, and read of an answer beside its body.
 CORS_REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256"
@@ -29,7 +30,10 @@ def route_path(event: Mapping[str, Any]) -> str:
     proxy: str = (event.get("pathParameters") or {}).get("proxy") or ""
     below_root = "/" + "/".join(path.split("/")[-1 - proxy.count("/") :])
     # `proxy` may be encoded or not.
-    return below_root if proxy and unquote(below_root) == f"/{unquote(proxy)}" else path
+    is_below = proxy and unquote(below_root) == f"/{unquote(proxy)}"
+    if event.get("resource") == BOOK_RESOURCE:
+        return "/book" + (below_root if is_below else f"/{proxy}")  # as of a link: it leads to nothing else
+    return below_root if is_below else path
 
 
 def base_url(event: Mapping[str, Any]) -> str:

@@ -19,7 +19,8 @@ class Settings:
 
     `cors_origin` is the origin whose pages may call the API, `*` for any and empty for none. `webhook_settings` are
     the key of their secrets, the queue of deliveries, and where webhooks may go. `contact_key` makes the digests by
-    which people are found. `link_key_id` is the key of links.
+    which people are found, and source addresses counted. `link_key_id` is the key of links. With `open_booking`,
+    visitors need no booking link.
     """
 
     appointments_table: str
@@ -31,6 +32,8 @@ class Settings:
     webhook_settings: tuple[str, str, str]
     contact_key: str
     link_key_id: str
+    open_booking: bool
+    holds_per_address: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -45,4 +48,6 @@ class Settings:
             contact_key=env["CONTACT_KEY_ID"],
             webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
             link_key_id=env["LINK_KEY_ID"],
+            open_booking=env["OPEN_BOOKING"] == "on",
+            holds_per_address=int(env["HOLDS_PER_ADDRESS"]),
         )
