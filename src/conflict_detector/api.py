@@ -13,6 +13,7 @@ from conflict_detector import routes
 from conflict_detector.access import NOBODY
 from conflict_detector.request import Call, Request
 from conflict_detector.responses import preflight_response, shared_with
+from conflict_detector.settings import PageSettings
 from conflict_detector.visits import CLOSED
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Api:
     contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
     visits: Visits = CLOSED
+    pages: PageSettings = PageSettings()
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
@@ -71,7 +73,7 @@ class Api:
         try:
             with busy_where_crowded():
                 headers = request.headers
-                if request.path[0] in routes.UNSIGNED:
+                if request.path[0] in routes.OPEN:
                     caller = NOBODY
                 else:
                     caller = self.access.caller(
@@ -80,7 +82,7 @@ class Api:
                         headers.get("x-acting-for", ()),
                         request.principal,
                     )
-                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.visits)
+                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.visits, self.pages)
                 response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused

@@ -51,6 +51,7 @@ def api_of(settings: Settings) -> Api:
         contacts=contacts,
         links=links,
         visits=Visits(settings.open_booking, settings.holds_per_address, counts),
+        pages=settings.pages,
     )
 
 

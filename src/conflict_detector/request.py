@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
+    from conflict_detector.settings import PageSettings
     from conflict_detector.visits import Visits
 
     # Headers by name in lower case, each with every value that was sent for it.
@@ -140,3 +141,4 @@ class Call(NamedTuple):
     contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]
     visits: Visits
+    pages: PageSettings

@@ -59,8 +59,8 @@ def _handler(name: str) -> Handler:
     return handler
 
 
-# The first parts of the paths that nobody signs in for: links, and what visitors book.
-UNSIGNED = ("l", "book")
+# The first parts of the paths that nobody signs in for: links, the pages, and what visitors book.
+OPEN = frozenset(("l", "desk", "book", "assets"))
 ROUTES = (
     Route("POST", "/appointments", "appointments.book"),
     Route("GET", "/appointments", "appointments.find"),
@@ -106,6 +106,10 @@ ROUTES = (
     Route("PATCH", "/book/appointments/{token}", "book.change"),
     Route("DELETE", "/book/appointments/{token}", "book.remove"),
     Route("GET", "/book/appointments/{token}/calendar", "book.get_calendar"),
+    Route("GET", "/desk", "pages.get_desk"),
+    Route("GET", "/desk/settings", "pages.get_settings"),
+    Route("GET", "/book", "pages.get_book"),
+    Route("GET", "/assets/{file}", "pages.get_asset"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),
