@@ -58,6 +58,9 @@ IN_DOUBT = (
     "It is unknown whether this was written. Read it before you send the request again. "
     "A booking with an `Idempotency-Key` can be sent again as it is, after `Retry-After` seconds."
 )
+TOO_MANY_HOLDS = (
+    "So many times were asked for from this address. Wait for `Retry-After` seconds, until the hour is over."
+)
 
 
 class Problem(NamedTuple):
@@ -117,7 +120,6 @@ DETAILS: Mapping[type[RefusalError], str] = {
     BookingLinkUnknownError: "The `key` is not that of a booking link for this service. Copy the link as a whole.",
     VisitNotFoundError: "No visitor has booked or held anything under this token.",
     TimeTakenError: "The time cannot be had any more. Choose another one, such as one of `alternatives`.",
-    TooManyHoldsError: "So many times were asked for from this address. Wait until the hour is over.",
     ApprovalNeededError: "Bookings of this have to be approved, so no time is held. Send the contact at once.",
     AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
     WebhookInactiveError: "Nothing is sent to it. Put it with `active` true first.",
@@ -162,7 +164,7 @@ def problem_response(error: RefusalError, request: Request) -> Response:
 def _later(error: CalendarBusyError | TooManyHoldsError, detail: str) -> tuple[int, str]:
     """After how many seconds to try again, and why."""
     if isinstance(error, TooManyHoldsError):
-        return error.seconds, detail
+        return error.seconds, TOO_MANY_HOLDS
     return RETRY_AFTER_SECONDS, IN_DOUBT if error.in_doubt else detail
 
 

@@ -312,13 +312,13 @@ def asked_for_approval(world: World) -> Any:
     booking_link(world)
     world.request("PUT", "/services/haircut", SERVICES["haircut"]["value"] | {"approval": True})
     key = world.request("POST", "/booking-links", LINK)[2]["key"]
-    return world.request(
-        "POST", f"{BOOK}/appointments", VISITS["hold"]["value"], queryStringParameters={"key": key}
-    )
+    return world.request("POST", f"{BOOK}/appointments", VISITS["hold"]["value"], queryStringParameters={"key": key})
 
 
 def closed_to_visitors(world: World, path: str, method: str = "GET", **query: str) -> Any:
-    return world.request(method, path, VISITS["hold"]["value"] if method == "POST" else None, queryStringParameters=query)
+    return world.request(
+        method, path, VISITS["hold"]["value"] if method == "POST" else None, queryStringParameters=query
+    )
 
 
 def of_a_deleted_service(world: World, path: str, method: str = "GET") -> Any:
