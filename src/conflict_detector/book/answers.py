@@ -55,6 +55,8 @@ def visit_response(appointment: Appointment, token: str, base: str, now: datetim
     }
     if appointment.expires_at and status.expires:
         body["expiresAt"] = to_utc_text(appointment.expires_at)
+        # For a clock that runs down: that of a visitor's phone may be wrong.
+        body["secondsLeft"] = int((appointment.expires_at - now).total_seconds())
     if status is not Status.HELD and status.occupies:
         body["link"] = f"{base}/l/{token}"
     if status.reminds:
