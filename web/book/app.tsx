@@ -71,21 +71,24 @@ function Booking({ place, go }: BookingProps) {
   // What is held or booked, as the API answered it last.
   const [visit, setVisit] = useState<Visit>();
   const [picking, setPicking] = useState<string>();
-  const [taken, setTaken] = useState(false);
+  // How often in a row somebody else was faster.
+  const [taken, setTaken] = useState(0);
   const [trouble, setTrouble] = useState<unknown>();
   const held = useRef<string | undefined>(undefined);
   const day = useRef<string | undefined>(place.at === "times" ? place.day : undefined);
 
   const letGo = () => {
-    if (held.current) page.visits.release(held.current);
+    if (!held.current) return;
+    page.visits.release(held.current);
     held.current = undefined;
+    setVisit(undefined);
   };
   const hold = (found: Visit) => {
     held.current = found.status === "held" ? found.token : undefined;
     setVisit(found);
   };
-  const toTimes = (nowTaken: boolean) => {
-    setTaken(nowTaken);
+  const toTimes = (wasTaken = false) => {
+    setTaken((before) => (wasTaken ? before + 1 : 0));
     go({ at: "times", service, ...(day.current ? { day: day.current } : {}) }, stay);
   };
   /** Holds a time and goes on to the details; `how` says whether Back leads here again. */
@@ -96,7 +99,7 @@ function Booking({ place, go }: BookingProps) {
       const found = await page.visits.hold(service, start, uuid());
       hold(found);
       go({ at: "details", service, start, token: found.token }, how);
-      setTaken(false);
+      setTaken(0);
     } catch (error) {
       if (isOf(error, "approval-needed")) go({ at: "details", service, start }, how);
       else if (isOf(error, "time-taken")) toTimes(true);
@@ -106,24 +109,30 @@ function Booking({ place, go }: BookingProps) {
   };
 
   // After Back, Forward or a reload: look what became of what the history's entry names.
-  const resume = async () => {
+  const resume = async (isLeft: () => boolean) => {
     if (!("token" in place) || place.token === undefined || place.token === visit?.token) return;
     try {
       const found = await page.visits.get(place.token);
+      if (isLeft()) return;
       hold(found);
       if (place.at === "details" && found.status === "held") return;
       if (found.link) go({ at: "done", service, token: found.token }, stay);
       else if (place.at === "details") await take(place.start, stay);
-      else toTimes(false);
+      else toTimes();
     } catch (error) {
-      if (isOf(error, "visit-not-found")) toTimes(false);
+      if (isOf(error, "visit-not-found")) toTimes();
       else setTrouble(error);
     }
   };
+  const [round, setRound] = useState(0);
   useEffect(() => {
+    let left = false;
     if (place.at === "times") letGo();
-    void resume();
-  }, [place]);
+    void resume(() => left);
+    return () => {
+      left = true;
+    };
+  }, [place, round]);
   useEffect(() => {
     const shown = ({ persisted }: PageTransitionEvent) => {
       if (persisted) location.reload(); // what was held was let go when the page was left
@@ -137,12 +146,16 @@ function Booking({ place, go }: BookingProps) {
     };
   }, []);
 
+  useEffect(() => {
+    if (asked.answer?.title) document.title = asked.answer.title;
+  }, [asked.answer]);
+
   if (asked.error) return <Stop failure={failureOf(asked.error)} retry={asked.again} />;
   const facts = asked.answer;
   if (!facts) return <Waiting />;
   return (
     <>
-      {place.at !== "done" && <About facts={facts} leading={place.at === "times"} />}
+      {place.at === "times" && <About facts={facts} />}
       {trouble !== undefined && place.at === "times" && <Note kind="bad">{sentence(trouble)}</Note>}
       {steps()}
     </>
@@ -169,7 +182,7 @@ function Booking({ place, go }: BookingProps) {
     if (trouble !== undefined) {
       const retry = () => {
         setTrouble(undefined);
-        void resume();
+        setRound((last) => last + 1);
       };
       return <Stop failure={failureOf(trouble)} retry={retry} />;
     }
@@ -182,7 +195,7 @@ function Booking({ place, go }: BookingProps) {
         visit={known}
         onHeld={(found) => {
           hold(found);
-          stay({ at: "details", service, start: place.start, token: found.token });
+          go({ at: "details", service, start: place.start, token: found.token }, stay);
         }}
         onDone={(found) => {
           held.current = undefined;
@@ -192,7 +205,7 @@ function Booking({ place, go }: BookingProps) {
         onTaken={() => toTimes(true)}
         onOther={() => {
           letGo();
-          toTimes(false);
+          toTimes();
         }}
       />
     );
@@ -200,7 +213,7 @@ function Booking({ place, go }: BookingProps) {
 
   function more() {
     day.current = undefined;
-    setTaken(false);
+    setTaken(0);
     go({ at: "times", service });
   }
 
@@ -212,17 +225,13 @@ function Booking({ place, go }: BookingProps) {
   }
 }
 
-function About({ facts, leading }: { facts: Facts; leading: boolean }) {
+function About({ facts }: { facts: Facts }) {
   const { say, locale } = usePage();
-  const title = facts.title || say("book");
-  useEffect(() => {
-    document.title = title;
-  }, [title]);
   return (
     <header>
-      {leading ? <Heading focus={false}>{title}</Heading> : <p class="brand">{title}</p>}
+      <Heading focus={false}>{facts.title || say("book")}</Heading>
       <p class="soft">{spanOf(facts.durationMinutes, locale)}</p>
-      {leading && facts.description && <p class="description">{facts.description}</p>}
+      {facts.description && <p class="description">{facts.description}</p>}
     </header>
   );
 }

@@ -20,8 +20,9 @@ const FIELDS: Record<Place["at"], string[]> = {
 export function placeIn(state: unknown): Place | undefined {
   if (typeof state !== "object" || state === null || !("at" in state)) return undefined;
   const kept = state as Record<string, unknown>;
+  if (!Object.hasOwn(FIELDS, String(kept["at"]))) return undefined;
   const fields = FIELDS[kept["at"] as Place["at"]];
-  return fields?.every((name) => typeof kept[name] === "string") ? (kept as unknown as Place) : undefined;
+  return fields.every((name) => typeof kept[name] === "string") ? (kept as unknown as Place) : undefined;
 }
 
 export const enter = (place: Place): void => history.pushState(place, "");

@@ -20,7 +20,8 @@ interface Props {
   facts: Facts;
   /** The day that was chosen before, after Back or a reload. */
   day: Day | undefined;
-  taken: boolean;
+  /** How often in a row somebody else was faster. */
+  taken: number;
   /** The start that is being asked for. */
   picking: string | undefined;
   onDay: (day: Day) => void;
@@ -56,6 +57,11 @@ export function Times({ facts, day, taken, picking, onDay, onPick }: Props) {
     setMonth(first ? monthOf(clock.day(first.startTime)) : monthOf(today));
   }, [next.answer]);
 
+  const told = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (taken) told.current?.scrollIntoView({ block: "center" });
+  }, [taken]);
+
   // A browser may know a zone that the server does not know yet. Then times are those of the place.
   useEffect(() => {
     if (own && isOfZone(next.error)) setOwn(false);
@@ -86,7 +92,7 @@ export function Times({ facts, day, taken, picking, onDay, onPick }: Props) {
   const shared = { facts, zone, clock, there, taken, picking, onPick };
   return (
     <>
-      {taken && <Note kind="bad">{page.say("taken")}</Note>}
+      <div ref={told}>{taken > 0 && <Note kind="bad">{page.say("taken")}</Note>}</div>
       <section class="card next" aria-labelledby="next">
         <h2 id="next">{page.say("next")}</h2>
         <ul class="starts wide">
@@ -121,7 +127,7 @@ interface Shared {
   zone: string;
   clock: Clock;
   there: Clock;
-  taken: boolean;
+  taken: number;
   picking: string | undefined;
   onPick: (start: string) => void;
 }

@@ -115,7 +115,7 @@ export class Clock {
 
   /** Short: with the weekday and without the year. */
   moment = (instant: string): string =>
-    this.written(instant, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+    `${this.written(instant, { weekday: "short", day: "numeric", month: "short" })}, ${this.time(instant)}`;
 
   day = (instant: string): Day => dayIn(instant, this.zone);
 
