@@ -79,7 +79,7 @@ function Booking({ place, go }: BookingProps) {
 
   const letGo = () => {
     if (!held.current) return;
-    page.visits.release(held.current);
+    void page.visits.release(held.current);
     held.current = undefined;
     setVisit(undefined);
   };
@@ -114,11 +114,16 @@ function Booking({ place, go }: BookingProps) {
     try {
       const found = await page.visits.get(place.token);
       if (isLeft()) return;
-      hold(found);
-      if (place.at === "details" && found.status === "held") return;
-      if (found.link) go({ at: "done", service, token: found.token }, stay);
-      else if (place.at === "details") await take(place.start, stay);
-      else toTimes();
+      if (found.link) {
+        setVisit(found);
+        go({ at: "done", service, token: found.token }, stay);
+      } else if (place.at === "details") {
+        // It was let go when the page was left, or is about to be.
+        await page.visits.release(place.token);
+        if (!isLeft()) await take(place.start, stay);
+      } else {
+        toTimes();
+      }
     } catch (error) {
       if (isOf(error, "visit-not-found")) toTimes();
       else setTrouble(error);

@@ -23,7 +23,7 @@ interface Props {
 }
 
 // What a hold can have become that was not confirmed in time.
-const RAN_OUT = ["appointment-ended", "appointment-cancelled", "visit-not-found"];
+const RAN_OUT = ["invalid-transition", "appointment-ended", "appointment-cancelled", "visit-not-found"];
 
 export function Details({ facts, start, visit, onHeld, onDone, onTaken, onOther }: Props) {
   const page = usePage();
@@ -68,10 +68,11 @@ export function Details({ facts, start, visit, onHeld, onDone, onTaken, onOther 
     try {
       return await page.visits.confirm(hold.token, contact);
     } catch (error) {
-      // Booked by a try before, of which no answer came.
-      if (isOf(error, "invalid-transition")) return page.visits.get(hold.token);
-      if (isOf(error, ...RAN_OUT)) return page.visits.book(facts.serviceId, start, contact, key);
-      throw error;
+      if (!isOf(error, ...RAN_OUT)) throw error;
+      // It may have been booked by a try before, of which no answer came.
+      const found = isOf(error, "visit-not-found") ? undefined : await page.visits.get(hold.token);
+      if (found?.link) return found;
+      return page.visits.book(facts.serviceId, start, contact, key);
     }
   };
 

@@ -52,9 +52,9 @@ export class Visits {
     this.api.patch(`book/appointments/${encodeURIComponent(token)}`, { contact });
 
   /** Lets go what is held, also while the page is being left. A hold ends by itself, so a failure matters to nobody. */
-  release(token: string): void {
+  async release(token: string): Promise<void> {
     const url = this.api.url(`book/appointments/${encodeURIComponent(token)}`);
-    fetch(url, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
+    await fetch(url, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
   }
 
   /** The page on which an appointment is moved and cancelled. */
