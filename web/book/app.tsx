@@ -161,7 +161,11 @@ function Booking({ place, go }: BookingProps) {
   return (
     <>
       {place.at === "times" && <About facts={facts} />}
-      {trouble !== undefined && place.at === "times" && <Note kind="bad">{sentence(trouble)}</Note>}
+      {trouble !== undefined && place.at === "times" && (
+        <Note kind="bad" reveal>
+          {sentence(trouble)}
+        </Note>
+      )}
       {steps()}
     </>
   );

@@ -127,7 +127,7 @@ export function Details({ facts, start, visit, onHeld, onDone, onTaken, onOther 
         {field("name", "text", "name")}
         <p class="soft either">{page.say("either")}</p>
         {field("email", "email", "email")}
-        {field("phone", "tel", "tel", page.say("phoneLike", { example: PHONES[page.language] }))}
+        {field("phone", "tel", "tel", page.say("phoneLike", { example: PHONES[page.language].replaceAll(" ", "\u00a0") }))}
         {trouble && <Note kind="bad">{trouble}</Note>}
         <button class="main" aria-busy={sending} aria-disabled={sending}>
           {visit === undefined ? page.say("ask") : page.say("do")}

@@ -22,9 +22,14 @@ type Kind = "good" | "bad" | "plain";
 
 const SIGNS: Record<Kind, string> = { good: "✓", bad: "!", plain: "i" };
 
-export function Note({ kind, children }: { kind: Kind; children: ComponentChildren }) {
+/** With `reveal`, it is brought into view: what led to it may be far below. */
+export function Note({ kind, reveal, children }: { kind: Kind; reveal?: boolean; children: ComponentChildren }) {
+  const note = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (reveal) note.current?.scrollIntoView({ block: "center" });
+  }, []);
   return (
-    <div class={`note ${kind}`} role={kind === "bad" ? "alert" : "status"}>
+    <div ref={note} class={`note ${kind}`} role={kind === "bad" ? "alert" : "status"}>
       <span class="sign" aria-hidden="true">
         {SIGNS[kind]}
       </span>

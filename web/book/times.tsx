@@ -57,11 +57,6 @@ export function Times({ facts, day, taken, picking, onDay, onPick }: Props) {
     setMonth(first ? monthOf(clock.day(first.startTime)) : monthOf(today));
   }, [next.answer]);
 
-  const told = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (taken) told.current?.scrollIntoView({ block: "center" });
-  }, [taken]);
-
   // A browser may know a zone that the server does not know yet. Then times are those of the place.
   useEffect(() => {
     if (own && isOfZone(next.error)) setOwn(false);
@@ -92,7 +87,11 @@ export function Times({ facts, day, taken, picking, onDay, onPick }: Props) {
   const shared = { facts, zone, clock, there, taken, picking, onPick };
   return (
     <>
-      <div ref={told}>{taken > 0 && <Note kind="bad">{page.say("taken")}</Note>}</div>
+      {taken > 0 && (
+        <Note key={taken} kind="bad" reveal>
+          {page.say("taken")}
+        </Note>
+      )}
       <section class="card next" aria-labelledby="next">
         <h2 id="next">{page.say("next")}</h2>
         <ul class="starts wide">
