@@ -36,6 +36,9 @@ def log_refusal(error: RefusalError, request: Request) -> None:
         return
     if request.path[0] in ("calendars", "webhooks", "booking-links"):  # these book nothing
         return
+    if request.path[0] == "book" and not isinstance(error, ConflictError):
+        logger.info("Visitor refused")  # without an event_type: whatever strangers send is no fault of a client of ours
+        return
     match error:
         case ConflictError():
             calendar_ids = sorted({conflict.calendar_id for conflict in error.conflicts})
