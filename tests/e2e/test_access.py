@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -354,3 +355,46 @@ def test_a_visitor_books_by_a_booking_link_where_all_else_is_signed(signed: Any,
         answered, _, text = page_of(iam_stack, method, closed)
         assert answered in (403, 404, 405), (method, closed, text)
         assert doctor not in text
+
+
+# --- pages -------------------------------------------------------------------------------------------
+
+
+def open_pages(stack: Stack, auth: str, appointment_id: str) -> None:
+    """Load all that the pages are made of, as a stranger, and get nowhere else by that."""
+    for page in ("desk", "book"):
+        status, headers, html = page_of(stack, "GET", f"/{page}")
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), html
+        assert page_of(stack, "HEAD", f"/{page}")[::2] == (200, "")
+        named = re.findall(r'="(assets/[^"]+)"', html)
+        assert len(named) == 2
+        for name in named:
+            status, headers, body = page_of(stack, "GET", f"/{name}")
+            assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+            assert body
+    status, _, body = page_of(stack, "GET", "/desk/settings")
+    assert (status, json.loads(body)["auth"]) == (200, auth)
+    for method, closed in (
+        ("POST", "/desk"),
+        ("DELETE", "/desk/settings"),
+        ("GET", "/desk/nope"),
+        ("GET", f"/assets/..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/assets/x%2F..%2F..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/desk/../appointments/{appointment_id}"),
+    ):
+        status, _, body = page_of(stack, method, closed)
+        assert status in (401, 403, 404, 405), (method, closed, body)
+        assert "2031-03" not in body
+
+
+def test_pages_load_without_signing_where_all_else_is_signed(signed: Any, iam_stack: Stack) -> None:
+    booked = signed("desk", "POST", "/appointments", first_booking(f"page-{uuid.uuid4()}"))
+    open_pages(iam_stack, "iam", booked.body["appointmentId"])
+
+
+def test_pages_load_without_a_token_of_the_pool(people: People, cognito_stack: Stack) -> None:
+    name = f"paul-{uuid.uuid4().hex[:8]}"
+    paul = people.join(name)
+    mine = bearer(people.tokens(name)["IdToken"])
+    booked = send(cognito_stack, "POST", "/appointments", first_booking(paul), mine)
+    open_pages(cognito_stack, "cognito", booked.body["appointmentId"])

@@ -24,6 +24,7 @@ from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
+from bench.functions import ENVIRONMENT as BENCH
 from conflict_detector.access import SCHEDULERS, Auth
 from conflict_detector.routes import OPEN, ROUTES
 from exploration.test_notices import DELAY, HIDDEN, MOST
@@ -63,6 +64,12 @@ def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
+
+
+@pytest.mark.parametrize("name", ["ConflictDetectorFunction", "ReminderSenderFunction"])
+def test_the_bench_gives_a_function_every_setting(name: str) -> None:
+    given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+    assert [variable for variable in given if variable not in BENCH] == []
 
 
 # --- log groups that do not exist --------------------------------------------------------------------
