@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from icalendar import Calendar
 
 import contract
 from conflict_detector.access import Access, Auth
+from conflict_detector.settings import PageSettings
 from linking import Holder
 from services import put_service, step
 from support import api_event
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SERVICE = "/book/services/check-up"
 NINE = "2030-01-15T09:00:00Z"
 TEN = "2030-01-15T10:00:00Z"
+PAGES = ("/book", "/desk")
 TUESDAYS = {"tuesday": [{"start": "09:00", "end": "12:00"}]}
 ANNA = {"name": "Anna Vogel", "email": "anna@example.org", "locale": "de"}
 
@@ -359,6 +362,33 @@ def test_links_are_made_for_services_that_there_are_and_end_in_time(world: World
     for wrong in faulty:
         body = {"services": ["check-up"], "until": "2029-12-31T00:00:00Z"} | wrong
         assert world.request("POST", "/booking-links", body)[0] == 422, wrong
+
+
+def test_what_visitors_ask_for_stays_where_it_is_open(world: World, visitor: Visitor) -> None:
+    """API Gateway lets everyone reach the resource; nothing below it is a way to another route."""
+    resource = "/book/{proxy+}"
+    for proxy in ("../appointments", "..%2Fappointments", "services/../../services", "services/..%2f..%2fservices", ""):
+        more = {"resource": resource, "pathParameters": {"proxy": proxy}}
+        response = world.api.handle(api_event("GET", f"/book/{proxy}", **more))
+        assert response["statusCode"] in (403, 404, 405, 422), response
+        assert "dr-kim" not in response["body"]
+    # It may arrive encoded or not.
+    put_service(world, "a@b", step(30, "dr-kim"))
+    world.api = world.api_for(Access(Auth.IAM), open_to_all=True)
+    for proxy in ("services/a@b", "services/a%40b"):
+        more = {"resource": resource, "pathParameters": {"proxy": proxy}}
+        assert world.api.handle(api_event("GET", f"/book/{proxy}", **more))["statusCode"] == 200
+
+
+def test_the_page_is_framed_by_the_sites_that_are_named(world: World) -> None:
+    def framed_by(origins: str) -> str:
+        world.api = replace(world.api, pages=PageSettings(framed_by=origins))
+        policies = [world.api.handle(api_event("GET", path))["headers"]["Content-Security-Policy"] for path in PAGES]
+        assert "frame-ancestors 'none'" in policies[1]  # the desk, always
+        return str(policies[0].partition("frame-ancestors ")[2])
+
+    assert framed_by("") == "'none'"
+    assert framed_by("https://a.example https://b.example:8443") == "https://a.example https://b.example:8443"
 
 
 # --- how much an address may ask for -----------------------------------------------------------------

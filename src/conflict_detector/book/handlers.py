@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from appointments.errors import ServiceNotFoundError
 from appointments.reader import Reader
 from appointments.service_search import zone_of_days
+from appointments.services import parse_service
 from conflict_detector.availability.parsing import MAX_LIMIT
 from conflict_detector.availability.serving import count_starts, find_starts
 from conflict_detector.book.admission import KEY, admit, link_of
@@ -19,6 +20,7 @@ from conflict_detector.book.visiting import book, confirm, release, visit_of
 from conflict_detector.responses import json_response
 
 if TYPE_CHECKING:
+    from appointments.services import Service
     from conflict_detector.request import Call
     from conflict_detector.responses import Response
 
@@ -30,11 +32,12 @@ def find_services(call: Call) -> Response:
     """`GET /book/services`: 200."""
     link = link_of(call)
     _take_parameters(call)
+    found: dict[str, Service | None]
     if link:
         found = {service_id: call.storage.services.known(service_id).service for service_id in link.services}
     else:
         stored, _ = call.storage.services.page(MAX_OFFERED)
-        found = {one.service_id: call.storage.services.known(one.service_id).service for one in stored}
+        found = {one.service_id: parse_service(one.body) for one in stored}
     return json_response({"services": [service_facts(id_, service) for id_, service in found.items() if service]})
 
 

@@ -26,7 +26,7 @@ def make(call: Call) -> Response:
     call.caller.manage()
     link = parse_link(call.request, call.now)
     known = [call.storage.services.known(service_id) for service_id in link.services]
-    if missing := [Fault("services", f"{one.service_id} is no service") for one in known if one.service is None]:
+    if missing := [_unknown(one.service_id) for one in known if one.service is None]:
         raise InvalidRequestError(missing)
     key = call.links().key_for(link)
     logger.info("Booking link made", services=link.services, until=to_utc_text(link.until), by=call.caller.by)
@@ -52,3 +52,7 @@ def parse_link(request: Request, now: datetime) -> BookingLink:
     if reader.faults or until is None:
         raise InvalidRequestError(reader.faults)
     return BookingLink(services, until)
+
+
+def _unknown(service_id: str) -> Fault:
+    return Fault("services", f"is no service that can be booked: {service_id}")
