@@ -54,7 +54,7 @@ demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 # would not reach the figure.
 # slipcover 1.1 reads what the processes measured only once, so the limit is checked by a second call.
 COVERAGE := .pytest_cache/coverage.json
-ALL_TESTS := slipcover --json --out $(COVERAGE) -m pytest --numprocesses=3 --dist=worksteal --durations=15 --durations-min=5
+ALL_TESTS := slipcover --json --out $(COVERAGE) -m pytest --numprocesses=3 --dist=loadgroup --durations=15 --durations-min=5
 test: setup node ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m $(if $(filter-out --randomly-seed=%,$(ARGS)),pytest,$(ALL_TESTS)) $(ARGS)
 	@$(if $(filter-out --randomly-seed=%,$(ARGS)),,$(IN_VENV) python -m slipcover --merge $(COVERAGE) --out $(COVERAGE) --fail-under 98)

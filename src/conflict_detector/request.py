@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from appointments.contacts import Contact
     from appointments.errors import Fault
     from appointments.link_keys import LinkKeys
     from appointments.reader import Query
@@ -143,3 +144,11 @@ class Call(NamedTuple):
     links: Callable[[], LinkKeys]
     visits: Visits
     pages: PageSettings
+
+    def undeliverable(self, contact: Contact) -> dict[str, Any]:
+        """What an answer with a contact tells of its addresses: why nothing is sent to those that are marked."""
+        from appointments.storage.undeliverable import Undeliverable  # noqa: PLC0415 - few requests read contacts
+
+        marks = Undeliverable(self.storage.database, self.storage.days.table, self.contacts().digests())
+        reasons = marks.of(contact, self.now)
+        return {"undeliverable": reasons} if reasons else {}

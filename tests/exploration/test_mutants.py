@@ -68,8 +68,8 @@ def test_a_link_that_looks_only_once_is_found(monkeypatch: pytest.MonkeyPatch, o
     """As if the form were checked before the loop: what was moved meanwhile is then confirmed unseen."""
     name = f"a link: confirm by link | {other}"
     assert failure_on(name) is None
-    acting = importlib.import_module("conflict_detector.links.acting")
-    looks = acting._is_to_do
+    changing = importlib.import_module("conflict_detector.links.changing")
+    looks = changing.is_to_do
     seen: dict[Any, bool] = {}
 
     def once(before: Any, asked: Any, now: Any) -> bool:
@@ -77,7 +77,7 @@ def test_a_link_that_looks_only_once_is_found(monkeypatch: pytest.MonkeyPatch, o
             seen[id(asked), asked] = looks(before, asked, now)
         return seen[id(asked), asked]
 
-    monkeypatch.setattr(acting, "_is_to_do", once)
+    monkeypatch.setattr(changing, "is_to_do", once)
     assert failure_on(name) is not None
 
 

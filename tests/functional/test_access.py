@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto import mock_aws
 
 from appointments.webhooks import Delivery
 from conflict_detector.access import Access, Auth
@@ -14,12 +15,12 @@ from conflict_detector.api import Api
 from conflict_detector.routes import METHODS
 from conflict_detector.routes import OPEN as NOT_SIGNED_IN
 from conflict_detector.routes import ROUTES as EVERY_ROUTE
+from quick_moto import Kept
 from support import api_event, encoded
+from world import Ground, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from world import World
 
 ANNA = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
 BEN = "0a1b2c3d-0000-4000-8000-00000000beef"
@@ -103,11 +104,10 @@ BY_VISITORS = (
 OPEN = ("GET /services", "GET /services/check-up")
 
 
-class Desk:
-    """Requests under claims, over a world in which Anna and Ben have an appointment and a block each."""
+class Furniture:
+    """Anna and Ben have an appointment, a block and a contact each; there are a service and a webhook."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
         self.ids = {}
         self.blocks = {}
         for who in (ANNA, BEN):
@@ -121,6 +121,19 @@ class Desk:
         assert world.request("PUT", "/services/check-up", SERVICE)[0] == 200
         assert world.request("PUT", "/webhooks/crm", {"url": "https://crm.example.com/"})[0] == 200
         world.webhooks.deliveries.keep(Delivery("crm", "evt", "appointment.booked", world.now, {}), world.now)
+        assert world.failures_url
+        self.kept = Kept()
+        # The keys and queues that it made on the way.
+        names = ("deliveries_url", "failures_url", "webhooks", "contacts", "links")
+        self.made = {name: vars(world)[name] for name in names if name in vars(world)}
+
+
+class Desk:
+    """Requests under claims, over a furnished world."""
+
+    def __init__(self, world: World, furniture: Furniture) -> None:
+        self.world = world
+        self.ids, self.blocks = furniture.ids, furniture.blocks
 
     def ask(
         self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
@@ -144,9 +157,19 @@ class Desk:
         return status, body
 
 
+@pytest.fixture(scope="module")
+def furniture(clients: dict[str, Any], ground: tuple[Ground, Kept]) -> Furniture:
+    made, kept = ground
+    with mock_aws():
+        kept.restore()
+        return Furniture(World(clients, made))
+
+
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world)
+def desk(world: World, furniture: Furniture) -> Desk:
+    furniture.kept.restore()
+    vars(world).update(furniture.made)
+    return Desk(world, furniture)
 
 
 def token(who: str, **more: str) -> dict[str, str]:

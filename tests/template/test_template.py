@@ -293,7 +293,9 @@ def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_ha
 def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
     written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
     writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
-    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert [s["Condition"] for s in writes] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}} for keys in (f"{NOTICES}*", "undeliverable#*")
+    ]
     assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
 
 
@@ -564,6 +566,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "WebhookSenderFunction": None,
         "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
+        "SmsRepliesFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
@@ -715,6 +718,7 @@ def test_people_are_reached_by_parameter_alone() -> None:
             "MakeLinksToAppointments": "MakesLinks",
             "SendEmailFromOneAddress": "SendsEmail",
             "SendSmsToPhoneNumbers": "SendsSms",
+            "MarkPhonesThatOptedOut": "SendsSms",
         }
         assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in statements)
         (email,) = [statement for condition, statement, _ in statements if condition == "SendsEmail"]
