@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
     from conflict_detector.settings import PageSettings
+    from conflict_detector.visits import Visits
 
     # Headers by name in lower case, each with every value that was sent for it.
     Headers = Mapping[str, Sequence[str]]
@@ -42,7 +43,10 @@ _VERSION_TAG = r'"(0|[1-9][0-9]{0,14})"'
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """Method, path, query, headers, claims and body. Header names are in lower case."""
+    """Method, path, query, headers, claims and body. Header names are in lower case.
+
+    `source` is the address that it came from. Nobody logs or keeps it.
+    """
 
     id: str
     method: str
@@ -51,6 +55,7 @@ class Request:
     headers: Headers
     claims: Mapping[str, Any]
     principal: str | None
+    source: str
     base: str
     raw_body: str | None
     is_base64: bool
@@ -74,6 +79,7 @@ class Request:
             headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},
             principal=(context.get("identity") or {}).get("userArn"),
+            source=(context.get("identity") or {}).get("sourceIp") or "",
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),
@@ -136,6 +142,7 @@ class Call(NamedTuple):
     webhooks: Callable[[], WebhookParts]
     contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]
+    visits: Visits
     pages: PageSettings
 
     def undeliverable(self, contact: Contact) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -79,7 +80,8 @@ def test_the_api_is_opened_with_the_local_stage_only(engine: Engine, first_stack
 
 @pytest.fixture(scope="module")
 def iam_stack(engine: Engine, first_stack: Stack) -> Stack:
-    return copied(engine, first_stack, "appointments-iam", {"Auth": "iam"})
+    closed = {"Auth": "iam", "OpenBooking": "off", "HoldsPerAddress": "3"}
+    return copied(engine, first_stack, "appointments-iam", closed)
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +298,65 @@ def test_a_link_works_without_a_token_of_the_pool(engine: Engine, people: People
     use_link(engine, cognito_stack, booked.body["appointmentId"])
     read = send(cognito_stack, "GET", f"/appointments/{booked.body['appointmentId']}", None, mine)
     assert (read.body["status"], read.body["startTime"]) == ("cancelled", "2031-03-04T10:00:00Z")
+
+
+# --- booking links -----------------------------------------------------------------------------------
+
+
+def test_a_visitor_books_by_a_booking_link_where_all_else_is_signed(signed: Any, iam_stack: Stack) -> None:
+    service, doctor = f"check-up-{uuid.uuid4()}", f"dr-{uuid.uuid4()}"
+    steps = {"title": "Check-up", "steps": [{"durationMinutes": 30, "resourceIds": [doctor]}]}
+    assert signed("desk", "PUT", f"/services/{service}", steps).status == 200
+    asked = {"services": [service], "until": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    assert send(iam_stack, "POST", "/booking-links", asked).status == 403
+    made = signed("desk", "POST", "/booking-links", asked)
+    assert made.status == 201, made
+
+    def ask(method: str, path: str, body: Any = None, key: str = made.body["key"]) -> Answer:
+        """As a stranger, who has nothing but a key."""
+        separator = "&" if "?" in path else "?"
+        return send(
+            iam_stack, method, f"/book/services/{service}{path}" + (f"{separator}key={key}" if key else ""), body
+        )
+
+    span = "from=2031-03-03T08%3A00%3A00Z&to=2031-03-03T12%3A00%3A00Z"
+    start = {"startTime": "2031-03-03T09:00:00Z"}
+    for key, refused in (("", "booking-closed"), (made.body["key"][:-4] + "AAAA", "booking-link-unknown")):
+        for method, path, body in (
+            ("GET", "", None),
+            ("GET", f"/times?{span}", None),
+            ("POST", "/appointments", start),
+        ):
+            answer = ask(method, path, body, key)
+            assert (answer.status, answer.body["type"].partition("#")[2]) == (403, refused)
+    assert ask("GET", "").body["title"] == "Check-up"
+    assert ask("GET", f"/days?{span}").body["days"] == [{"date": "2031-03-03", "available": 8}]
+    assert len(ask("GET", f"/times?{span}").body["available"]) == 8
+    held = ask("POST", "/appointments", start)
+    assert (held.status, held.body["status"]) == (201, "held"), held
+    assert ask("POST", "/appointments", start).status == 409
+    mine = f"/book/appointments/{held.body['token']}"
+    contact = {"contact": {"name": "Anna Vogel", "email": "anna@example.org"}}
+    assert send(iam_stack, "PATCH", mine, contact).body["status"] == "scheduled"
+    assert send(iam_stack, "DELETE", mine).body["status"] == "scheduled"
+    assert send(iam_stack, "GET", mine).body["startTime"] == start["startTime"]
+    status, headers, file = page_of(iam_stack, "GET", f"{mine}/calendar")
+    assert (status, headers["Content-Type"], "BEGIN:VEVENT" in file) == (200, "text/calendar; charset=utf-8", True)
+    # By the counter of its address, which is one here, a stranger asks for so many times and no more.
+    assert ask("POST", "/appointments", {"startTime": "2031-03-03T10:00:00Z"}).status == 201
+    assert ask("POST", "/appointments", {"startTime": "2031-03-03T11:00:00Z"}).status == 429
+    # No other method, path or service gets in.
+    for method, closed in (
+        ("PUT", f"/book/services/{service}"),
+        ("GET", f"/book/..%2Fservices%2F{service}"),
+        ("GET", f"/book/services/..%2F..%2Fservices%2F{service}"),
+        ("GET", f"/book/../services/{service}"),
+        ("GET", f"/services/{service}"),
+        ("GET", f"/availability?serviceId={service}&{span}"),
+    ):
+        answered, _, text = page_of(iam_stack, method, closed)
+        assert answered in (403, 404, 405), (method, closed, text)
+        assert doctor not in text
 
 
 # --- pages -------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ SRC = Path(ROOT) / "src"
 NAMES = (
     "APPOINTMENTS_TABLE",
     "AUTH_CLIENT_ID",
+    "BOOK_FRAME_ORIGINS",
     "CALENDARS_TABLE",
     "CONTACT_KEY_ID",
     "CORS_ORIGIN",
@@ -25,6 +26,7 @@ NAMES = (
     "EVENT_BUS",
     "LINK_KEY_ID",
     "NOTIFICATION_TOPIC_ARN",
+    "OPEN_BOOKING",
     "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
     "REMINDER_SCHEDULER_ROLE_ARN",
@@ -37,6 +39,7 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "HOLDS_PER_ADDRESS": "30",
     "EMAIL_FROM": "",
     "EMAIL_NAME": "",
     "LINK_BASE": "",

@@ -413,10 +413,13 @@ def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
         for method, one in by_path.pop(path).items()
         if one["security"] == []
     }
-    routes = [route for route in ROUTES if route.path.split("/")[1] in OPEN]
-    assert unsigned == {(route.path, route.method.lower()) for route in routes} | {
-        (route.path, "head") for route in routes if route.method == "GET"
-    }
+    # What visitors book shares one.
+    routes = [
+        (re.sub("^/book/.*", "/book/{proxy+}", route.path), route.method.lower())
+        for route in ROUTES
+        if route.path.split("/")[1] in OPEN
+    ]
+    assert unsigned == {*routes} | {(path, "head") for path, method in routes if method == "get"}
     assert sorted((one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links) == sorted(
         ("/" + path.replace("/", "~1"), method) for path, method in unsigned
     )
