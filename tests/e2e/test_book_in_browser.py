@@ -212,8 +212,13 @@ def test_from_a_free_time_to_an_appointment(
     is_accessible(page)
     (booked,) = place.booked()
     assert (booked["status"], booked["startTime"]) == ("scheduled", start)
-    contact = {"name": "Anna Vogel", "email": "anna@example.org", "locale": "en-GB", "channels": ["email"]}
-    assert booked["contact"] == contact
+    assert booked["contact"] == {
+        "name": "Anna Vogel",
+        "email": "anna@example.org",
+        "locale": "en-GB",
+        "timeZone": "Europe/Berlin",
+        "channels": ["email"],
+    }
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Add to your calendar").click()
@@ -274,6 +279,7 @@ def test_a_keyboard_is_enough(visit: Callable[..., Visitor], offer: Callable[...
     page.keyboard.press("ArrowRight")
     expect(page.locator(f".day[data-day='{after}']")).to_be_focused()
     page.keyboard.press("PageDown")
+    expect(page.locator(".day:focus")).not_to_have_attribute("data-day", after)
     page.keyboard.press("PageUp")
     expect(page.locator(f".day[data-day='{after}']")).to_be_focused()
     expect(page.locator(f".day[data-day='{after}']")).to_have_attribute("aria-disabled", "false")

@@ -5,7 +5,7 @@ import { contactOf, EMPTY, type Faults, faultsIn, faultsOf, FIELDS, type Field, 
 import { SOON, useHold } from "./hold";
 import { usePage } from "./page";
 import { Heading, Note, Said } from "./parts";
-import { type Contact, type Facts, failureOf, isOf, uuid, type Visit } from "./visits";
+import { type Contact, type Facts, failureOf, isOf, isOfZone, uuid, type Visit } from "./visits";
 import { PHONES } from "./words";
 import { When } from "./when";
 import { countdown, spanOf } from "./zones";
@@ -81,7 +81,16 @@ export function Details({ facts, start, visit, onHeld, onDone, onTaken, onOther 
     const found = faultsOf(values);
     setFaults(found);
     if (Object.keys(found).length || sending) return;
-    void attempt(async () => onDone(await book(contactOf(values, page.locale))));
+    const contact = contactOf(values, page.locale, page.zone);
+    const { timeZone: _, ...elsewhere } = contact;
+    void attempt(async () =>
+      onDone(
+        await book(contact).catch((error: unknown) => {
+          if (isOfZone(error)) return book(elsewhere); // the server does not know the zone yet
+          throw error;
+        }),
+      ),
+    );
   };
 
   const change = (name: Field, value: string) => {

@@ -38,12 +38,13 @@ export function faultsIn(errors: readonly Fault[] = []): Faults {
   return Object.fromEntries(errors.flatMap(({ field }) => (AT[field] ? [AT[field]] : [])));
 }
 
-export function contactOf({ name, email, phone }: Values, locale: string): Contact {
+export function contactOf({ name, email, phone }: Values, locale: string, timeZone: string): Contact {
   const written = { email: email.trim(), phone: phone.trim().replace(/^00/, "+") };
   return {
     name: name.trim().replace(/\s+/g, " "),
     ...(written.email ? { email: written.email } : {}),
     ...(written.phone ? { phone: written.phone } : {}),
     locale,
+    timeZone,
   };
 }

@@ -1,6 +1,6 @@
 /** A month with the days on which something is free: a grid, as keyboards and screen readers know it. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { usePage } from "./page";
 import { addDays, addMonths, type Day, firstDayOfWeek, firstOf, monthOf, sameDayIn, weeksOf } from "./zones";
 
@@ -28,7 +28,8 @@ export function Month(props: Props) {
   // The one day that Tab reaches; the arrows lead to the others.
   const reached = walked && monthOf(walked) === month ? walked : (inMonth ?? (monthOf(today) === month ? today : firstOf(month)));
   const walking = useRef(false);
-  useEffect(() => {
+  // Before anything is drawn: a key that comes right after finds the day that the last one led to.
+  useLayoutEffect(() => {
     if (walking.current) grid.current?.querySelector<HTMLElement>(`[data-day="${reached}"]`)?.focus();
     walking.current = false;
   }, [reached, month]);

@@ -58,9 +58,10 @@ test("what the API finds wrong stands at its field", () => {
 });
 
 test("a contact has what was written, and the language of the page", () => {
-  const contact = contactOf({ name: "  Anna   Vogel ", email: " anna@example.org", phone: "0049 30 1234" }, "de-AT");
-  assert.deepEqual(contact, { name: "Anna Vogel", email: "anna@example.org", phone: "+49 30 1234", locale: "de-AT" });
-  assert(!("phone" in contactOf({ name: "A", email: "a@x.example", phone: " " }, "de")));
+  const contact = contactOf({ name: "  Anna   Vogel ", email: " anna@example.org", phone: "0049 30 1234" }, "de-AT", "UTC");
+  const written = { name: "Anna Vogel", email: "anna@example.org", phone: "+49 30 1234" };
+  assert.deepEqual(contact, { ...written, locale: "de-AT", timeZone: "UTC" });
+  assert(!("phone" in contactOf({ name: "A", email: "a@x.example", phone: " " }, "de", "UTC")));
 });
 
 test("an entry of the history is a place or it is nothing", () => {
@@ -100,6 +101,7 @@ test("a refusal is what a visitor can do something about", () => {
   assert.equal(failureOf(refusal("calendar-busy", 503)), "busy");
   assert.equal(failureOf(new Error("a bug")), "busy");
   assert(isOfZone(refusal("invalid-request", 422, "timeZone")));
+  assert(isOfZone(refusal("invalid-request", 422, "contact.timeZone")));
   assert(!isOfZone(refusal("invalid-request", 422, "to")));
 });
 

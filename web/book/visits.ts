@@ -102,7 +102,7 @@ export function failureOf(error: unknown): Failure {
 
 /** Whether the API does not know a zone, which it knows by another release of the database than the browser. */
 export const isOfZone = (error: unknown): boolean =>
-  error instanceof ApiError && (error.problem.errors?.some(({ field }) => field === "timeZone") ?? false);
+  error instanceof ApiError && (error.problem.errors?.some(({ field }) => /^(contact\.)?timeZone$/.test(field)) ?? false);
 
 export const isOf = (error: unknown, ...slugs: string[]): error is ApiError =>
   error instanceof ApiError && slugs.includes(error.slug);
