@@ -31,6 +31,7 @@ from exploration.scenarios import (
     SERVICES,
     SEVERAL_MOMENTS,
     TWO_CHANNELS,
+    ZONE,
     Ground,
     pairs,
     triple,
@@ -194,6 +195,13 @@ def test_so_many_a_day_of_one_person_are_explained_in_every_order() -> None:
     assert statuses["one a day of a person, has one: after midnight | move Y on the day"] == {((422,), (200,))}
 
 
+@pytest.mark.parametrize("scenario", ZONE, ids=lambda scenario: scenario.name)
+def test_a_day_of_a_person_is_counted_in_the_zone_that_is_in_force(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert report.overlapping
+    assert len(report.statuses) > 1
+
+
 def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
     (report,) = examined([scenario])
@@ -316,7 +324,8 @@ def test_links_with_a_fault_are_explained(fault: Fault) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_so_many_a_day_blocks_and_services_with_a_fault_are_explained(fault: Fault) -> None:
-    told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES, *PER_PERSON], [fault]))
+    scenarios = [*DAILY, *BLOCKED, *SERVICES, *PER_PERSON, *ZONE]
+    told(f"so many a day, blocks, services, {fault}", examined(scenarios, [fault]))
 
 
 @pytest.mark.long
