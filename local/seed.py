@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -58,21 +59,32 @@ def api_over(engine: Engine, appointments_table: str, calendars_table: str) -> A
 
 def fill(api: Api, now: datetime, say: Say, days: Iterable[int] = DAYS) -> int:
     """Make the clinic and what happens in it around today. Returns how many appointments there are of it."""
-    from appointments.telemetry import logger  # noqa: PLC0415 - of the API
-
-    logger.setLevel("CRITICAL")  # its lines are for the metrics of a stack
     today = now.astimezone(clinic.ZONE).date()
     ask = asking(api)
-    configure(ask, now)
     heartbeat = Heartbeat(say, "booking")
     count = 0
-    for day in (today + timedelta(days=number) for number in days):
-        block(ask, clinic.pause(day))
-        for visit in clinic.visits(day):
-            heed()
-            heartbeat.beat()
-            count += book(ask, visit, now)
-    return count + sum(ask_for(ask, now, *one) for one in ((158, "check-up", True), (159, "heart", False)))
+    with silence():
+        configure(ask, now)
+        for day in (today + timedelta(days=number) for number in days):
+            block(ask, clinic.pause(day))
+            for visit in clinic.visits(day):
+                heed()
+                heartbeat.beat()
+                count += book(ask, visit, now)
+        return count + sum(ask_for(ask, now, *one) for one in ((158, "check-up", True), (159, "heart", False)))
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Without the API's log lines, which are for the metrics of a stack."""
+    from appointments.telemetry import logger  # noqa: PLC0415 - of the API
+
+    level = logger.log_level
+    logger.setLevel("CRITICAL")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def asking(api: Api) -> Ask:

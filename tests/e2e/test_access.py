@@ -19,12 +19,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from appointments.link_keys import LinkKeys
+from copies import copied
 from local import LocalError
-from local.deploy import Stack, deploy
 from local.engine import REGION
 from pool import ORIGIN, People
 
 if TYPE_CHECKING:
+    from local.deploy import Stack
     from local.engine import Engine
 
 
@@ -69,17 +70,18 @@ def first_booking(user_id: str) -> dict[str, Any]:
     return {"userId": user_id, "startTime": "2031-03-03T09:00:00Z", "endTime": "2031-03-03T09:30:00Z", "reminders": []}
 
 
-def test_the_api_is_opened_with_the_local_stage_only(engine: Engine) -> None:
+def test_the_api_is_opened_with_the_local_stage_only(engine: Engine, first_stack: Stack) -> None:
     with pytest.raises(LocalError, match="Auth=none opens the API"):
-        deploy(engine, "appointments-open", print, {"Auth": "none", "Stage": "dev"})
+        copied(engine, first_stack, "appointments-open", {"Auth": "none", "Stage": "dev"})
 
 
 # --- Auth=iam ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def iam_stack(engine: Engine) -> Stack:
-    return deploy(engine, "appointments-iam", print, {"Auth": "iam", "OpenBooking": "off", "HoldsPerAddress": "3"})
+def iam_stack(engine: Engine, first_stack: Stack) -> Stack:
+    closed = {"Auth": "iam", "OpenBooking": "off", "HoldsPerAddress": "3"}
+    return copied(engine, first_stack, "appointments-iam", closed)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from appointments.notices import PERSON, Change, Known
 from appointments.statuses import Status
 from appointments.storage.dynamodb import Database
 from appointments.storage.notices import NoticeRecord, Notices
-from local.deploy import Stack, deploy
 from log_filters import values
 from receivers import OK, receiver
 from support import ROOT, resources
@@ -34,6 +33,7 @@ from support import ROOT, resources
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.deploy import Stack
     from local.engine import Engine
 
 MARK = f"zebra{uuid.uuid4().hex}"
@@ -148,9 +148,8 @@ class Clinic:
 
 
 @pytest.fixture(scope="session")  # the tests of this file may be spread, and its stack is there once per process
-def clinic(engine: Engine) -> Clinic:
-    topic = engine.client("sns").create_topic(Name="sms-replies")["TopicArn"]
-    clinic = Clinic(engine, deploy(engine, "appointments-logs", print, {"SmsRepliesTopicArn": topic}))
+def clinic(engine: Engine, first_stack: Stack) -> Clinic:
+    clinic = Clinic(engine, first_stack)
     engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])
     book_change_and_cancel(clinic)
     hear_of_a_bounce(clinic)
@@ -159,7 +158,7 @@ def clinic(engine: Engine) -> Clinic:
     sweep(clinic)
     tell_webhooks(clinic)
     tell_people(clinic)
-    answer_by_sms(clinic, topic)
+    answer_by_sms(clinic, engine.client("sns").create_topic(Name="sms-replies")["TopicArn"])  # the stack's
     relay(clinic)
     return clinic
 

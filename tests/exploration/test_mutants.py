@@ -226,6 +226,13 @@ def test_a_refusal_by_a_day_of_a_person_that_is_read_once_is_not_taken_for_two(m
     assert missed_on(name)
 
 
+def test_a_zone_that_is_not_a_condition_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "the zone of a calendar that is not taken: before midnight | set it, after midnight"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.placement"), "saying_the_zone", lambda *_: ())
+    assert missed_on(name).faults == [UNEXPLAINED]
+
+
 # --- services ----------------------------------------------------------------------------------------
 
 
@@ -528,3 +535,12 @@ def test_the_persons_own_calendar_taken_as_often_as_seats_is_found(monkeypatch: 
     original = claims.claims_of
     monkeypatch.setattr(claims, "claims_of", lambda one: tuple(claim._replace(places=1) for claim in original(one)))
     assert any("c holds 4 at" in fault for fault in missed_on(name).faults)
+
+
+def test_seats_that_are_left_by_a_reading_of_several_moments_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who took seats before somebody left, and the session as it was changed after that."""
+    name = "a session: join | J leaves, move the session"
+    assert failure_on(name) is None
+    joining = importlib.import_module("conflict_detector.joining")
+    monkeypatch.setattr(joining._Joining, "exact", property(lambda _: False, lambda *_: None))
+    assert missed_on(name).faults == [UNEXPLAINED]

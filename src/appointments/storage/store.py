@@ -333,6 +333,8 @@ class Storage:
             left = sorted(set(before.overflow).difference(overflow))
             entries += [self.days.leaving_overflow(after.appointment_id, key) for key in left]
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
+        if calendar_ids:
+            calendar_ids |= dict.fromkeys(reading.counted_by)
         if reading.service:
             entries.append(self.services.checking(reading.service))
         return entries + [self._proving(id_, reading.settings[id_]) for id_ in calendar_ids]

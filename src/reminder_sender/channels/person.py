@@ -55,7 +55,11 @@ class People:
             return []
         from reaching.parts import links_from, messenger_from  # noqa: PLC0415 - only where people are reached
 
-        messenger, link_for = messenger_from(env), links_from(env)
+        return People.over(messenger_from(env), links_from(env))
+
+    @staticmethod
+    def over(messenger: Messenger, link_for: Callable[[str], str] | None) -> list[ToPerson]:
+        """A channel for each that the messenger has."""
         return [ToPerson(channel, partial(_tell, messenger, link_for, channel)) for channel in messenger.channels]
 
 
