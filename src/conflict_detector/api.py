@@ -13,6 +13,7 @@ from conflict_detector import routes
 from conflict_detector.access import NOBODY
 from conflict_detector.request import Call, Request
 from conflict_detector.responses import preflight_response, shared_with
+from conflict_detector.settings import PageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +55,7 @@ class Api:
     webhooks: Callable[[], WebhookParts] = _no_webhooks
     contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
+    pages: PageSettings = PageSettings()
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
@@ -68,7 +70,7 @@ class Api:
         try:
             with busy_where_crowded():
                 headers = request.headers
-                if request.path[0] == routes.LINKS:
+                if request.path[0] in routes.OPEN:
                     caller = NOBODY
                 else:
                     caller = self.access.caller(
@@ -77,7 +79,7 @@ class Api:
                         headers.get("x-acting-for", ()),
                         request.principal,
                     )
-                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links)
+                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.pages)
                 response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused

@@ -41,7 +41,14 @@ def api_of(settings: Settings) -> Api:
     contacts = cache(partial(contact_index_of, storage.database, settings.calendars_table, settings.contact_key))
     links = cache(partial(links_of, settings.link_key_id))
     return Api(
-        storage, timers, settings.access, settings.cors_origin, webhooks=webhooks, contacts=contacts, links=links
+        storage,
+        timers,
+        settings.access,
+        settings.cors_origin,
+        webhooks=webhooks,
+        contacts=contacts,
+        links=links,
+        pages=settings.pages,
     )
 
 

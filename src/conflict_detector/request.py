@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
+    from conflict_detector.settings import PageSettings
 
     # Headers by name in lower case, each with every value that was sent for it.
     Headers = Mapping[str, Sequence[str]]
@@ -133,3 +134,4 @@ class Call(NamedTuple):
     webhooks: Callable[[], WebhookParts]
     contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]
+    pages: PageSettings

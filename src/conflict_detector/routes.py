@@ -59,8 +59,8 @@ def _handler(name: str) -> Handler:
     return handler
 
 
-# The first part of the paths that nobody signs in for.
-LINKS = "l"
+# The first parts of the paths that nobody signs in for: links, and the pages.
+OPEN = frozenset(("l", "desk", "book", "assets"))
 ROUTES = (
     Route("POST", "/appointments", "appointments.book"),
     Route("GET", "/appointments", "appointments.find"),
@@ -96,6 +96,10 @@ ROUTES = (
     Route("GET", "/availability/days", "availability.count"),
     Route("GET", "/l/{token}", "links.show"),
     Route("POST", "/l/{token}", "links.submit"),
+    Route("GET", "/desk", "pages.get_desk"),
+    Route("GET", "/desk/settings", "pages.get_settings"),
+    Route("GET", "/book", "pages.get_book"),
+    Route("GET", "/assets/{file}", "pages.get_asset"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),

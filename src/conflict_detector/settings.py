@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from appointments.timers import TimerSettings, timer_settings
 from conflict_detector.access import Access, Auth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class PageSettings(NamedTuple):
+    """What the pages have to know: how people sign in at the desk, where and as which client, and their language."""
+
+    auth: Auth = Auth.NONE
+    domain: str = ""
+    client_id: str = ""
+    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,18 +40,21 @@ class Settings:
     webhook_settings: tuple[str, str, str]
     contact_key: str
     link_key_id: str
+    pages: PageSettings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Raises KeyError or ValueError at start, rather than failing on some later request."""
+        pages = PageSettings(Auth(env["AUTH"]), env["DESK_DOMAIN"], env["DESK_CLIENT_ID"], env["DEFAULT_LOCALE"])
         return cls(
             appointments_table=env["APPOINTMENTS_TABLE"],
             calendars_table=env["CALENDARS_TABLE"],
             retention=timedelta(days=int(env["RETENTION_DAYS"])),
             timers=timer_settings(env),
-            access=Access(Auth(env["AUTH"]), env["AUTH_CLIENT_ID"]),
+            access=Access(pages.auth, env["AUTH_CLIENT_ID"], pages.client_id),
             cors_origin=env["CORS_ORIGIN"],
             contact_key=env["CONTACT_KEY_ID"],
             webhook_settings=(env["WEBHOOK_KEY_ID"], env["WEBHOOK_QUEUE_URL"], env["WEBHOOK_TARGETS"]),
             link_key_id=env["LINK_KEY_ID"],
+            pages=pages,
         )

@@ -92,7 +92,7 @@ def test_a_booking_in_local_time_needs_a_zone() -> None:
 
 def test_the_contract_and_the_routes_name_the_same_paths_and_methods() -> None:
     written = {(method.upper(), path) for path, method, _ in operations()}
-    files_of_the_page = {("GET", "/docs/"), ("GET", "/docs/{file}")}
+    files_of_the_page = {("GET", "/docs/"), ("GET", "/docs/{file}"), ("GET", "/assets/{file}")}
     assert {(route.method, route.path) for route in ROUTES} == written | files_of_the_page
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
 
@@ -230,9 +230,10 @@ def test_every_body_has_an_example_to_try() -> None:
             assert media["examples"], (path, method)
 
 
-def test_only_links_are_used_without_signing_in() -> None:
+def test_only_links_and_pages_are_used_without_signing_in() -> None:
     unsigned = {(path, method) for path, method, operation in operations() if "security" in operation}
-    assert unsigned == {("/l/{token}", "get"), ("/l/{token}", "post")}
+    pages = {(path, "get") for path in ("/desk", "/desk/settings", "/book")}
+    assert unsigned == {("/l/{token}", "get"), ("/l/{token}", "post"), *pages}
     assert all(operation.get("security", []) == [] for _, _, operation in operations())
 
 
