@@ -3,7 +3,7 @@
 // Each page becomes one script and one style sheet, named by their content, so that browsers may keep them for ever, and
 // its HTML, which names them. Code that a page loads later lies in further files.
 
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -46,14 +46,18 @@ const bundled = (page) =>
     logLevel: "warning",
   });
 
-await rm(into, { recursive: true, force: true });
-await mkdir(into, { recursive: true });
+// Whoever reads meanwhile finds all of the old pages or all of the new ones.
+const fresh = `${into}.new`;
+await rm(fresh, { recursive: true, force: true });
+await mkdir(fresh, { recursive: true });
 for (const page of PAGES) {
   const { metafile, outputFiles } = await bundled(page);
-  for (const { path, contents } of outputFiles) await writeFile(join(into, basename(path)), contents);
+  for (const { path, contents } of outputFiles) await writeFile(join(fresh, basename(path)), contents);
   const [path, made] = Object.entries(metafile.outputs).find(([, one]) => one.entryPoint === `${page}/main.tsx`);
   const names = { script: basename(path), style: basename(made.cssBundle) };
   const html = await readFile(join(HERE, page, "index.html"), "utf8");
-  await writeFile(join(into, `${page}.html`), html.replace(/\{(script|style)\}/g, (_, name) => `assets/${names[name]}`));
+  await writeFile(join(fresh, `${page}.html`), html.replace(/\{(script|style)\}/g, (_, name) => `assets/${names[name]}`));
 }
-await writeFile(join(into, "version.txt"), version);
+await writeFile(join(fresh, "version.txt"), version);
+await rm(into, { recursive: true, force: true });
+await rename(fresh, into);
