@@ -1,0 +1,33 @@
+/** A dialog over the page. The browser keeps the keyboard in it, closes it by Esc and gives the focus back. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "./icons";
+
+interface Props {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  kind?: string;
+}
+
+export function Modal({ title, onClose, children, kind = "" }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    dialog.current?.showModal();
+    return () => dialog.current?.close();
+  }, []);
+  const backdrop = (event: MouseEvent): void => {
+    if (event.target === dialog.current) onClose();
+  };
+  return (
+    <dialog ref={dialog} class={`modal ${kind}`} aria-label={title} onCancel={(event) => (event.preventDefault(), onClose())} onMouseDown={backdrop}>
+      <div class="modal-inner">
+        <header class="modal-head">
+          <h2>{title}</h2>
+          <button type="button" class="quiet square" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
