@@ -43,6 +43,9 @@ def _no_links() -> LinkKeys:
     raise RuntimeError("this API was made without links")
 
 
+_OPEN_PAGES = PageSettings()
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Api:
     """Answers events. Tests can replace every collaborator."""
@@ -55,7 +58,7 @@ class Api:
     webhooks: Callable[[], WebhookParts] = _no_webhooks
     contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
-    pages: PageSettings = PageSettings()
+    pages: PageSettings = _OPEN_PAGES
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""

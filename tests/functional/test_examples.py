@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ import pytest
 from appointments.services import parse_service
 from appointments.storage.deliveries import State
 from appointments.webhooks import Delivery
+from conflict_detector.access import Auth
+from conflict_detector.settings import PageSettings
 from contract import contract, operations, resolved
 from local.run import example as first_booking
 from relaying import Relaying
@@ -38,6 +41,7 @@ SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["c
 HOOKS = contract()["paths"]["/webhooks/{webhookId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
 CONTACT_OF = "/calendars/dr-kim/contact"
+CLINIC = "https://clinic.auth.eu-central-1.amazoncognito.com"
 # Different each time.
 IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId", "secret", "eventId")
 
@@ -133,6 +137,13 @@ def moved_with_others(world: World) -> Any:
     class_ = session(world)
     join(world, class_, "anna", 2)
     return world.request("PATCH", f"/appointments/{class_[2]['appointmentId']}", MOVE)
+
+
+def page_settings(world: World, pages: PageSettings) -> Any:
+    world.api = replace(world.api, pages=pages)
+    status, headers, body = world.request("GET", "/desk/settings")
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{8}", body["version"])
+    return status, headers, body | {"version": "0.1.0+5f3c2a91"}
 
 
 def faults(world: World) -> Any:
@@ -379,6 +390,13 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("sendDeliveryAgain", "409"): lambda world: of_an_inactive_one(world, "/deliveries/evt"),
     ("sendDeliveryAgain", "unknownParameter"): lambda world: of_hooked(
         world, "POST", f"{HOOK}/deliveries/evt", queryStringParameters=DRY
+    ),
+    ("getDeskSettings", "open"): lambda world: page_settings(world, PageSettings()),
+    ("getDeskSettings", "signIn"): lambda world: page_settings(
+        world, PageSettings(Auth.COGNITO, CLINIC, "3n4b5urk1ft4fl3mg5e62d9ado", "de")
+    ),
+    ("getDeskSettings", "unknownParameter"): lambda world: world.request(
+        "GET", "/desk/settings", queryStringParameters=DRY
     ),
     # The same in every operation.
     ("", "400"): lambda world: world.request("POST", "/appointments", "{"),

@@ -65,7 +65,7 @@ def test_the_guide_shows_what_happens(world: World, name: str) -> None:
 def test_the_guide_lists_every_call() -> None:
     table = (ROOT / "docs" / "api.md").read_text().partition("| call | answers |")[2].partition("\n\n")[0]
     listed = set(re.findall(r"^\| \[`(\w+ [^`?]+)", table, re.MULTILINE))
-    about = {"GET /openapi.json", "GET /docs"}
+    about = {"GET /openapi.json", "GET /docs", "GET /desk", "GET /desk/settings", "GET /book"}
     assert listed == {f"{method.upper()} {path}" for path, method, _ in operations()} - about
 
 

@@ -25,7 +25,7 @@ from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
 from conflict_detector.access import SCHEDULERS, Auth
-from conflict_detector.responses import LINK_RESOURCE
+from conflict_detector.routes import OPEN, ROUTES
 from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
 from notice_sender.app import ENOUGH_MILLISECONDS
@@ -397,12 +397,20 @@ def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     settings, *of_links = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
     by_path = dict(api["DefinitionBody"]["paths"])
-    # Links alone need no sign-in. They go to the same function, and are throttled apart.
-    link = by_path.pop(LINK_RESOURCE)
-    assert [(method, one["security"]) for method, one in link.items()] == [("get", []), ("head", []), ("post", [])]
-    assert [(one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links] == [
-        ("/" + LINK_RESOURCE.replace("/", "~1"), method) for method in link
-    ]
+    # Links and pages alone need no sign-in: each a resource of its own, which is throttled apart.
+    unsigned = {
+        (path, method)
+        for path in by_path.keys() - {"/", "/{proxy+}"}
+        for method, one in by_path.pop(path).items()
+        if one["security"] == []
+    }
+    routes = [route for route in ROUTES if route.path.split("/")[1] in OPEN]
+    assert unsigned == {(route.path, route.method.lower()) for route in routes} | {
+        (route.path, "head") for route in routes if route.method == "GET"
+    }
+    assert sorted((one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links) == sorted(
+        ("/" + path.replace("/", "~1"), method) for path, method in unsigned
+    )
     assert all(one["ThrottlingRateLimit"] == {"Ref": "LinkThrottleRate"} for one in of_links)
     assert all(one["ThrottlingBurstLimit"] == {"Ref": "LinkThrottleBurst"} for one in of_links)
     paths = by_path.values()
@@ -435,12 +443,31 @@ def test_people_sign_themselves_up_nowhere_and_become_schedulers_nowhere() -> No
     (pool,) = resources("AWS::Cognito::UserPool").values()
     assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-    (client,) = resources("AWS::Cognito::UserPoolClient").values()
+    client, desk = resources("AWS::Cognito::UserPoolClient").values()
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["Properties"]["ExplicitAuthFlows"]
+    assert desk["Properties"]["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     (group,) = resources("AWS::Cognito::UserPoolGroup").values()
     assert group["Properties"]["GroupName"] == SCHEDULERS
-    kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
+    kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolGroup")
     assert all(r["Condition"] == "AuthIsCognito" for kind in kinds for r in resources(kind).values())
+    assert (client["Condition"], desk["Condition"]) == ("AuthIsCognito", "SignsInAtTheDesk")
+
+
+def test_the_desk_signs_people_in_without_a_secret_and_sends_them_back_to_itself_only() -> None:
+    _, desk = resources("AWS::Cognito::UserPoolClient").values()
+    properties = desk["Properties"]
+    assert (properties["GenerateSecret"], properties["AllowedOAuthFlows"]) == (False, ["code"])
+    # A token for the API, and none that reads or changes the account of who signed in.
+    assert properties["AllowedOAuthScopes"] == ["openid"]
+    assert properties["CallbackURLs"] == properties["LogoutURLs"] == [{"Fn::Sub": "${LinkBase}/desk"}]
+    signs_in = template()["Conditions"]["SignsInAtTheDesk"]["Fn::And"]
+    assert signs_in == [{"Condition": "AuthIsCognito"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "UserPoolDomain"}, ""]}]}]
+    (assertion,) = template()["Rules"]["TheDeskNeedsItsAddress"]["Assertions"]
+    assert assertion["Assert"]["Fn::And"][1] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "LinkBase"}, ""]}]}
+    (domain,) = resources("AWS::Cognito::UserPoolDomain").values()
+    assert (domain["Condition"], domain["Properties"]["Domain"]) == ("SignsInAtTheDesk", {"Ref": "UserPoolDomain"})
+    environment = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert environment["DESK_CLIENT_ID"] == {"Fn::If": ["SignsInAtTheDesk", {"Ref": "DeskClient"}, ""]}
 
 
 def test_the_user_pool_mails_through_ses_where_a_sender_is_given() -> None:
