@@ -8,7 +8,6 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -21,12 +20,10 @@ from appointments.link_keys import LinkKeys
 from local import LocalError
 from local.deploy import Stack, deploy
 from local.engine import REGION
+from pool import ORIGIN, People
 
 if TYPE_CHECKING:
     from local.engine import Engine
-
-ORIGIN = "https://booking.example.org"
-PASSWORD = "Correct-horse-7-battery"
 
 
 class Answer(NamedTuple):
@@ -135,53 +132,6 @@ def test_iam_lets_signed_requests_in_by_policy(signed: Any, iam_stack: Stack) ->
 
 
 # --- Auth=cognito ------------------------------------------------------------------------------------
-
-
-@dataclass
-class People:
-    """A user pool's people, and the tokens that they get from it."""
-
-    cognito: Any
-    pool_id: str
-    client_id: str
-
-    def join(self, name: str, *, scheduler: bool = False) -> str:
-        """Add a person and return their `sub`."""
-        user = {"UserPoolId": self.pool_id, "Username": f"{name}@example.org"}
-        self.cognito.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
-        self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
-        if scheduler:
-            self.cognito.admin_add_user_to_group(**user, GroupName="schedulers")
-        attributes = self.cognito.admin_get_user(**user)["UserAttributes"]
-        return str(next(a["Value"] for a in attributes if a["Name"] == "sub"))
-
-    def tokens(self, name: str, client_id: str | None = None) -> dict[str, str]:
-        tokens: dict[str, str] = self.cognito.admin_initiate_auth(
-            UserPoolId=self.pool_id,
-            ClientId=client_id or self.client_id,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": f"{name}@example.org", "PASSWORD": PASSWORD},
-        )["AuthenticationResult"]
-        return tokens
-
-    def another_client(self, **more: Any) -> str:
-        flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-        made = self.cognito.create_user_pool_client(
-            UserPoolId=self.pool_id, ClientName=f"c-{uuid.uuid4()}", ExplicitAuthFlows=flows, **more
-        )
-        return str(made["UserPoolClient"]["ClientId"])
-
-
-@pytest.fixture(scope="module")
-def cognito_stack(engine: Engine) -> Stack:
-    return deploy(engine, "appointments-cognito", print, {"Auth": "cognito", "CorsOrigin": ORIGIN})
-
-
-@pytest.fixture(scope="module")
-def people(engine: Engine, cognito_stack: Stack) -> People:
-    found = engine.client("cloudformation").describe_stacks(StackName=cognito_stack.name)["Stacks"][0]["Outputs"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
-    return People(engine.client("cognito-idp"), outputs["UserPoolId"], outputs["UserPoolClientId"])
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -5,7 +5,7 @@
  * runs out, for as long as the pool allows.
  */
 
-import { UserManager, WebStorageStateStore, type User } from "oidc-client-ts";
+import { ErrorResponse, UserManager, WebStorageStateStore, type User } from "oidc-client-ts";
 import type { Settings } from "./types";
 
 /** What is left of a token when it is renewed, in seconds. */
@@ -86,16 +86,16 @@ export class SignIn {
 
   private async finish(): Promise<Outcome> {
     let user: User | undefined;
-    let problem: string | undefined;
+    let problem = "The sign-in was not finished.";
     try {
       user = await this.manager.signinRedirectCallback();
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      // What the pool says of it. Else this tab did not begin the sign-in, as with a bookmark of its address.
+      if (error instanceof ErrorResponse) problem += ` ${error.error_description ?? ""}`;
     }
     const before = typeof user?.state === "string" ? user.state : "";
     history.replaceState(null, "", this.page + before); // a code is good once, and no business of the address bar
-    if (user) return { person: personOf(user) };
-    return { problem: problem ?? "The sign-in was not finished." };
+    return user ? { person: personOf(user) } : { problem };
   }
 
   private async fresh(): Promise<User | null> {
