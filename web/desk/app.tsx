@@ -130,7 +130,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         {session.signOut && <button type="button" class="quiet" onClick={session.signOut} title={session.person?.name}>Sign out</button>}
       </Toolbar>
       <main class="board">
-        <Summary seen={seen} clock={clock} wholeDay={wholeDay} onWholeDay={setWholeDay} onRetry={() => void feed.poll()} />
+        {visible.length > 0 && <Summary seen={seen} clock={clock} zone={zone} wholeDay={wholeDay} onWholeDay={setWholeDay} onRetry={() => void feed.poll()} />}
         {visible.length === 0 ? (
           <Standing title="No calendar is shown" text={known.calendars.length ? "Choose the doctors and rooms that you work with." : "No calendar is configured yet. Add one by its id, such as dr-lee: whatever is booked on it shows here."} action="Choose calendars" onAction={() => setOpen({ is: "calendars" })} />
         ) : (

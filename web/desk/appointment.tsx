@@ -1,5 +1,5 @@
 /** One appointment, with all that can be done with it; and one block. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, type Interval } from "../shared/api";
 import { lengthText, type Clock } from "./clock";
 import { CalendarFields, TextField, WhenFields } from "./fields";
@@ -57,10 +57,12 @@ export function AppointmentDialog(props: Props) {
   };
   const act = (action: Action): void => {
     if (action.sure && sure?.status !== action.status) setSure(action);
-    else void change({ status: action.status }, lookOf(action.status).label);
+    else void change({ status: action.status }, done(appointment, action));
   };
   const take = ({ startTime }: Interval): void => void change({ startTime }, "Moved");
   const toggle = (what: "move" | "title" | "history"): void => setOpen(open === what ? undefined : what);
+  const actions = actionsOf(appointment, now);
+  const button = (action: Action) => <button type="button" key={action.label} class={action.kind} disabled={busy} onClick={() => act(action)}>{action.label}</button>;
   return (
     <Modal title={personOf(appointment)} onClose={props.onClose} kind="of-appointment">
       <p class={`state s-${appointment.status}`}><Icon name={look.icon} /> <b>{look.label}</b>{appointment.confirmedAt && " · the person confirmed"}{expiry(appointment, clock, zone)}</p>
@@ -68,10 +70,11 @@ export function AppointmentDialog(props: Props) {
       {refusal && <Refused refusal={refusal} say={say} onTake={isMovable(appointment) ? take : undefined} />}
       {sure ? <Sure action={sure} busy={busy} onYes={() => act(sure)} onNo={() => setSure(undefined)} /> : (
         <div class="actions">
-          {actionsOf(appointment, now).map((action) => <button type="button" key={action.status} class={action.kind} disabled={busy} onClick={() => act(action)}>{action.label}</button>)}
+          {actions.filter(({ kind }) => kind !== "danger").map(button)}
           {isMovable(appointment) && <button type="button" aria-expanded={open === "move"} onClick={() => toggle("move")}>Move…</button>}
           <button type="button" aria-expanded={open === "title"} onClick={() => toggle("title")}>Change title…</button>
           <button type="button" aria-expanded={open === "history"} onClick={() => toggle("history")}>Who changed what</button>
+          {actions.filter(({ kind }) => kind === "danger").map(button)}
         </div>
       )}
       {open === "move" && <MoveForm {...{ appointment, zone, busy, calendars: props.calendars }} onMove={(body) => void change(body, "Moved")} />}
@@ -79,6 +82,12 @@ export function AppointmentDialog(props: Props) {
       {open === "history" && <HistoryOf key={appointment.version} appointment={appointment} work={props.work} clock={clock} zone={zone} />}
     </Modal>
   );
+}
+
+/** What was done, in a word. */
+function done({ status }: Appointment, action: Action): string {
+  if (status === "requested" && action.status === "scheduled") return "Approved";
+  return lookOf(action.status).label;
 }
 
 function expiry({ expiresAt, status }: Appointment, clock: Clock, zone: string): string {
@@ -108,12 +117,14 @@ function Facts({ appointment, clock, zone, services, length }: Pick<Props, "appo
 }
 
 function Sure({ action, busy, onYes, onNo }: { action: Action; busy: boolean; onYes: () => void; onNo: () => void }) {
+  const keep = useRef<HTMLButtonElement>(null);
+  useEffect(() => keep.current?.focus(), []); // what was pressed is gone
   return (
     <div class="sure" role="alertdialog" aria-label={`${action.label}?`}>
       <p><b>{action.label}?</b> {action.sure}</p>
       <div class="actions">
-        <button type="button" class="danger" disabled={busy} onClick={onYes} autofocus>{busy ? "Saving…" : `Yes, ${action.label.toLowerCase()}`}</button>
-        <button type="button" onClick={onNo}>Keep it</button>
+        <button type="button" class="danger" disabled={busy} onClick={onYes}>{busy ? "Saving…" : `Yes, ${action.label.toLowerCase()}`}</button>
+        <button type="button" ref={keep} onClick={onNo}>Keep it</button>
       </div>
     </div>
   );
@@ -163,7 +174,7 @@ function TitleForm({ appointment, busy, onSave }: { appointment: Appointment; bu
   };
   return (
     <form class="part" onSubmit={submit}>
-      <TextField label="Title" value={title} onChange={setTitle} autofocus />
+      <TextField label="Title" value={title} onChange={setTitle} />
       <button type="submit" class="primary" disabled={busy}>Save</button>
     </form>
   );

@@ -124,7 +124,7 @@ function AppointmentFields({ draft, change, services, calendars, work }: Props &
   };
   return (
     <>
-      <TextField label="Name" value={draft.name} onChange={(name) => change({ name })} autofocus />
+      <TextField label="Name" value={draft.name} onChange={(name) => change({ name })} first />
       <div class="row">
         <TextField label="Phone" type="tel" value={draft.phone} onChange={(phone) => change({ phone })} onLeave={() => void look(draft.phone)} hint="With the country, such as +49" />
         <TextField label="Email" type="email" value={draft.email} onChange={(email) => change({ email })} onLeave={() => void look(draft.email)} />

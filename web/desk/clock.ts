@@ -25,8 +25,7 @@ export class Clock {
     return this.format(zone, "time", { hour: "2-digit", minute: "2-digit" }).format(at);
   }
 
-  seconds(at: number): string {
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  seconds(at: number, zone: string): string {
     return this.format(zone, "seconds", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
   }
 
@@ -38,6 +37,11 @@ export class Clock {
   /** Friday 27 November 2026 */
   day(day: string): string {
     return this.format("UTC", "day", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(noon(day));
+  }
+
+  /** 23 – 29 November 2026 */
+  days(first: string, last: string): string {
+    return this.format("UTC", "days", { day: "numeric", month: "long", year: "numeric" }).formatRange(noon(first), noon(last));
   }
 
   /** Fri 27 Nov */

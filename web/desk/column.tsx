@@ -47,7 +47,7 @@ export class ColumnBody extends Component<Props> {
         {shut && <p class="shut">Closed</p>}
         {this.boxes()}
         {now !== undefined && <Now at={placeOf(axis, line, now)} axis={axis} />}
-        {held && held.column === column && <Ghost held={held} axis={axis} clock={clock} services={services} />}
+        {held && held.column.key === column.key && <Ghost held={held} axis={axis} clock={clock} services={services} />}
       </div>
     );
   }
@@ -56,7 +56,7 @@ export class ColumnBody extends Component<Props> {
     const { column, axis, clock, pending, held, services } = this.props;
     const drawn = column.boxes.map((box) => {
       const waits = box.appointment && pending.get(box.appointment.appointmentId);
-      const away = held?.box?.key === box.key && held.from === column;
+      const away = held?.box?.key === box.key && held.from.key === column.key;
       return <BoxView key={box.key} box={box} column={column} axis={axis} clock={clock} services={services} dim={away || waits !== undefined} />;
     });
     for (const [id, waits] of pending) if (waits.columnKey === column.key) drawn.push(<Waiting key={`waits ${id}`} waits={waits} axis={axis} column={column} clock={clock} />);
@@ -117,7 +117,7 @@ function BoxView({ box, column, axis, clock, services, dim }: BoxProps) {
   const wide = 100 / placed.lanes;
   const style = { top: `${top}px`, height: `${height - 1}px`, left: `${placed.lane * wide}%`, width: `calc(${wide}% - 3px)` };
   const span = clock.span(start, end, zone);
-  const size = height < 20 ? "tiny" : height < 40 ? "short" : "tall";
+  const size = height < 20 ? "tiny" : height < 40 ? "short" : height < 56 ? "tall" : "tall roomy";
   if (!appointment) {
     const reason = block?.reason ?? "";
     return (
@@ -154,7 +154,7 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, star
         <Icon name={look.icon} /> <b>{start}</b> {person}
         {appointment.confirmedAt && appointment.status === "scheduled" && <Icon name="confirmed" />}
       </span>
-      {size === "tall" && <span class="line more">{appointment.status === "scheduled" ? "" : <i>{look.label}</i>} {subject}</span>}
+      {size.startsWith("tall") && <span class="line more">{appointment.status === "scheduled" ? "" : <i>{look.label}</i>} {subject}</span>}
       {isResizable(appointment) && <span class="grip" data-grip />}
     </button>
   );

@@ -54,7 +54,7 @@ export function follow(down: PointerEvent, begin: Held, dragging: Dragging): () 
   const places = dragging.places();
   const home = places.find(({ column }) => column === begin.from) as Place;
   const grabbed = placeAt(home, down.clientY);
-  const offset = grabbed - placeOf(home.axis, begin.from.line, begin.start);
+  const offset = grabbed - placeOf(home.axis, begin.from.line, begin.kind === "end" ? begin.end : begin.start);
   const finger = down.pointerType === "touch";
   const byGrip = begin.kind === "end";
   let active = false;
@@ -125,10 +125,11 @@ function moved(begin: Held, over: Place | undefined, home: Place, y: number, off
     return { ...begin, column: place.column, start, end: start + begin.end - begin.start };
   }
   const { axis, column } = home;
-  const at = snapped(placeAt(home, y), STEP);
   if (begin.kind === "end") {
-    return { ...begin, end: Math.max(momentAt(axis, column.line, at), begin.start + LEAST) };
+    const over = snapped(placeAt(home, y) - offset, STEP);
+    return { ...begin, end: Math.max(momentAt(axis, column.line, over), begin.start + LEAST) };
   }
+  const at = snapped(placeAt(home, y), STEP);
   const [first, last] = [Math.min(grabbed, at), Math.max(grabbed, at)];
   const [start, end] = [momentAt(axis, column.line, snapped(first, STEP)), momentAt(axis, column.line, last)];
   return { ...begin, start, end: Math.max(end, start + LEAST) };

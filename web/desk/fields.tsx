@@ -64,17 +64,18 @@ interface TextProps {
   value: string;
   type?: "text" | "tel" | "email" | "search";
   hint?: string;
-  autofocus?: boolean;
+  /** Where the keyboard begins in a dialog. */
+  first?: boolean;
   autocomplete?: string;
   onChange: (text: string) => void;
   onLeave?: () => void;
 }
 
-export function TextField({ label, value, type = "text", hint, autofocus, autocomplete = "off", onChange, onLeave }: TextProps) {
+export function TextField({ label, value, type = "text", hint, first = false, autocomplete = "off", onChange, onLeave }: TextProps) {
   return (
     <label class="field wide">
       {label}
-      <input {...({ type } as { type: "text" })} value={value} autocomplete={autocomplete} autofocus={autofocus ?? false} onInput={({ currentTarget }) => onChange(currentTarget.value)} onBlur={() => onLeave?.()} />
+      <input {...({ type } as { type: "text" })} value={value} autocomplete={autocomplete} data-first={first || undefined} onInput={({ currentTarget }) => onChange(currentTarget.value)} onBlur={() => onLeave?.()} />
       {hint && <span class="hint">{hint}</span>}
     </label>
   );

@@ -72,7 +72,7 @@ export function FindPerson(props: Props) {
       <form class="find" role="search" onSubmit={submit}>
         <label class="field wide">
           Name in view, phone, email or person’s id
-          <input type="search" value={text} autofocus autocomplete="off" onInput={({ currentTarget }) => setText(currentTarget.value)} />
+          <input type="text" value={text} data-first autocomplete="off" onInput={({ currentTarget }) => setText(currentTarget.value)} />
         </label>
         <button type="submit" class="primary" disabled={busy}>{busy ? "Searching…" : "Find"}</button>
       </form>

@@ -1,7 +1,7 @@
 /** The grid: columns with what lies on them, to be read, reached by keyboard, and dragged on. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clockText } from "../shared/zones";
-import { momentAt, ticksOf, type Axis } from "./axis";
+import { momentAt, placeOf, ticksOf, type Axis } from "./axis";
 import type { Clock } from "./clock";
 import { ColumnBody, type Pending } from "./column";
 import type { Box, Column, Group } from "./columns";
@@ -84,7 +84,7 @@ export function Grid(props: GridProps) {
           ...columns.map((column) => (
             <ColumnBody key={column.key} column={column} axis={axis} services={props.services} clock={clock} week={week}
               now={column.line.day === today ? props.now : undefined} pending={props.pending} first={index === 0}
-              held={held && (held.column === column || held.from === column) ? held : undefined} />
+              held={held && (held.column.key === column.key || held.from.key === column.key) ? held : undefined} />
           )),
         ])}
       </div>
@@ -156,15 +156,26 @@ function focusOn(box: HTMLElement | undefined, root: HTMLElement): void {
   box.focus();
 }
 
+/** How far down the first of the calendars opens, or the first appointment lies, in pixels. */
+function opening(groups: readonly Group[]): number {
+  const places = groups.flatMap(({ axis, columns }) =>
+    columns.flatMap(({ line, closed, boxes }) => {
+      const open = closed[0]?.[0] === line.start ? closed[0][1] : line.start;
+      return [open, boxes[0]?.start ?? line.end].filter((at) => at < line.end).map((at) => placeOf(axis, line, at) - axis.from);
+    }),
+  );
+  return Math.max((Math.min(...places, 1440) - 10) * PIXELS, 0) % (1430 * PIXELS);
+}
+
 /** Once for each day: begin where the day is now, or where the first appointment is. */
 function useScrollToNow(root: { current: HTMLDivElement | null }, { groups, today, now }: GridProps): void {
-  const shown = groups.map(({ columns }) => columns[0]?.line.day).join();
+  const shown = groups.map(({ columns, axis }) => [columns[0]?.line.day, axis.from]).join();
   useEffect(() => {
     const group = groups.find(({ columns }) => columns.some(({ line }) => line.day === today));
     const grid = root.current;
     if (!grid) return;
     const line = grid.querySelector<HTMLElement>(".now");
-    grid.scrollTop = group && line && now ? Math.max(line.offsetTop - grid.clientHeight / 3, 0) : 0;
+    grid.scrollTop = group && line && now ? Math.max(line.offsetTop - grid.clientHeight / 3, 0) : opening(groups);
     grid.scrollLeft = 0;
   }, [shown]);
 }

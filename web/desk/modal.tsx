@@ -14,6 +14,7 @@ export function Modal({ title, onClose, children, kind = "" }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => dialog.current?.close();
   }, []);
   const backdrop = (event: MouseEvent): void => {

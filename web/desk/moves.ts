@@ -99,7 +99,8 @@ export class Moves {
     this.feed.keep(after);
     this.set({ last: { before, after } });
     const [start, end] = [moment(after.startTime), moment(after.endTime)];
-    this.say({ text: `Moved to ${this.write.span(start, end, column)}, ${column.calendar.calendarId}.`, undo: true });
+    const stays = before.startTime === after.startTime && before.resourceIds.join() === after.resourceIds.join();
+    this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${column.calendar.calendarId}.`, undo: true });
   }
 
   /** Whatever else was done to it, the move before is not the last any more. */

@@ -27,25 +27,26 @@ export function Standing({ title, text, action, onAction, busy = false, alert = 
 interface SummaryProps {
   seen: Seen;
   clock: Clock;
+  zone: string;
   wholeDay: boolean;
   onWholeDay: (whole: boolean) => void;
   onRetry: () => void;
 }
 
-export function Summary({ seen, clock, wholeDay, onWholeDay, onRetry }: SummaryProps) {
+export function Summary({ seen, clock, zone, wholeDay, onWholeDay, onRetry }: SummaryProps) {
   return (
     <div class="summary">
-      <Current seen={seen} clock={clock} onRetry={onRetry} />
+      <Current seen={seen} clock={clock} zone={zone} onRetry={onRetry} />
       <label class="check"><input type="checkbox" checked={wholeDay} onChange={() => onWholeDay(!wholeDay)} /> <span>24 hours</span></label>
     </div>
   );
 }
 
-function Current({ seen, clock, onRetry }: Pick<SummaryProps, "seen" | "clock" | "onRetry">) {
+function Current({ seen, clock, zone, onRetry }: Omit<SummaryProps, "wholeDay" | "onWholeDay">) {
   const { state, at, error, appointments } = seen;
   if (state === "failed") {
     const why = error?.unreachable ? "No connection." : `${error?.message ?? ""}`;
-    const since = at === undefined ? "Nothing is known of this day yet." : `You see what was known at ${clock.seconds(at)}.`;
+    const since = at === undefined ? "Nothing is known of this day yet." : `You see what was known at ${clock.seconds(at, zone)}.`;
     return (
       <p class="offline" role="alert">
         <Icon name="no_show" /> <b>{why}</b> {since} <button type="button" onClick={onRetry}>Try again</button>
@@ -59,7 +60,7 @@ function Current({ seen, clock, onRetry }: Pick<SummaryProps, "seen" | "clock" |
   return (
     <p class="soft">
       <span role="status">{text}{waiting ? ` · ${waiting} to approve` : ""}</span>
-      <span class="current" data-state={state}>{state === "live" && at !== undefined ? ` · up to date at ${clock.seconds(at)}` : " · updating…"}</span>
+      <span class="current" data-state={state}>{state === "live" && at !== undefined ? ` · up to date at ${clock.seconds(at, zone)}` : " · updating…"}</span>
     </p>
   );
 }

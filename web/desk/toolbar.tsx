@@ -1,5 +1,6 @@
 /** The bar above the grid: which days and calendars, and what can be begun. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { ALL, type Shown, type View } from "./address";
 import type { Clock } from "./clock";
 import { Icon } from "./icons";
@@ -24,7 +25,7 @@ interface Props {
 export function Toolbar(props: Props) {
   const { shown, days, today, clock, onShow, onStep } = props;
   const [first = today, last = first] = [days[0], days[days.length - 1]];
-  const title = days.length > 1 ? `${clock.shortDay(first)} – ${clock.shortDay(last)}` : clock.day(first);
+  const title = days.length > 1 ? clock.days(first, last) : clock.day(first);
   const unit = shown.view === "week" ? "week" : "day";
   return (
     <header class="bar">
@@ -48,7 +49,7 @@ export function Toolbar(props: Props) {
       <div class="group tools">
         <button type="button" class="primary" onClick={props.onNew}><Icon name="plus" /> New appointment</button>
         <button type="button" onClick={props.onFind}><Icon name="find" /> Find a person</button>
-        <button type="button" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo move</button>
+        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo move</button>
         <button type="button" class="paper" onClick={() => print()}><Icon name="print" /> Print</button>
         <Key />
         {props.children}
@@ -58,8 +59,21 @@ export function Toolbar(props: Props) {
 }
 
 function Key() {
+  const key = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    const away = (event: Event): void => {
+      const gone = event instanceof KeyboardEvent ? event.key === "Escape" : !key.current?.contains(event.target as Node);
+      if (gone) key.current?.removeAttribute("open");
+    };
+    addEventListener("pointerdown", away);
+    addEventListener("keydown", away);
+    return () => {
+      removeEventListener("pointerdown", away);
+      removeEventListener("keydown", away);
+    };
+  }, []);
   return (
-    <details class="key">
+    <details class="key" ref={key}>
       <summary>Key</summary>
       <dl>
         {SHOWN.map((status) => (
