@@ -142,7 +142,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onClose={() => moves.dismiss()}
           say={(interval) => clock.interval(interval, moving.refused?.column.line.zone ?? zone, moving.refused?.column.line.day)} />
       )}
-      {open && <Dialogs {...{ open, setOpen, work, feed, moves, known, clock, now, zone, today, shown, show, seen }} say={setTold} />}
+      {open && <Dialogs {...{ open, setOpen, work, feed, moves, known, clock, now, zone, only, today, shown, show, seen }} say={setTold} />}
       {told && <Toast told={told} onUndo={() => void moves.undo()} onGone={() => setTold(undefined)} />}
     </>
   );

@@ -134,7 +134,7 @@ function AppointmentFields({ draft, change, services, calendars, work }: Props &
         <label class="field wide">
           Service
           <select value={draft.serviceId} onChange={({ currentTarget }) => change({ serviceId: currentTarget.value })}>
-            <option value="">None: choose calendars and length</option>
+            <option value="">None: choose calendars below</option>
             {services.map((one) => <option key={one.serviceId} value={one.serviceId}>{one.title ?? one.serviceId} ({lengthText(minutesOfService(one))})</option>)}
           </select>
         </label>

@@ -122,7 +122,7 @@ function BoxView({ box, column, axis, clock, services, dim }: BoxProps) {
     const reason = block?.reason ?? "";
     return (
       <button type="button" class={`box s-blocked ${size}`} style={style} data-box={box.key} data-block tabIndex={-1} title={`${span} Blocked ${reason}`}
-        aria-label={`Blocked ${span}${reason ? `, ${reason}` : ""}, ${column.calendar.calendarId}`}>
+        aria-label={`Blocked ${reason}, ${span}, ${column.calendar.calendarId}`}>
         <span class="line"><Icon name="blocked" /> <b>Blocked</b> {reason}</span>
       </button>
     );
@@ -146,7 +146,11 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, star
   const look = lookOf(appointment.status);
   const person = personOf(appointment);
   const subject = subjectOf(appointment, services);
-  const label = [span, person, subject, look.label, appointment.confirmedAt && "confirmed", column.calendar.calendarId].filter(Boolean).join(", ");
+  const tall = size.startsWith("tall");
+  const state = appointment.status === "scheduled" ? "" : look.label;
+  // It begins with what can be seen, so that who speaks to the page can say that.
+  const shown = `${start} ${person}${tall ? ` ${state} ${subject ?? ""}` : ""}`.replace(/\s+/g, " ").trim();
+  const label = [shown, span, !tall && subject, look.label, appointment.confirmedAt && "confirmed", column.calendar.calendarId].filter(Boolean).join(", ");
   const kind = `box s-${appointment.status} ${size}${dim ? " dim" : ""}${isMovable(appointment) ? " movable" : ""}`;
   return (
     <button type="button" class={kind} style={style} data-box={box.key} data-appointment={appointment.appointmentId} tabIndex={-1} aria-label={label} title={label}>
@@ -154,7 +158,7 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, star
         <Icon name={look.icon} /> <b>{start}</b> {person}
         {appointment.confirmedAt && appointment.status === "scheduled" && <Icon name="confirmed" />}
       </span>
-      {size.startsWith("tall") && <span class="line more">{appointment.status === "scheduled" ? "" : <i>{look.label}</i>} {subject}</span>}
+      {tall && <span class="line more"> {state && <i>{state}</i>} {subject}</span>}
       {isResizable(appointment) && <span class="grip" data-grip />}
     </button>
   );

@@ -1,6 +1,6 @@
 /** The dialog that is open, and what follows from what is done in it. */
 import { wallOf } from "../shared/zones";
-import type { Shown } from "./address";
+import { ALL, type Shown } from "./address";
 import type { Known } from "./app";
 import { AppointmentDialog, BlockDialog } from "./appointment";
 import { BookingForm, type Begin } from "./booking";
@@ -30,6 +30,8 @@ interface Props {
   clock: Clock;
   now: number;
   zone: string;
+  /** The one column that is shown, or ALL. */
+  only: string;
   today: string;
   shown: Shown;
   show: (some: Partial<Shown>) => void;
@@ -63,12 +65,12 @@ export function Dialogs(props: Props) {
     case "find":
       return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} onClose={close} onGo={(one) => goTo(one, props)} />;
     case "calendars":
-      return <Chooser all={ids} chosen={shown.calendarIds} onClose={close} onChoose={(calendarIds) => show({ calendarIds, ...(shown.only && !calendarIds.includes(shown.only) ? { only: calendarIds[0] ?? "*" } : {}) })} />;
+      return <Chooser all={ids} chosen={shown.calendarIds} onClose={close} onChoose={(calendarIds) => show({ calendarIds, ...(shown.only && !calendarIds.includes(shown.only) ? { only: calendarIds[0] ?? ALL } : {}) })} />;
   }
 }
 
 /** To the day of an appointment that was found, with a column in which it lies. */
-function goTo(appointment: Appointment, { shown, show, setOpen, zone }: Props): void {
+function goTo(appointment: Appointment, { shown, show, setOpen, zone, only }: Props): void {
   const lies = calendarsOf(appointment);
   const resources = lies.filter((id) => id !== appointment.userId);
   const [column = appointment.userId] = resources.length ? resources : lies;
@@ -76,7 +78,7 @@ function goTo(appointment: Appointment, { shown, show, setOpen, zone }: Props): 
   show({
     day: wallOf(moment(appointment.startTime), zone).day,
     ...(there ? {} : { calendarIds: [...shown.calendarIds, column] }),
-    ...(shown.only && shown.only !== "*" && !lies.includes(shown.only) ? { only: column } : {}),
+    ...(only !== ALL && !lies.includes(only) ? { only: column } : {}),
   });
   setOpen({ is: "appointment", appointment, zone });
 }

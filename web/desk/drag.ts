@@ -92,7 +92,10 @@ export function follow(down: PointerEvent, begin: Held, dragging: Dragging): () 
     }
   };
   const escape = (event: KeyboardEvent): void => {
-    if (event.key === "Escape") stop();
+    if (event.key !== "Escape" || !active) return;
+    event.preventDefault();
+    stop();
+    addEventListener("pointerup", swallowClick, { once: true });
   };
   const still = (event: TouchEvent): void => {
     if (active) event.preventDefault();

@@ -73,7 +73,7 @@ export function Grid(props: GridProps) {
           <div class="corner" key={zone} title={`Times of ${zone}`}>{groups.length > 1 ? zone.replace(/.*\//, "").replaceAll("_", " ") : ""}</div>,
           ...columns.map((column) => (
             <button type="button" class="head" key={column.key} data-today={column.line.day === today || undefined}
-              aria-label={`${column.calendar.calendarId}${week ? `, ${clock.day(column.line.day)}` : ""}: book or block`} onClick={() => onHead(column)}>
+              aria-label={`${week ? `${clock.shortDay(column.line.day)} ` : ""}${column.calendar.calendarId}: book or block`} onClick={() => onHead(column)}>
               {week && <span class="head-day">{clock.shortDay(column.line.day)}</span>}
               <span class="head-name" title={column.calendar.calendarId}>{column.calendar.calendarId}</span>
             </button>

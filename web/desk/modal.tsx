@@ -1,4 +1,4 @@
-/** A dialog over the page. The browser keeps the keyboard in it, closes it by Esc and gives the focus back. */
+/** A dialog over the page. The browser keeps the keyboard in it and closes it by Esc; whoever opened it gets the focus back. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./icons";
@@ -13,9 +13,13 @@ interface Props {
 export function Modal({ title, onClose, children, kind = "" }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
+    const before = document.activeElement;
     dialog.current?.showModal();
     dialog.current?.querySelector<HTMLElement>("[data-first]")?.focus();
-    return () => dialog.current?.close();
+    return () => {
+      dialog.current?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   const backdrop = (event: MouseEvent): void => {
     if (event.target === dialog.current) onClose();
