@@ -74,7 +74,7 @@ export function Grid(props: GridProps) {
           ...columns.map((column) => (
             <button type="button" class="head" key={column.key} data-today={column.line.day === today || undefined}
               aria-label={`${week ? `${clock.shortDay(column.line.day)} ` : ""}${column.calendar.calendarId}: book or block`} onClick={() => onHead(column)}>
-              {week && <span class="head-day">{clock.shortDay(column.line.day)}</span>}
+              {week && <span class="head-day">{clock.shortDay(column.line.day)}</span>}{" "}
               <span class="head-name" title={column.calendar.calendarId}>{column.calendar.calendarId}</span>
             </button>
           )),
