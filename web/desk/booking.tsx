@@ -64,12 +64,17 @@ export function BookingForm(props: Props) {
     event.preventDefault();
     void send(draft);
   };
+  const turn = (to: boolean): void => {
+    setBlocks(to);
+    setFaults([]);
+    setRefusal(undefined);
+  };
   const change = (some: Partial<Draft>): void => setDraft({ ...draft, ...some });
   return (
     <Modal title={blocks ? "Block time" : "New appointment"} onClose={props.onClose}>
       <div class="tabs" role="group" aria-label="What to enter">
-        <button type="button" aria-pressed={!blocks} onClick={() => setBlocks(false)}>Appointment</button>
-        <button type="button" aria-pressed={blocks} onClick={() => setBlocks(true)}>Block time</button>
+        <button type="button" aria-pressed={!blocks} onClick={() => turn(false)}>Appointment</button>
+        <button type="button" aria-pressed={blocks} onClick={() => turn(true)}>Block time</button>
       </div>
       <form onSubmit={submit} noValidate>
         {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} draft={draft} change={change} />}

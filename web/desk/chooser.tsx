@@ -13,7 +13,10 @@ interface Props {
 export function Chooser({ all, chosen, onClose, onChoose }: Props) {
   const [added, setAdded] = useState("");
   const [fault, setFault] = useState("");
-  const ids = [...new Set([...chosen, ...all])].sort((a, b) => a.localeCompare(b));
+  // Those that are shown come first, in the order that they had when this was opened.
+  const [first] = useState(chosen);
+  const later = all.filter((id) => !first.includes(id)).sort((a, b) => a.localeCompare(b));
+  const ids = [...new Set([...first, ...later, ...chosen])];
   const toggle = (id: string): void => onChoose(chosen.includes(id) ? chosen.filter((one) => one !== id) : ids.filter((one) => one === id || chosen.includes(one)));
   const add = (event: Event): void => {
     event.preventDefault();
