@@ -10,6 +10,8 @@ PYTHON ?=
 # Where the local API and the embedded engine listen; both only on 127.0.0.1.
 PORT ?= 3000
 ENGINE_PORT ?= 4566
+# on: `make run` begins with a made-up clinic to look at.
+SEED ?= off
 # The section of samconfig.toml that is deployed.
 STAGE ?= default
 # The deployed stack that a command works on; without it, the one of `make run`.
@@ -22,7 +24,7 @@ ARGS ?=
 IN_VENV := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup pages run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore release security cost
+.PHONY: help setup pages run seed demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore release security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
@@ -40,7 +42,10 @@ pages: ## Build the desk and the booking page from web/; without Node.js it inst
 	@web/build.sh
 
 run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
-	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) python -m local
+	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) SEED=$(SEED) python -m local
+
+seed: setup ## Fill what `make run` runs with a made-up clinic; make run SEED=on does so at its start
+	@$(IN_VENV) python -m local.seed
 
 demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
@@ -49,7 +54,7 @@ demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 # would not reach the figure.
 # slipcover 1.1 reads what the processes measured only once, so the limit is checked by a second call.
 COVERAGE := .pytest_cache/coverage.json
-ALL_TESTS := slipcover --json --out $(COVERAGE) -m pytest --numprocesses=3 --dist=worksteal --durations=15 --durations-min=5
+ALL_TESTS := slipcover --json --out $(COVERAGE) -m pytest --numprocesses=3 --dist=loadgroup --durations=15 --durations-min=5
 test: setup node ## Run all tests, the end-to-end ones on an engine of their own
 	@$(IN_VENV) python -m $(if $(filter-out --randomly-seed=%,$(ARGS)),pytest,$(ALL_TESTS)) $(ARGS)
 	@$(if $(filter-out --randomly-seed=%,$(ARGS)),,$(IN_VENV) python -m slipcover --merge $(COVERAGE) --out $(COVERAGE) --fail-under 98)

@@ -23,20 +23,19 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits for a deployed stack, and do so in two of the three processes of `make test`.
+# A long test that begins last keeps a process busy while the others are done.
+LONG_FIRST = ("faults", "race", "exploration")
 
-    Each process is dealt a third, in order, and takes over from others when it is done.
-    """
-    waits = {item: item.path.parent.name == "e2e" for item in items}
-    longest = [item for item in items if item.path.name == "test_contract.py" and waits[item]]
-    deployed = [item for item in items if waits[item] and item not in longest]
-    others = [item for item in items if not waits[item]]
-    third = len(items) // 3
-    # Two more, since shares differ by one where the tests do not divide by three.
-    second = max(third, 2 * third - len(deployed)) + 2
-    items[:] = [*others[:third], *deployed, *others[third:second], *longest, *others[second:]]
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what waits for one deployed stack in one process of `make test`, and so what deploys stacks of its own."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "deployed_system" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("deployed"))
+        elif "engine" in fixtures and item.path.parent.name == "e2e":
+            item.add_marker(pytest.mark.xdist_group("stacks"))
+    items.sort(key=lambda item: item.path.parent.name not in LONG_FIRST)
 
 
 def pytest_collection_finish() -> None:

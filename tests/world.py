@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from moto.events.models import events_backends
 
 import contract
-from appointments.contact_digests import ContactDigests
+from appointments.contact_digests import SOURCES, ContactDigests
 from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.link_keys import LinkKeys
@@ -20,6 +20,7 @@ from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.contact_index import ContactIndex
 from appointments.storage.deliveries import Deliveries
+from appointments.storage.hold_counts import HoldCounts
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from appointments.storage.webhooks import WebhookItems
@@ -30,6 +31,7 @@ from appointments.webhook_queue import DeliveryQueue
 from appointments.webhook_secrets import WebhookSecrets
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
+from conflict_detector.visits import Visits
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.sweep import Sweep
@@ -47,24 +49,37 @@ class KilledError(BaseException):
     """The process is gone: no `except Exception` sees this."""
 
 
+class Ground(NamedTuple):
+    """What is there before the first request, beside the tables and the group of schedules."""
+
+    topic_arn: str
+    inbox_url: str
+
+    @classmethod
+    def made(cls, clients: dict[str, Any]) -> Self:
+        create_tables(clients["dynamodb"])
+        sns, sqs = clients["sns"], clients["sqs"]
+        topic_arn = sns.create_topic(Name="reminders")["TopicArn"]
+        inbox_url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        inbox = sqs.get_queue_attributes(QueueUrl=inbox_url, AttributeNames=["QueueArn"])["Attributes"]
+        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
+        clients["scheduler"].create_schedule_group(Name=SCHEDULE_GROUP)
+        return cls(topic_arn, inbox_url)
+
+
 class World:
     """All functions over one account, a clock that the test owns, and a record of every AWS call."""
 
-    def __init__(self, clients: dict[str, Any]) -> None:
+    def __init__(self, clients: dict[str, Any], ground: Ground | None = None) -> None:
+        self.topic_arn, self.inbox_url = ground or Ground.made(clients)
         self.now = NOW
         self.calls: list[str] = []
         self.clients = clients
         self.dynamodb, self.events, self.scheduler = (clients[name] for name in ("dynamodb", "events", "scheduler"))
         self.sns, self.sqs = clients["sns"], clients["sqs"]
         self.streams: Any = clients.get("dynamodbstreams")
-        create_tables(self.dynamodb)
-        self.topic_arn = self.sns.create_topic(Name="reminders")["TopicArn"]
-        self.inbox_url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox_url, AttributeNames=["QueueArn"])["Attributes"]
-        self.sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=inbox["QueueArn"])
         self.storage = Storage.of(self.dynamodb, "AppointmentsTable", "CalendarsTable")
         self.reminders = Reminders(self.storage.database, "AppointmentsTable")
-        self.scheduler.create_schedule_group(Name=SCHEDULE_GROUP)
         self.timers = ReminderTimers(
             lambda: Rules(self.events, SENDER_ARN, QUEUE_ARN),
             lambda: Schedules(self.scheduler, SENDER_ARN, QUEUE_ARN, SCHEDULE_GROUP, SCHEDULER_ROLE_ARN),
@@ -115,8 +130,14 @@ class World:
         key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
         return LinkKeys(kms, key, "https://api.example.org/prod")
 
-    def api_for(self, access: Access) -> Api:
-        """The API under another kind of access."""
+    @cached_property
+    def hold_counts(self) -> HoldCounts:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return HoldCounts(self.storage.database, "CalendarsTable", ContactDigests(kms, key, SOURCES))
+
+    def api_for(self, access: Access, *, open_to_all: bool = False, holds_per_address: int = 30) -> Api:
+        """The API under another kind of access, for members and for visitors."""
         return Api(
             self.storage,
             self.timers,
@@ -125,6 +146,7 @@ class World:
             webhooks=lambda: self.webhooks,
             contacts=lambda: self.contacts,
             links=lambda: self.links,
+            visits=Visits(open_to_all, holds_per_address, lambda: self.hold_counts),
         )
 
     def sleep(self, seconds: float) -> None:

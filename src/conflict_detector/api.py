@@ -14,6 +14,7 @@ from conflict_detector.access import NOBODY
 from conflict_detector.request import Call, Request
 from conflict_detector.responses import preflight_response, shared_with
 from conflict_detector.settings import PageSettings
+from conflict_detector.visits import CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Access
     from conflict_detector.responses import Response
+    from conflict_detector.visits import Visits
 
 
 def _utc_now() -> datetime:
@@ -58,6 +60,7 @@ class Api:
     webhooks: Callable[[], WebhookParts] = _no_webhooks
     contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
+    visits: Visits = CLOSED
     pages: PageSettings = _OPEN_PAGES
 
     def handle(self, event: Mapping[str, Any]) -> Response:
@@ -82,7 +85,7 @@ class Api:
                         headers.get("x-acting-for", ()),
                         request.principal,
                     )
-                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.pages)
+                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.visits, self.pages)
                 response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused

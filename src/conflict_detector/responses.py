@@ -14,7 +14,7 @@ Response = dict[str, Any]
 
 # The resources of API Gateway that ask who is calling: any path.
 _ANY_PATH = ("/", "/{proxy+}")
-_VARIABLE = re.compile(r"\{(\w+)\}")
+_VARIABLE = re.compile(r"\{(\w+)(\+?)\}")
 # What a page from another origin may send, and read of an answer beside its body.
 CORS_REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, "
@@ -28,8 +28,10 @@ def route_path(event: Mapping[str, Any]) -> str:
     path: str = event["path"]
     resource: str = event.get("resource") or "/"
     if resource not in _ANY_PATH:
-        # Nobody signed in to get here: whatever a variable holds, it stays one segment and leads to no other route.
-        return _VARIABLE.sub(lambda name: quote(event["pathParameters"][name[1]], safe=""), resource)
+        # Nobody signed in to get here: whatever a variable holds, it stays there and leads to no other route. It is one
+        # segment, unless it stands for all that follow, and may be encoded or not.
+        held = event["pathParameters"]
+        return _VARIABLE.sub(lambda name: quote(unquote(held[name[1]]), safe="/" if name[2] else ""), resource)
     proxy: str = (event.get("pathParameters") or {}).get("proxy") or ""
     below_root = "/" + "/".join(path.split("/")[-1 - proxy.count("/") :])
     # `proxy` may be encoded or not.

@@ -44,13 +44,12 @@ def answers(tmp_path: Path, call: Callable[..., Any]) -> Iterator[Path]:
     path = tmp_path / "answers.jsonl"
     path.touch()
     yield path
-    for seen in map(json.loads, path.read_text().splitlines()):
-        if seen["call"].startswith("POST ") and seen["status"] == 201:
-            assert call("DELETE", seen["location"]).status == 200
-        if seen["call"].startswith("PUT ") and seen["status"] == 200:
-            gone = "/services/" in seen["path"] or "/webhooks/" in seen["path"] or seen["path"].endswith("/contact")
-            reset = call("DELETE", seen["path"]) if gone else call("PUT", seen["path"], {})
-            assert reset.status == 200
+    answers = [json.loads(line) for line in path.read_text().splitlines()]
+    for location in {a["location"] for a in answers if a["call"].startswith("POST ") and a["status"] == 201}:
+        assert call("DELETE", location).status == 200
+    for put in {a["path"] for a in answers if a["call"].startswith("PUT ") and a["status"] == 200}:
+        gone = "/services/" in put or "/webhooks/" in put or put.endswith("/contact")
+        assert (call("DELETE", put) if gone else call("PUT", put, {})).status == 200
 
 
 @pytest.mark.timeout(900)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.storage.history import HISTORY
+from copies import copied
 from local import LocalError
 from local.deploy import Stack, deploy, stack_status
 from local.queues import subscribe
@@ -74,9 +75,9 @@ def first_reminder(engine: Engine, inbox: str, until: datetime) -> str | None:
     return None
 
 
-def test_a_second_version_over_a_running_first(engine: Engine, send: Any) -> None:
+def test_a_second_version_over_a_running_first(engine: Engine, first_stack: Stack, send: Any) -> None:
     name = "appointments-upgrade"
-    first = deploy(engine, name, print)
+    first = copied(engine, first_stack, name)
     inbox = subscribe(engine, first.topic_arn, "upgrade-inbox")
     before = live_version(engine, first.conflict_detector)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=20)
@@ -149,9 +150,9 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(engine
     assert send(stack, "POST", "/appointments", body(start))[0] == 201
 
 
-def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: Any) -> None:
+def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, first_stack: Stack, send: Any) -> None:
     doomed, other = "appointments-doomed", "appointments-other"
-    stacks = {name: deploy(engine, name, print) for name in (doomed, other)}
+    stacks = {name: copied(engine, first_stack, name) for name in (doomed, other)}
     start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)
     booked: dict[Any, Any] = {}
     for name, stack in stacks.items():
@@ -216,8 +217,8 @@ def test_a_deleted_stack_leaves_its_data_and_nothing_else(engine: Engine, send: 
     assert not booked[other] & rules()
 
 
-def test_a_stack_goes_back_to_what_was_restored(engine: Engine, send: Any) -> None:
-    stack = deploy(engine, "appointments-restored", print)
+def test_a_stack_goes_back_to_what_was_restored(engine: Engine, first_stack: Stack, send: Any) -> None:
+    stack = copied(engine, first_stack, "appointments-restored")
     dynamodb = engine.client("dynamodb")
     tables = (stack.appointments_table, stack.calendars_table)
     start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=30)

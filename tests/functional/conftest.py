@@ -9,52 +9,66 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from moto import mock_aws
-from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
 from appointments.telemetry import logger
-from world import REGION, World
+from quick_moto import Kept, quick_moto
+from world import REGION, Ground, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+class Watch:
+    """Tells the world of the current test of each call. To register each anew would cost as much as some tests."""
+
+    world: World | None = None
+
+    def before_call(self, **call: Any) -> None:
+        if self.world:
+            self.world.before_call(**call)
+
+    def after_call(self, **call: Any) -> None:
+        if self.world:
+            self.world.after_call(**call)
+
+
 @pytest.fixture(scope="session")
-def clients() -> dict[str, Any]:
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture(scope="session")
+def clients(watch: Watch) -> dict[str, Any]:
     """Made once: a client costs more than the whole of most tests."""
     session = boto3.Session(region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
-    return {
-        name: session.client(name)
-        for name in ("dynamodb", "dynamodbstreams", "events", "kms", "scheduler", "sesv2", "sns", "sqs")
-    }
+    names = ("dynamodb", "dynamodbstreams", "events", "kms", "scheduler", "sesv2", "sns", "sqs")
+    made: dict[str, Any] = {name: session.client(name) for name in names}  # type: ignore[call-overload]
+    for client in made.values():
+        client.meta.events.register("before-call", watch.before_call)
+        client.meta.events.register("after-call", watch.after_call)
+    return made
 
 
 @pytest.fixture(scope="session", autouse=True)
-def validation_once() -> Iterator[None]:
-    """Moto validates a whole update at each of its clauses, which takes seconds where a booking takes days."""
-
-    def at_the_root(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return lambda self, node: node if node.parent else check(self, node)
-
-    with pytest.MonkeyPatch.context() as patch:
-        for validator, name in (
-            (ActionCountValidator, "verify_action_counts"),
-            (OverlappingPathsValidator, "check_for_overlapping_paths"),
-        ):
-            patch.setattr(validator, name, at_the_root(getattr(validator, name)))
+def quick() -> Iterator[None]:
+    with quick_moto():
         yield
 
 
-@pytest.fixture
-def world(clients: dict[str, Any]) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def ground(clients: dict[str, Any], quick: None) -> tuple[Ground, Kept]:
     with mock_aws():
-        world = World(clients)
-        for client in clients.values():
-            client.meta.events.register("before-call", world.before_call)
-            client.meta.events.register("after-call", world.after_call)
-        yield world
-        for client in clients.values():
-            client.meta.events.unregister("before-call", world.before_call)
-            client.meta.events.unregister("after-call", world.after_call)
+        return Ground.made(clients), Kept()
+
+
+@pytest.fixture
+def world(clients: dict[str, Any], ground: tuple[Ground, Kept], watch: Watch) -> Iterator[World]:
+    made, kept = ground
+    with mock_aws():
+        kept.restore()
+        watch.world = World(clients, made)
+        yield watch.world
+        watch.world = None
 
 
 @pytest.fixture

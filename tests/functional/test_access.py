@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto import mock_aws
 
 from appointments.webhooks import Delivery
 from conflict_detector.access import Access, Auth
@@ -14,12 +15,12 @@ from conflict_detector.api import Api
 from conflict_detector.routes import METHODS
 from conflict_detector.routes import OPEN as NOT_SIGNED_IN
 from conflict_detector.routes import ROUTES as EVERY_ROUTE
+from quick_moto import Kept
 from support import api_event, encoded
+from world import Ground, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from world import World
 
 ANNA = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
 BEN = "0a1b2c3d-0000-4000-8000-00000000beef"
@@ -83,18 +84,30 @@ DESK: dict[str, tuple[dict[str, Any], int]] = {
     "POST /webhooks/crm/test": ({}, 202),
     "GET /webhooks/crm/deliveries": ({}, 200),
     "POST /webhooks/crm/deliveries/evt": ({}, 202),
+    "POST /booking-links": ({"body": {"services": ["check-up"], "until": "2029-12-31T00:00:00Z"}}, 201),
 }
 # What nobody signs in for; tests/functional/test_links.py says what it does, under each kind of access.
 BY_LINK = ("GET /l/{token}", "POST /l/{token}")
+# Nor for this; tests/functional/test_book.py says what it needs instead.
+BY_VISITORS = (
+    "GET /book/services",
+    "GET /book/services/{serviceId}",
+    "GET /book/services/{serviceId}/days",
+    "GET /book/services/{serviceId}/times",
+    "POST /book/services/{serviceId}/appointments",
+    "GET /book/appointments/{token}",
+    "PATCH /book/appointments/{token}",
+    "DELETE /book/appointments/{token}",
+    "GET /book/appointments/{token}/calendar",
+)
 # What everyone who is signed in may read.
 OPEN = ("GET /services", "GET /services/check-up")
 
 
-class Desk:
-    """Requests under claims, over a world in which Anna and Ben have an appointment and a block each."""
+class Furniture:
+    """Anna and Ben have an appointment, a block and a contact each; there are a service and a webhook."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
         self.ids = {}
         self.blocks = {}
         for who in (ANNA, BEN):
@@ -108,6 +121,19 @@ class Desk:
         assert world.request("PUT", "/services/check-up", SERVICE)[0] == 200
         assert world.request("PUT", "/webhooks/crm", {"url": "https://crm.example.com/"})[0] == 200
         world.webhooks.deliveries.keep(Delivery("crm", "evt", "appointment.booked", world.now, {}), world.now)
+        assert world.failures_url
+        self.kept = Kept()
+        # The keys and queues that it made on the way.
+        names = ("deliveries_url", "failures_url", "webhooks", "contacts", "links")
+        self.made = {name: vars(world)[name] for name in names if name in vars(world)}
+
+
+class Desk:
+    """Requests under claims, over a furnished world."""
+
+    def __init__(self, world: World, furniture: Furniture) -> None:
+        self.world = world
+        self.ids, self.blocks = furniture.ids, furniture.blocks
 
     def ask(
         self, route: str, about: str, claims: dict[str, str] | None, auth: Auth = Auth.COGNITO
@@ -131,9 +157,19 @@ class Desk:
         return status, body
 
 
+@pytest.fixture(scope="module")
+def furniture(clients: dict[str, Any], ground: tuple[Ground, Kept]) -> Furniture:
+    made, kept = ground
+    with mock_aws():
+        kept.restore()
+        return Furniture(World(clients, made))
+
+
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world)
+def desk(world: World, furniture: Furniture) -> Desk:
+    furniture.kept.restore()
+    vars(world).update(furniture.made)
+    return Desk(world, furniture)
 
 
 def token(who: str, **more: str) -> dict[str, str]:
@@ -154,16 +190,18 @@ def test_the_routes_here_are_all_that_there_are() -> None:
     """A new route fails this until it says who may use it."""
     data = [route for route in EVERY_ROUTE if not route.handler.startswith(("docs.", "pages."))]
     declared = {f"{route.method} {route.path}" for route in data}
-    told = [*ROUTES, *DESK, *OPEN, *BY_LINK]
+    told = [*ROUTES, *DESK, *OPEN, *BY_LINK, *BY_VISITORS]
     assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
         re.sub(r"\{\w+\}|check-up|crm|evt", "{}", route) for route in told
     }
     # A link says itself whose it is, and no other route is reached without asking who is calling.
     open_routes = {route.path for route in EVERY_ROUTE if route.path.split("/")[1] in NOT_SIGNED_IN}
-    assert open_routes == {"/l/{token}", "/desk", "/desk/settings", "/book", "/assets/{file}"}
+    visits = {route.split()[1] for route in BY_VISITORS}
+    assert open_routes == {"/l/{token}", "/desk", "/desk/settings", "/book", "/assets/{file}", *visits}
     # Whatever answers with data asks who is calling, unless it is for everyone.
     for route in data:
-        open_to_all = f"{route.method} {route.path.replace('{serviceId}', 'check-up')}" in (*OPEN, *BY_LINK)
+        written = f"{route.method} {route.path}"
+        open_to_all = written in (*BY_LINK, *BY_VISITORS) or written.replace("{serviceId}", "check-up") in OPEN
         assert (".caller" in inspect.getsource(route.load())) is not open_to_all
 
 

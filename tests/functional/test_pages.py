@@ -53,6 +53,12 @@ def test_a_page_and_everything_that_it_names(world: World, page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_a_page_draws_with_one_script(page: str) -> None:
+    """What it imports at once would be asked for only after it has come in. What is loaded later is another matter."""
+    assert not re.search(r"""(import|from)\s*["']\./""", (FILES / asset(page, "js")).read_text())
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_as_small_as_it_is_meant_to_be(page: str) -> None:
     """Also with what it loads later, such as the sign-in: whatever belongs to it."""
     sizes = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in FILES.glob(f"{page}*")}

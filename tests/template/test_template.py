@@ -24,6 +24,7 @@ from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
+from bench.functions import ENVIRONMENT as BENCH
 from conflict_detector.access import SCHEDULERS, Auth
 from conflict_detector.routes import OPEN, ROUTES
 from exploration.test_notices import DELAY, HIDDEN, MOST
@@ -63,6 +64,12 @@ def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
+
+
+@pytest.mark.parametrize("name", ["ConflictDetectorFunction", "ReminderSenderFunction"])
+def test_the_bench_gives_a_function_every_setting(name: str) -> None:
+    given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+    assert [variable for variable in given if variable not in BENCH] == []
 
 
 # --- log groups that do not exist --------------------------------------------------------------------
@@ -286,7 +293,9 @@ def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_ha
 def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
     written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
     writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
-    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert [s["Condition"] for s in writes] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}} for keys in (f"{NOTICES}*", "undeliverable#*")
+    ]
     assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
 
 
@@ -404,10 +413,13 @@ def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
         for method, one in by_path.pop(path).items()
         if one["security"] == []
     }
-    routes = [route for route in ROUTES if route.path.split("/")[1] in OPEN]
-    assert unsigned == {(route.path, route.method.lower()) for route in routes} | {
-        (route.path, "head") for route in routes if route.method == "GET"
-    }
+    # What visitors book shares one.
+    routes = [
+        (re.sub("^/book/.*", "/book/{proxy+}", route.path), route.method.lower())
+        for route in ROUTES
+        if route.path.split("/")[1] in OPEN
+    ]
+    assert unsigned == {*routes} | {(path, "head") for path, method in routes if method == "get"}
     assert sorted((one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links) == sorted(
         ("/" + path.replace("/", "~1"), method) for path, method in unsigned
     )
@@ -554,6 +566,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "WebhookSenderFunction": None,
         "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
+        "SmsRepliesFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
@@ -705,6 +718,7 @@ def test_people_are_reached_by_parameter_alone() -> None:
             "MakeLinksToAppointments": "MakesLinks",
             "SendEmailFromOneAddress": "SendsEmail",
             "SendSmsToPhoneNumbers": "SendsSms",
+            "MarkPhonesThatOptedOut": "SendsSms",
         }
         assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in statements)
         (email,) = [statement for condition, statement, _ in statements if condition == "SendsEmail"]

@@ -54,6 +54,10 @@ export class ApiError extends Error {
   }
 }
 
+export function unreachable(detail: string): ApiError {
+  return new ApiError({ type: "#unreachable", title: "No answer", status: 0, detail });
+}
+
 export interface Answer<T> {
   status: number;
   /** `undefined` with 304 and 204. */
@@ -148,7 +152,7 @@ async function reach(url: URL, init: RequestInit): Promise<Response> {
     return await fetch(url, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError({ type: "#unreachable", title: "No answer", status: 0, detail: "The server could not be reached." });
+    throw unreachable("The server could not be reached.");
   }
 }
 
@@ -156,7 +160,7 @@ async function json(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch {
-    throw new ApiError({ type: "#unreachable", title: "No answer", status: 0, detail: "The answer was cut off." });
+    throw unreachable("The answer was cut off.");
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Api, ApiError } from "./api";
+import { type Api, ApiError, unreachable } from "./api";
 import { settingsOf } from "./settings";
 import type { Person, SignIn } from "./signin";
 import type { Settings } from "./types";
@@ -59,7 +59,10 @@ function admit(api: Api, setState: (state: State) => void, settings: Settings, p
     void pool.signOut();
   };
   if (!person.isScheduler) return setState({ is: "notAllowed", person, signOut });
-  api.token = () => pool.token();
+  api.token = () =>
+    pool.token().catch(() => {
+      throw unreachable("The sign-in could not be renewed.");
+    });
   api.onSignedOut = () => {
     void pool.forget();
     setState({ is: "signedOut", signIn: () => void leave(pool, setState), problem: "You have been signed out." });

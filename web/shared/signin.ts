@@ -66,7 +66,7 @@ export class SignIn {
     await this.manager.signinRedirect({ state: location.search + location.hash });
   }
 
-  /** A token that the API takes now; `undefined` if the person has to sign in again. */
+  /** A token that the API takes now; `undefined` if the person has to sign in again. It fails if nobody answers. */
   async token(): Promise<string | undefined> {
     return (await this.fresh())?.id_token;
   }
@@ -101,18 +101,19 @@ export class SignIn {
   private async fresh(): Promise<User | null> {
     const user = await this.manager.getUser();
     if (!user || (user.expires_in ?? 0) > RENEWED_BEFORE) return user;
-    // Once for all who ask meanwhile. What fails leaves nobody signed in, unless the old token is still good.
+    // Once for all who ask meanwhile.
     this.renewing ??= this.renewed(user).finally(() => (this.renewing = undefined));
     return this.renewing;
   }
 
   private async renewed(user: User): Promise<User | null> {
-    const otherwise = user.expired ? null : user;
-    if (user.refresh_token === undefined) return otherwise;
+    if (user.refresh_token === undefined) return user.expired ? null : user;
     try {
-      return (await this.manager.signinSilent()) ?? otherwise;
-    } catch {
-      return otherwise;
+      return await this.manager.signinSilent();
+    } catch (error) {
+      if (!user.expired) return user;
+      if (error instanceof ErrorResponse) return null; // the pool does not renew it any more
+      throw error; // nobody answered
     }
   }
 }

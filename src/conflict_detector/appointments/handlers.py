@@ -46,18 +46,26 @@ def book(call: Call) -> Response:
     seats_left = booked.session_seats  # nobody has joined yet
     if asked.dry_run:
         return appointment_response(booked, seats_left)
-    if booked is not wanted:
-        _log_about(booked)
-    # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
-    if asked.idempotency_key is None or booked.created_at is call.now:
-        logger.append_keys(appointment_id=booked.appointment_id)
-        _log(happened(None, booked))
-        arm(call, booked)
-    elif seats_left:
+    if not announce(call, asked, wanted, booked) and seats_left:
         from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
 
         booked, seats_left = with_seats_left(booked, call.storage, call.now)
     return created_response(booked, request.base, seats_left)
+
+
+def announce(call: Call, asked: BookingRequest, wanted: Appointment, booked: Appointment) -> bool:
+    """What follows a booking that was committed: its log line and its timers. Returns whether it was booked just now.
+
+    Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
+    """
+    if booked is not wanted:
+        _log_about(booked)
+    if asked.idempotency_key is not None and booked.created_at is not call.now:
+        return False
+    logger.append_keys(appointment_id=booked.appointment_id)
+    _log(happened(None, booked))
+    arm(call, booked)
+    return True
 
 
 def _join(call: Call, body: dict[str, Any]) -> Response:

@@ -33,7 +33,7 @@ def get_desk(call: Call) -> Response:
 
 def get_book(call: Call) -> Response:
     """`GET /book`: 200."""
-    return _page("book", "'self'", "'none'")
+    return _page("book", "'self'", call.pages.framed_by or "'none'")
 
 
 def get_asset(call: Call, file: str) -> Response:

@@ -1,0 +1,133 @@
+"""Moto without what costs it most: each of these is work that it repeats, and whose result no test reads."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import importlib
+import threading
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.useragent import UserAgentString
+from cryptography.hazmat.primitives.asymmetric import rsa
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.core.models import MockAWS, botocore_stubber
+from moto.core.serialize import ResponseSerializer
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.sns.models import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+AST: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")  # moto keeps it from type checkers
+
+
+@contextmanager
+def quick_moto() -> Iterator[None]:
+    """Within this, moto answers as before."""
+    with pytest.MonkeyPatch.context() as patch:
+        # It validates a whole update at each of its clauses, which takes seconds where a booking takes days.
+        for validator, name in (
+            (ActionCountValidator, "verify_action_counts"),
+            (OverlappingPathsValidator, "check_for_overlapping_paths"),
+        ):
+            patch.setattr(validator, name, _at_the_root(getattr(validator, name)))
+        # It asks an abstract class about each node of an update, ten times over.
+        patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
+        # It makes an RSA key for each topic to sign messages with.
+        patch.setattr(Subscription, "private_key", lambda _: _private_key())
+        # It looks for each of the ten kinds of each attribute value by four names.
+        patch.setattr(ResponseSerializer, "get_value", _picked(ResponseSerializer.get_value))
+        # It lists the methods of a class at each call; and botocore composes who asks, of which moto reads nothing.
+        patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
+        patch.setattr(UserAgentString, "to_string", lambda _: "tests")
+        # It writes down 1,300 addresses, and looks at them only for clients other than botocore's.
+        patch.setattr(MockAWS, "_enable_patching", _enable)
+        patch.setattr(MockAWS, "_disable_patching", _disable)
+        yield
+
+
+class Kept:
+    """What lies in all of moto's services, to begin there again: a copy costs a tenth of the calls that made it."""
+
+    def __init__(self) -> None:
+        self._services = list(_in_use())
+        self._content = self._copied([dict(service) for service in self._services])
+
+    def restore(self) -> None:
+        _in_use()[:] = self._services
+        for service, content in zip(self._services, self._copied(self._content), strict=True):
+            service.clear()
+            service.update(content)
+
+    @staticmethod
+    def _copied(content: list[Any]) -> list[Any]:
+        # A queue has one, and nobody waits at it.
+        copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))
+        return copy.deepcopy(content)
+
+
+def _in_use() -> list[Any]:
+    services: Any = BackendDict
+    found: list[Any] = services._instances
+    return found
+
+
+def _at_the_root(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, node: node if node.parent else check(self, node)
+
+
+def _visit(self: Any, root: Any, _: int = -1) -> Any:
+    wanted = self.nodes_to_be_processed()
+    kinds: dict[type, tuple[bool, bool]] = {}
+
+    def visit(node: Any, place: int) -> Any:
+        kind = type(node)
+        if kind not in kinds:
+            kinds[kind] = issubclass(kind, AST.Node), issubclass(kind, wanted)
+        is_node, is_wanted = kinds[kind]
+        if is_node:
+            for n, child in enumerate(node.children or ()):
+                self.pre_processing_of_child(node, n)
+                visit(child, n)
+        if is_node and is_wanted:
+            parent = node.parent
+            node = self.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[place] = node
+        return node
+
+    return visit(root, -1)
+
+
+@cache
+def _private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _picked(original: Callable[..., Any]) -> Callable[..., Any]:
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        if shape.parent.name == "AttributeValue" and isinstance(value, dict):
+            return value.get(key)
+        return original(self, value, key, shape)
+
+    return get_value
+
+
+def _enable(_: MockAWS, *, reset: bool = True) -> None:
+    botocore_stubber.enabled = True
+    if reset:
+        BackendDict.reset()
+
+
+def _disable(_: MockAWS, remove_data: bool) -> None:
+    botocore_stubber.enabled = False
+    if remove_data:
+        BackendDict.reset()
+        reset_model_data()
