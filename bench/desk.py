@@ -119,7 +119,9 @@ def send(api_url: str, method: str, path: str, body: dict[str, Any]) -> None:
 
 def opened(browser: Browser, api_url: str, day: date) -> tuple[float, ...]:
     """One visit with an empty cache."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, bypass_csp=True
+    )  # for what is evaluated here
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.add_init_script(WATCH)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import test from "node:test";
 import { axisOf, dayLine, gapsOf, momentAt, momentOf, placeOf, ticksOf } from "./axis";
 
 const at = (text: string): number => Date.parse(text);

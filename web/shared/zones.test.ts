@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import test from "node:test";
 import { clockText, isDay, isZone, minutesOf, momentsOf, mondayOf, offsetAt, plusDays, startOfDay, wallOf } from "./zones";
 
 const iso = (moment: number): string => new Date(moment).toISOString().slice(0, 16);
