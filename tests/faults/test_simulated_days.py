@@ -92,6 +92,7 @@ def test_a_bad_day_for_email_and_sms(show: Callable[[str, Day], None]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("backend", Backend)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_more_bad_days_for_email_and_sms(seed: int, backend: Backend, show: Callable[[str, Day], None]) -> None:
