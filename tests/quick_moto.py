@@ -18,14 +18,15 @@ from moto.core.model_instances import reset_model_data
 from moto.core.models import MockAWS, botocore_stubber
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.sns.models import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-AST: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")  # moto keeps it from type checkers
+# moto keeps these from type checkers.
+AST: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")
+PARSER: Any = importlib.import_module("moto.dynamodb.parsing.expressions").UpdateExpressionParser
 
 
 @contextmanager
@@ -39,8 +40,8 @@ def quick_moto() -> Iterator[None]:
         ):
             patch.setattr(validator, name, _at_the_root(getattr(validator, name)))
         # It parses an update again for each item of a transaction.
-        make = UpdateExpressionParser.make
-        patch.setattr(UpdateExpressionParser, "make", staticmethod(lru_cache(maxsize=256)(make)))
+        make = PARSER.make
+        patch.setattr(PARSER, "make", staticmethod(lru_cache(maxsize=256)(make)))
         # It asks an abstract class about each node of an update, ten times over.
         patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
         # It makes an RSA key for each topic to sign messages with.
