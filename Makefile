@@ -130,7 +130,7 @@ holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 
 	@$(IN_VENV) python -m local.holidays $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure everything; some of it: ARGS="cold warm contention crowded door reminders availability worst cost scale"
+bench: setup ## Measure everything; some of it: ARGS="cold warm contention crowded door reminders availability worst desk cost scale"
 	@bench/setup.sh
 	@$(IN_VENV) PYTHONPATH=.:src:tests python -m bench $(ARGS)
 

@@ -26,6 +26,7 @@ PARTS = (
     "availability",
     "pools",
     "worst",
+    "desk",
     "cost",
     "scale",
 )

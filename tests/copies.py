@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import WaiterError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from local.engine import Engine
 
-BUCKET, KEY = "copies", "template.json"
+BUCKET = "copies"
 SOON: Any = {"Delay": 1, "MaxAttempts": 120}
 
 
@@ -25,13 +26,17 @@ def copied(engine: Engine, deployed: Stack, name: str, overrides: Mapping[str, s
     template: Any = cloudformation.get_template(StackName=deployed.name, TemplateStage="Original")["TemplateBody"]
     text = template if isinstance(template, str) else json.dumps(template)
     s3.create_bucket(Bucket=BUCKET)
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=text.encode())
+    # Code of its own, since `sam delete` deletes a stack's code too.
+    for bucket, key in set(re.findall(r"s3://([\w.-]+)/([\w./-]+)", text)):
+        s3.copy_object(Bucket=BUCKET, Key=f"{name}/{key}", CopySource={"Bucket": bucket, "Key": key})
+        text = text.replace(f"s3://{bucket}/{key}", f"s3://{BUCKET}/{name}/{key}")
+    s3.put_object(Bucket=BUCKET, Key=name, Body=text.encode())
     which = {"StackName": name, "ChangeSetName": "copy"}
     try:
         cloudformation.create_change_set(
             **which,
             ChangeSetType="CREATE",
-            TemplateURL=f"{engine.url}/{BUCKET}/{KEY}",
+            TemplateURL=f"{engine.url}/{BUCKET}/{name}",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters(overrides).items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )

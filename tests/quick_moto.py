@@ -7,7 +7,7 @@ import copyreg
 import importlib
 import threading
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +18,7 @@ from moto.core.model_instances import reset_model_data
 from moto.core.models import MockAWS, botocore_stubber
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.sns.models import Subscription
 
@@ -37,6 +38,9 @@ def quick_moto() -> Iterator[None]:
             (OverlappingPathsValidator, "check_for_overlapping_paths"),
         ):
             patch.setattr(validator, name, _at_the_root(getattr(validator, name)))
+        # It parses an update again for each item of a transaction.
+        make = UpdateExpressionParser.make
+        patch.setattr(UpdateExpressionParser, "make", staticmethod(lru_cache(maxsize=256)(make)))
         # It asks an abstract class about each node of an update, ten times over.
         patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
         # It makes an RSA key for each topic to sign messages with.

@@ -216,7 +216,8 @@ class World:
         """Status, headers and parsed body of one API call, which are held to the contract."""
         response = self.api.handle(api_event(method, path, body, **more))
         contract.check(method, path, response)
-        return response["statusCode"], response["headers"], json.loads(response["body"])
+        body = json.loads(response["body"]) if response["body"] else None
+        return response["statusCode"], response["headers"], body
 
     def book(self, start: str, end: str, user: str = "C", **more: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of one booking. Times are RFC 3339, or `HH:MM` in UTC on 2030-01-15."""

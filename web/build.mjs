@@ -12,17 +12,6 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PAGES = ["desk", "book"];
 const [into, version] = process.argv.slice(2);
 
-// The package's file is a script that makes a global name, and this makes a module of it.
-const eventCalendar = {
-  name: "event-calendar",
-  setup(builds) {
-    builds.onLoad({ filter: /event-calendar\.min\.js$/ }, async ({ path }) => {
-      const script = (await readFile(path, "utf8")).replace(/\/\/# sourceMappingURL=.*/, "");
-      return { contents: `${script}\nexport default EventCalendar;`, loader: "js" };
-    });
-  },
-};
-
 // Each page on its own: nobody uses both, so that what they share need not be a file of its own.
 const bundled = (page) =>
   build({
@@ -42,7 +31,6 @@ const bundled = (page) =>
     legalComments: "none",
     metafile: true,
     write: false,
-    plugins: [eventCalendar],
     logLevel: "warning",
   });
 

@@ -17,7 +17,8 @@ _ANY_PATH = ("/", "/{proxy+}")
 _VARIABLE = re.compile(r"\{(\w+)(\+?)\}")
 # What a page from another origin may send, and read of an answer beside its body.
 CORS_REQUEST_HEADERS = (
-    "Authorization, Content-Type, If-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256"
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, "
+    "X-Amz-Content-Sha256"
 )
 CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 

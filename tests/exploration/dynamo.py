@@ -658,10 +658,15 @@ def _look_up(attributes: Attributes, path: tuple[str, ...], names: Mapping[str, 
 _TELLING = ("state", "status")
 
 
+@cache
+def _kind(part: str) -> str:
+    """An attribute, or what it is one of."""
+    return re.sub(r"^q\d+$", "q*", re.sub(r"^a#.*$", "a#*", part))
+
+
 def _atom(condition: Comparison, parameters: Mapping[str, Any], action: str) -> Atom:
     names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
-    parts = [_name(part, names) for part in condition.path]
-    parts = [re.sub(r"^q\d+$", "q*", re.sub(r"^a#.*$", "a#*", part)) for part in parts]
+    parts = [_kind(_name(part, names)) for part in condition.path]
     if len(parts) == 3:
         parts[1] = "*"
     comparison = condition.comparison

@@ -94,6 +94,10 @@ class BadSetupError(AssertionError):
     """A request that prepares a scenario was refused."""
 
 
+# The database, each process's memory, and the ids of what has a name.
+Prepared = tuple[Database, dict[str, Any], dict[str, str]]
+
+
 @dataclass
 class Examination:
     """A scenario, prepared."""
@@ -101,10 +105,15 @@ class Examination:
     scenario: Scenario
     made: Determinism
     weakened: Weakening = dynamo._holds
+    # What scenarios of the same ground begin with, for those of the same product.
+    prepared: dict[str, Prepared] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ids: dict[str, str] = {}
-        self.database, memories = self._prepare()
+        ground = repr((self.scenario.setup, self.scenario.most_inline))
+        if ground not in self.prepared:
+            self.ids: dict[str, str] = {}
+            self.prepared[ground] = (*self._prepare(), self.ids)
+        self.database, memories, self.ids = self.prepared[ground]
         self.actors = [
             Actor(
                 name,
@@ -264,7 +273,7 @@ class Examination:
         known = (happened, tuple(sorted(dying.items())))
         if known not in self._explained:
             # Whatever was taken from what is explored, what explains it is whole.
-            whole = Explorer(self.database, self.actors, self.made)
+            whole = Explorer(self.database, self.actors, self.made, steps=explorer.steps)
             self._explained[known] = set(self._sequential(whole, happened, dying, versions=versions))
         answers, left = self._outcome(explorer, end, versions=versions)
         fitting = [a for a, left_by_it, order in self._explained[known] if left == left_by_it and end.order <= order]

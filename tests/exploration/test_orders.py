@@ -12,7 +12,7 @@ import pytest
 
 from exploration.conditions import IMPLIED, WITHOUT
 from exploration.dynamo import Atom
-from exploration.examine import Examination, Report, Scenario
+from exploration.examine import Examination, Prepared, Report, Scenario
 from exploration.explore import Fault, TooManyStatesError
 from exploration.scenarios import (
     BLOCKED,
@@ -54,6 +54,7 @@ def examined(scenarios: Iterable[Scenario], faults: Sequence[Fault] = ()) -> lis
     """Explore all of them; fails with the first broken promise of the shortest trace."""
     reports = []
     conditions: set[str] = set()
+    prepared: dict[str, Prepared] = {}
 
     def note(atom: Atom) -> bool:
         conditions.add(str(atom))
@@ -61,7 +62,7 @@ def examined(scenarios: Iterable[Scenario], faults: Sequence[Fault] = ()) -> lis
 
     for scenario in scenarios:
         with determinism() as made:
-            report = Examination(scenario, made, note).examine(faults)
+            report = Examination(scenario, made, note, prepared).examine(faults)
         assert report.failure is None, f"\n{report.failure}"
         reports.append(report)
     assert conditions <= WITHOUT.keys() | IMPLIED.keys(), "a condition that test_mutants.py does not leave out"

@@ -316,6 +316,14 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
     assert [lists(calendar_id, token(ANNA)) for calendar_id in (ANNA, BEN, "room-1")] == [200, 403, 403]
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
 
+    def lists_many(calendar_ids: str, claims: dict[str, str]) -> int:
+        query = {"calendarIds": calendar_ids, "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"}
+        return desk.send("GET", "/appointments", claims, queryStringParameters=query)[0]
+
+    for calendar_ids, expected in ((ANNA, 200), (BEN, 403), (f"{ANNA},{BEN}", 403), (f"{ANNA},room-1", 403)):
+        assert lists_many(calendar_ids, token(ANNA)) == expected
+        assert lists_many(calendar_ids, SCHEDULER) == 200
+
 
 def test_nobody_sees_the_contact_of_another_person(desk: Desk) -> None:
     contact = {"email": "ben@example.org", "channels": ["email"]}

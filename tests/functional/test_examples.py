@@ -482,6 +482,7 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("getBookableService", "404"): lambda world: of_a_deleted_service(world, BOOK),
     ("bookAsVisitor", "404"): lambda world: of_a_deleted_service(world, f"{BOOK}/appointments", "POST"),
     # The same in every operation of visitors.
+    ("", "unknownVisitParameter"): lambda world: visit(world, "GET", "/book/services", **DRY),
     ("", "noKey"): lambda world: closed_to_visitors(world, BOOK),
     ("", "unknownLink"): lambda world: closed_to_visitors(world, BOOK, key="AAAA"),
     ("", "expiredLink"): lambda world: of_an_ended_link(world, BOOK),

@@ -125,7 +125,7 @@ def situations(draw: st.DrawFn, change: tuple[str, date] | None = None) -> Situa
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_decision_agrees_with_the_minutes(change: tuple[str, date], data: st.DataObject) -> None:
     it = data.draw(situations(change))
     # A start in the past is a fault of the request, not of a calendar.
@@ -135,7 +135,7 @@ def test_the_decision_agrees_with_the_minutes(change: tuple[str, date], data: st
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @given(data=st.data())
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_slots_are_exactly_those_steps_that_fit(change: tuple[str, date], data: st.DataObject) -> None:
     many = [data.draw(situations(change)) for _ in range(data.draw(st.integers(1, 2)))]
     start = many[0].wanted.start - timedelta(hours=5)
@@ -146,7 +146,7 @@ def test_slots_are_exactly_those_steps_that_fit(change: tuple[str, date], data: 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @given(data=st.data())
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_whole_days_are_offered_as_the_clock_counts_them(change: tuple[str, date], data: st.DataObject) -> None:
     many = [data.draw(situations(change)) for _ in range(data.draw(st.integers(1, 2)))]
     for it in many:
@@ -516,7 +516,7 @@ settings_like = st.fixed_dictionaries(
 
 
 @given(settings_like, st.integers(2, 230 * 365 - 2))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_whatever_is_sent_is_refused_with_its_faults_or_holds_at_all_times(body: dict[str, Any], day: int) -> None:
     try:
         check_settings(body)

@@ -125,6 +125,8 @@ def find(call: Call) -> Response:
         return _find_joined(call)
     if "contact" in call.request.query:
         return _find_by_contact(call)
+    if "calendarIds" in call.request.query:
+        return _find_on_calendars(call)
     from appointments.storage import desk, lists  # noqa: PLC0415 - most requests book
     from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
 
@@ -146,6 +148,18 @@ def _find_by_contact(call: Call) -> Response:
     asked = parse_contact_query(call.request.query)
     call.caller.manage()
     return page_response(call.contacts().page(call.storage.appointments, asked))
+
+
+def _find_on_calendars(call: Call) -> Response:
+    """`GET /appointments?calendarIds=`: 200, or 304 where the caller knows the answer."""
+    from appointments.storage.many_calendars import page_of_calendars  # noqa: PLC0415 - few lists are of many
+    from conflict_detector.appointments.many import parse_many, unless_known  # noqa: PLC0415 - as above
+
+    asked = parse_many(call.request.query)
+    for calendar_id in asked.calendar_ids:
+        call.caller.act_for(calendar_id)
+    page = page_of_calendars(call.storage, asked, call.now)
+    return unless_known(page_response(page, call.caller.user_id), call.request.headers)
 
 
 def _find_joined(call: Call) -> Response:

@@ -71,9 +71,10 @@ def make(call: Call, service_id: str) -> Response:
     admit(call, service_id)
     _take_parameters(call)
     made = book(call, service_id)
-    return visit_response(made, call.links().token_for(made.appointment_id), call.request.base, call.now) | {
-        "statusCode": 201
-    }
+    token, base = call.links().token_for(made.appointment_id), call.request.base
+    response = visit_response(made, token, base, call.now) | {"statusCode": 201}
+    response["headers"]["Location"] = f"{base}/book/appointments/{token}"
+    return response
 
 
 def get(call: Call, token: str) -> Response:
