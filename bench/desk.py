@@ -134,7 +134,7 @@ def opened(browser: Browser, api_url: str, day: date) -> tuple[float, ...]:
 def busy(main_thread: CDPSession) -> float:
     """How long the page's main thread was busy, in ms."""
     metrics: list[dict[str, Any]] = main_thread.send("Performance.getMetrics")["metrics"]
-    return sum(one["value"] for one in metrics if one["name"] == "TaskDuration") * 1000
+    return float(sum(one["value"] for one in metrics if one["name"] == "TaskDuration")) * 1000
 
 
 def change(page: Page, name: str) -> float:
