@@ -32,7 +32,7 @@ def write(engine: Engine, stack: Stack, url: str | None, folder: Path) -> None:
             continue
         deployed = awslambda.get_function_configuration(FunctionName=resource["PhysicalResourceId"])
         properties = template["Resources"][resource["LogicalResourceId"]]["Properties"]
-        properties["CodeUri"] = str(BUILD / properties["CodeUri"])
+        properties["CodeUri"] = str(BUILD / properties["CodeUri"].removesuffix(".zip"))
         properties["Environment"] = {"Variables": deployed["Environment"]["Variables"] | endpoint}
     (folder / TEMPLATE_NAME).write_text(json.dumps(template, indent=2) + "\n")
     (folder / VARIABLES_NAME).write_text(json.dumps({"Parameters": endpoint}) + "\n")
