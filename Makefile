@@ -10,6 +10,8 @@ PYTHON ?=
 # Where the local API and the embedded engine listen; both only on 127.0.0.1.
 PORT ?= 3000
 ENGINE_PORT ?= 4566
+# on: `make run` begins with a made-up clinic to look at.
+SEED ?= off
 # The section of samconfig.toml that is deployed.
 STAGE ?= default
 # The deployed stack that a command works on; without it, the one of `make run`.
@@ -22,7 +24,7 @@ ARGS ?=
 IN_VENV := env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u VIRTUAL_ENV PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 SOURCES := src local monitoring ops tests bench
 
-.PHONY: help setup run demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore release security cost
+.PHONY: help setup pages run seed demo test browser node lint format openapi monitoring holidays build lock clean faults deploy redrive retime delete restore release security cost
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ \
@@ -32,11 +34,18 @@ help: ## Show these lines
 			line = line " " words[i] } \
 		print line }'
 
-setup: ## Make .venv and .venv-engine and bring them to their locks
+setup: ## Make .venv and .venv-engine, bring them to their locks, and build the pages
 	@PYTHON="$(PYTHON)" local/setup.sh
+	@web/build.sh
+
+pages: ## Build the desk and the booking page from web/; without Node.js it installs one into .venv-node
+	@web/build.sh
 
 run: setup ## Start everything here: http://127.0.0.1:3000, and a live feed
-	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) python -m local
+	@exec $(IN_VENV) PORT=$(PORT) ENGINE_PORT=$(ENGINE_PORT) SEED=$(SEED) python -m local
+
+seed: setup ## Fill what `make run` runs with a made-up clinic; make run SEED=on does so at its start
+	@$(IN_VENV) python -m local.seed
 
 demo: setup ## Tell the story by itself: booked, refused, reminded, cleaned up
 	@exec $(IN_VENV) python -m local.demo
@@ -90,10 +99,11 @@ browser: ## Install Debian's Chromium, in which the tests open the page at /docs
 	echo "browser: installing chromium"; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 
-lint: setup ## Check style, types and templates
+lint: setup ## Check style, types, of the pages too, and templates
 	@$(IN_VENV) ruff check $(SOURCES)
 	@$(IN_VENV) ruff format --check $(SOURCES)
 	@$(IN_VENV) mypy
+	@web/build.sh check
 	@$(IN_VENV) cfn-lint template.yaml
 	@$(IN_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 
@@ -120,7 +130,7 @@ holidays: setup ## Public holidays for a calendar: ARGS="DE --region BY --years 
 	@$(IN_VENV) python -m local.holidays $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure everything; some of it: ARGS="cold warm contention crowded door reminders availability worst cost scale"
+bench: setup ## Measure everything; some of it: ARGS="cold warm contention crowded door reminders availability worst desk cost scale"
 	@bench/setup.sh
 	@$(IN_VENV) PYTHONPATH=.:src:tests python -m bench $(ARGS)
 
@@ -130,8 +140,9 @@ build: setup ## Build what is deployed, as `sam build` does
 UV_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup ## Write the hashed locks anew from requirements/*.in and src/requirements.in
 	@$(IN_VENV) $(UV_LOCK) src/requirements.in -o src/requirements.txt
-	@cd requirements && for name in bootstrap dev engine security bench bench-typical; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
+	@cd requirements && for name in bootstrap dev engine node security bench bench-typical; do $(IN_VENV) $(UV_LOCK) $$name.in -o $$name.txt; done
 
 clean: ## Remove the environments, builds, caches and the local engine's data
-	@rm -rf .venv .venv-engine .venv-security .venv-bench .aws-sam .local tests/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-engine .venv-node .venv-security .venv-bench .aws-sam .local tests/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf web/node_modules web/shared/openapi.d.ts src/conflict_detector/pages/files
 	@find src local monitoring ops tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -16,7 +16,20 @@ from local import LocalError
 from local.places import LOCAL
 
 # In the order in which they answer: what a start costs, a booking, many at once, and what that means.
-PARTS = ("cold", "warm", "contention", "crowded", "door", "reminders", "availability", "worst", "cost", "scale")
+PARTS = (
+    "cold",
+    "warm",
+    "contention",
+    "crowded",
+    "door",
+    "reminders",
+    "availability",
+    "pools",
+    "worst",
+    "desk",
+    "cost",
+    "scale",
+)
 
 
 class Both(io.StringIO):

@@ -381,9 +381,14 @@ def booking_alone(m: Measured, memory: int) -> dict[str, float]:
     }
 
 
+def _is_usual(resource: dict[str, Any]) -> bool:
+    """Whether a resource is there without a number that takes answers by SMS, which few stacks have."""
+    return "SmsReplies" not in resource.get("Condition", "")
+
+
 def metrics_on_alarms(*, gradual: bool) -> int:
     """How many metrics the alarms read; those of gradual deployments are there only with GradualDeployment=true."""
-    alarms = resources("AWS::CloudWatch::Alarm").values()
+    alarms = [alarm for alarm in resources("AWS::CloudWatch::Alarm").values() if _is_usual(alarm)]
     counted = [alarm for alarm in alarms if (alarm["Condition"] == "WatchesNewVersions") == gradual]
     return sum(
         len([part for part in alarm["Properties"].get("Metrics", [{}]) if "Expression" not in part])
@@ -416,7 +421,9 @@ def option_row(name: str) -> str:
 def fixed_per_month() -> dict[str, float]:
     """Dollars a month for what is there, used or not."""
     metrics = {
-        r["Properties"]["MetricTransformations"][0]["MetricName"] for r in resources("AWS::Logs::MetricFilter").values()
+        r["Properties"]["MetricTransformations"][0]["MetricName"]
+        for r in resources("AWS::Logs::MetricFilter").values()
+        if _is_usual(r)
     }
     alarm_metrics = metrics_on_alarms(gradual=False)
     sweeps = 12 * 24 * DAYS_A_MONTH

@@ -1,4 +1,6 @@
-"""Reminders: rules armed per second, the sender's calls for one, and how late 200 are that are due in the same minute.
+"""Reminders: rules armed per second, the sender's calls for one, and how late those of one minute are.
+
+Of these there are 200 to the topic alone, and 500 that go to a person by email and SMS too.
 
 The sender runs in this process, on threads, as rules fire; the engine fires them every 10 seconds.
 """
@@ -11,39 +13,52 @@ import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from appointments.contact_digests import ContactDigests
+from appointments.contacts import ChannelName, Contact
 from appointments.direct import Direct
 from appointments.firing import Firing
+from appointments.link_keys import LinkKeys
 from appointments.model import Appointment, Interval
 from appointments.reminders import ReminderState, reminders_ahead
 from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
+from appointments.storage.undeliverable import Undeliverable
 from appointments.telemetry import logger
 from appointments.timers import ReminderTimers
 from bench.measure import Row, table
 from conflict_detector.booking import book
 from local.engine import REGION, Engine
+from reaching.email import Mailer
+from reaching.messenger import Messenger
+from reaching.recipients import Recipients
+from reaching.sms import Texter
+from reminder_sender.channels.person import People
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
 from support import create_tables
+from texts.writing import Texts
 
 ROUNDS = 7
 AT_ONCE = 200
+TO_PEOPLE = 500
 # EventBridge wants a rule before its minute begins, and so does the engine.
 AHEAD = timedelta(seconds=25)
+MINUTE = timedelta(minutes=1)
 
 
-def booked(storage: Storage, start: datetime, offsets: tuple[str, ...]) -> Appointment:
+def booked(storage: Storage, start: datetime, offsets: tuple[str, ...], contact: Contact | None = None) -> Appointment:
     """An appointment of somebody new."""
     now = datetime.now(UTC)
     interval = Interval(start, start + timedelta(minutes=30))
     reminders = reminders_ahead(start, offsets, now)
     wanted = Appointment(str(uuid.uuid4()), str(uuid.uuid4()), interval, now, now, offsets=offsets, reminders=reminders)
-    return book(wanted, storage, now)
+    return book(replace(wanted, contact=contact), storage, now)
 
 
 def booked_now(storage: Storage, appointment_id: str) -> Appointment:
@@ -88,7 +103,33 @@ def measure() -> None:
         )
         arming(storage, timers)
         calls_of_one(storage, timers, sender, [dynamodb, events, sns])
-        lateness(storage, timers, sender, sqs, queue)
+        due = Due(storage, timers, sqs, queue)
+        lateness(due, sender, AT_ONCE)
+        lateness(due, reaching(sender, engine, sns), TO_PEOPLE)
+
+
+def reaching(sender: ReminderSender, engine: Engine, sns: Any) -> ReminderSender:
+    """The sender with both channels to people on, put together as in the function."""
+    ses, kms = (engine.client(name, max_pool_connections=64) for name in ("sesv2", "kms"))
+    ses.create_email_identity(EmailIdentity="clinic@example.com")
+    made = [kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC") for _ in range(2)]
+    contact_key, link_key = (one["KeyMetadata"]["KeyId"] for one in made)
+    database = sender.reminders.database
+    marks = Undeliverable(database, "CalendarsTable", ContactDigests(kms, contact_key))
+    messenger = Messenger(Mailer(lambda: ses, "clinic@example.com", "Clinic"), Texter(lambda: sns), Texts, "Clinic")
+    links = LinkKeys(kms, link_key, "https://abcdefghij.execute-api.eu-central-1.amazonaws.com/prod")
+    people = Recipients(database, "CalendarsTable", marks, messenger.channels, lambda: datetime.now(UTC))
+    channels = [*sender.channels, *People.over(messenger, links.link_for)]
+    return replace(sender, channels=channels, people=people.of)
+
+
+class Due(NamedTuple):
+    """Where reminders lie, what fires them, and the queue that it fires into."""
+
+    storage: Storage
+    timers: ReminderTimers
+    sqs: Any
+    queue: str
 
 
 def arming(storage: Storage, timers: ReminderTimers) -> None:
@@ -124,11 +165,18 @@ def calls_of_one(storage: Storage, timers: ReminderTimers, sender: ReminderSende
     print(f"The sender's calls for one reminder: {', '.join(calls)}.\n")
 
 
-def lateness(storage: Storage, timers: ReminderTimers, sender: ReminderSender, sqs: Any, queue: str) -> None:
-    """Arm them all for one minute, and see when each is sent."""
-    due = (datetime.now(UTC) + AHEAD + timedelta(minutes=1)).replace(second=0, microsecond=0)
-    for _ in range(AT_ONCE):
-        timers.arm(booked(storage, due + timedelta(hours=1), ("1h",)), datetime.now(UTC))
+def lateness(where: Due, sender: ReminderSender, count: int) -> None:
+    """Arm so many for one minute, and see when each is sent on its last channel."""
+    storage, timers, sqs, queue = where
+    several = len(sender.channels) > 1
+    # What is armed in the minute before is armed in time.
+    due = (datetime.now(UTC) + AHEAD + timedelta(seconds=count / 20)).replace(second=0, microsecond=0) + MINUTE
+    for number in range(count):
+        contact = Contact(
+            "Anna", f"person-{number}@example.org", f"+49151{20000000 + number}", "de", tuple(ChannelName)
+        )
+        one = booked(storage, due + timedelta(hours=1), ("1h",), contact if several else None)
+        timers.arm(one, datetime.now(UTC))
     pool = ThreadPoolExecutor(16)
     sent: dict[str, list[float]] = {}
     duplicates: Counter[str] = Counter()
@@ -141,8 +189,8 @@ def lateness(storage: Storage, timers: ReminderTimers, sender: ReminderSender, s
             duplicates.update([event["appointmentId"]])
 
     futures = []
-    deadline = due + timedelta(seconds=75)
-    while len(sent) < AT_ONCE and datetime.now(UTC) < deadline:
+    deadline = due + timedelta(seconds=110)
+    while len(sent) < count and datetime.now(UTC) < deadline:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
         for message in messages:
             futures.append(pool.submit(send, json.loads(message["Body"])))
@@ -150,23 +198,27 @@ def lateness(storage: Storage, timers: ReminderTimers, sender: ReminderSender, s
     pool.shutdown()
     for future in futures:
         future.result()
-    states = Counter(reminder.state for id_ in sent for reminder in booked_now(storage, id_).reminders)
-    if states != {ReminderState.SENT: AT_ONCE}:
+    reminders = [reminder for id_ in sent for reminder in booked_now(storage, id_).reminders]
+    states = Counter(reminder.state for reminder in reminders)
+    if states != {ReminderState.SENT: count}:
         raise RuntimeError(f"not all were sent: {states}")
-    rows = []
-    for name, index in (("fired", 0), ("sent", 1)):
-        late = sorted(times[index] for times in sent.values())
-        rows.append(
-            Row(
-                {
-                    "of 200 due in one minute": name,
-                    "count": len(late),
-                    "first s": f"{late[0]:.1f}",
-                    "median s": f"{statistics.median(late):.1f}",
-                    "p99 s": f"{late[int(len(late) * 0.99)]:.1f}",
-                    "last s": f"{late[-1]:.1f}",
-                    "twice": sum(duplicates.values()),
-                }
-            )
-        )
-    print(table(rows))
+    records = Counter(f"{one.channel} {one.state}" for reminder in reminders for one in reminder.deliveries)
+    if several and records != dict.fromkeys((f"{channel.name} sent" for channel in sender.channels), count):
+        raise RuntimeError(f"not all were sent on each channel: {records}")
+    print(table([_row(count, name, index, sent, duplicates) for index, name in enumerate(("fired", "sent"))]))
+    print(f"\nOn each of: {', '.join(channel.name for channel in sender.channels)}.\n")
+
+
+def _row(count: int, name: str, index: int, sent: dict[str, list[float]], duplicates: Counter[str]) -> Row:
+    late = sorted(times[index] for times in sent.values())
+    return Row(
+        {
+            f"of {count} due in one minute": name,
+            "count": len(late),
+            "first s": f"{late[0]:.1f}",
+            "median s": f"{statistics.median(late):.1f}",
+            "p99 s": f"{late[int(len(late) * 0.99)]:.1f}",
+            "last s": f"{late[-1]:.1f}",
+            "twice": sum(duplicates.values()),
+        }
+    )

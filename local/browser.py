@@ -1,4 +1,4 @@
-"""The browser in which emails are drawn, where there is one: Debian's Chromium (`make browser`)."""
+"""The browser in which emails and pages are drawn, where there is one: Debian's Chromium (`make browser`)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def browsing() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def picture_of(url: str, into: Path, width: int = WIDTH, height: int = 800) -> None:
+    """Draw a page of the stack as it is once it has asked for what it shows."""
+    with browsing() as browser:
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(url, wait_until="networkidle")
+        page.screenshot(path=into)
 
 
 def picture(content: str, into: Path) -> None:

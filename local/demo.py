@@ -16,12 +16,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import LocalError
-from local.browser import chromium, picture
+from local.browser import chromium, picture, picture_of
 from local.deploy import shown
 from local.feed import Feed, Line, Screen
 from local.mailbox import Mailbox
 from local.places import LOCAL
 from local.receiver import Receiver
+from local.seed import seed
 from local.system import System, system
 from local.waiting import SAY_EVERY, Stopped, pause, stop_on_signals
 
@@ -112,6 +113,7 @@ class Story:
         self._insist(count == 1, f"the reminder arrived {count} times")
         self._say("the reminder arrived exactly once")
         self._confirm_by_email(due, f"{appointments}/{booked['appointmentId']}")
+        self._show_pages()
 
     def _confirm_by_email(self, due: datetime, appointment: str) -> None:
         """Do what the person does who opens the reminder's email and follows its link."""
@@ -140,6 +142,15 @@ class Story:
         with urllib.request.urlopen(appointment, timeout=30) as answer:  # noqa: S310 - as above
             self._insist("confirmedAt" in json.load(answer), "the appointment is not confirmed")
         self._say("the appointment is confirmed")
+
+    def _show_pages(self) -> None:
+        """Keep a picture of each page, with the made-up clinic in it."""
+        if not chromium():
+            return
+        for page, width in (("desk", 1280), ("book?service=check-up", 390)):
+            name = f"demo-{page.partition('?')[0]}.png"
+            picture_of(f"{self._running.api_url}/{page}", LOCAL / name, width)
+            self._say(f"GET /{page}: {shown(LOCAL / name)}")
 
     def _rules(self) -> dict[str, str]:
         events = self._running.engine.client("events")
@@ -183,6 +194,7 @@ def main() -> int:
     stop_on_signals()
     try:
         with system(screen.dim) as running, Receiver() as receiver:
+            seed(running.engine, running.stack.appointments_table, running.stack.calendars_table, screen.dim)
             Story(screen, running, receiver).tell()
     except Stopped:
         print("make demo: stopped before the end", file=sys.stderr)

@@ -27,9 +27,10 @@ from ministack.services import dynamodb, eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 if TYPE_CHECKING:
-    from local import engine_mail, engine_streams
+    from local import engine_mail, engine_sign_in, engine_streams
 else:
     import engine_mail
+    import engine_sign_in
     import engine_streams  # they lie in this file's folder, and the engine's environment knows no package `local`
 
 ASK_AGAIN_SECONDS = 5.0
@@ -221,6 +222,7 @@ if __name__ == "__main__":
     }
     engine_streams.install()
     engine_mail.install()
+    engine_sign_in.install()
     unsaved = Unsaved(logging.ERROR)
     logging.getLogger("persistence").addHandler(unsaved)
     sys.argv = ["ministack"]

@@ -24,6 +24,10 @@ OVERLAP_MS = 10_000
 # As many events as one answer of FilterLogEvents holds.
 PAGE = 10_000
 
+# Messages of a queue that come in one answer, and answers in one poll, after which the other sources have their turn.
+BATCH = 10
+MOST_BATCHES = 20
+
 # What stands before the text of a line: time, label, and what parts them.
 INDENT = 30
 # The narrowest column that is still easier to read than what the terminal makes of a long line.
@@ -203,7 +207,8 @@ class Feed:
             for group in self._groups:
                 lines += self._logged(group)
             for url, line in self._queues.items():
-                lines += map(line, self._received(url))
+                # What a clinic was filled with is told late. The times of events are in whole seconds.
+                lines += [one for one in map(line, self._received(url)) if one.at >= self._begin // 1000]
             fresh = [name for name in self._mailbox.names() if name not in self._posted]
             self._posted.update(fresh)
             lines += [posted(message) for name in fresh if (message := self._mailbox.message(name))]
@@ -248,10 +253,13 @@ class Feed:
         return Line(fields["event_type"], seconds(fields.get("timestamp")), label, text, colour, fields)
 
     def _received(self, url: str) -> Iterator[Any]:
-        answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-        for message in answer.get("Messages", []):
-            self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            yield json.loads(message["Body"])
+        for _ in range(MOST_BATCHES):
+            messages = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages", [])
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                yield json.loads(message["Body"])
+            if len(messages) < BATCH:
+                return
 
 
 class Screen:

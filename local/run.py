@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import LocalError, bridge, invoke
 from local.feed import Feed, Screen
 from local.places import LOCAL
+from local.seed import seed
 from local.system import System, system
 from local.waiting import Stopped, ask_to_stop, pause
 
@@ -50,12 +51,16 @@ def welcome(screen: Screen, running: System, containers: str | None) -> None:
     due = (now + PASTING + timedelta(minutes=1)).replace(second=0, microsecond=0)
     screen.say(f"ready {running.api_url}")
     screen.say()
-    screen.say(f"  try every call   {running.api_url}/docs")
+    screen.say(f"  desk             {running.api_url}/desk")
+    screen.say(f"  booking page     {running.api_url}/book")
     screen.say(f"  email and SMS    {running.api_url}/mailbox")
+    screen.say(f"  try every call   {running.api_url}/docs")
     screen.say(f"  embedded AWS     {running.engine.url}")
     if containers:
         screen.say(f"  for containers   {containers}")
     screen.say()
+    if os.environ.get("SEED") != "on":
+        screen.say("For a clinic to look at, run in another terminal: make seed")
     screen.say("Book an appointment from another terminal:")
     screen.say()
     # Whoever starts a second time should not meet the first time's example.
@@ -78,6 +83,8 @@ def run(screen: Screen) -> None:
         system(screen.dim, state=state, **ports) as running,
         bridge.offered(running.engine.port, screen.dim) as containers,
     ):
+        if os.environ.get("SEED") == "on":
+            seed(running.engine, running.stack.appointments_table, running.stack.calendars_table, screen.dim)
         described.write_text(json.dumps(running.described(), indent=2) + "\n")
         invoke.write(running.engine, running.stack, containers, LOCAL)
         try:

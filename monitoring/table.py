@@ -17,6 +17,7 @@ RELAY = Source("EventRelayLogGroup", "OnRelay")
 FEEDBACK = Source("ReachFeedbackLogGroup", "InFeedback")
 WEBHOOKS_LOG = Source("WebhookSenderLogGroup", "InWebhooks")
 NOTICES_LOG = Source("NoticeSenderLogGroup", "InNotices", "ReachesPeople")
+REPLIES_LOG = Source("SmsRepliesLogGroup", "InReplies", "HearsSmsReplies")
 
 BOOKINGS, STATUSES, REMINDERS, WEBHOOKS = "Bookings", "Statuses", "Reminders", "Webhooks"
 PEOPLE, NOTICES = "Email and SMS", "Notices"
@@ -39,7 +40,7 @@ EVENTS = (
     Event(EventType.APPOINTMENT_APPROVED, (DETECTOR,), STATUSES, "approved"),
     Event(EventType.APPOINTMENT_DECLINED, (DETECTOR,), STATUSES, "declined"),
     Event(EventType.APPOINTMENT_EXPIRED, (SWEEP,), STATUSES, "expired"),
-    Event(EventType.APPOINTMENT_CONFIRMED, (DETECTOR,), STATUSES, "confirmed by the person"),
+    Event(EventType.APPOINTMENT_CONFIRMED, (DETECTOR, REPLIES_LOG), STATUSES, "confirmed by the person"),
     Event(EventType.APPOINTMENT_ARRIVED, (DETECTOR,), STATUSES, "arrived"),
     Event(EventType.APPOINTMENT_COMPLETED, (DETECTOR,), STATUSES, "completed"),
     Event(EventType.APPOINTMENT_NO_SHOW, (DETECTOR,), STATUSES, "did not come"),
@@ -55,7 +56,7 @@ EVENTS = (
     Event(EventType.REMINDER_SKIPPED, (SENDER, SWEEP)),
     Event(EventType.RULE_CLEANED, (SENDER, DETECTOR, SWEEP)),
     Event(EventType.MESSAGE_REFUSED, (SENDER, SWEEP, NOTICES_LOG), PEOPLE, "refused for good", ORANGE),
-    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK,), PEOPLE, "addresses marked", VIOLET),
+    Event(EventType.ADDRESS_UNDELIVERABLE, (FEEDBACK, REPLIES_LOG), PEOPLE, "addresses marked", VIOLET),
     Event(EventType.REACH_FEEDBACK_ERROR, (FEEDBACK,), PEOPLE, "feedback errors", RED),
     Event(EventType.WEBHOOK_DELIVERED, (WEBHOOKS_LOG,), WEBHOOKS, "delivered", GREEN),
     Event(EventType.WEBHOOK_FAILED, (WEBHOOKS_LOG,), WEBHOOKS, "failed, tried again", ORANGE),
@@ -66,6 +67,8 @@ EVENTS = (
     Event(EventType.NOTICE_SKIPPED, (NOTICES_LOG,), NOTICES, "nothing to tell", GREY),
     Event(EventType.NOTICE_RECOVERED, (NOTICES_LOG,), NOTICES, "perhaps sent twice", ORANGE),
     Event(EventType.NOTICE_ERROR, (NOTICES_LOG,), NOTICES, "errors", RED),
+    Event(EventType.SMS_REPLY_SKIPPED, (REPLIES_LOG,), PEOPLE, "answers left aside", GREY),
+    Event(EventType.SMS_REPLY_ERROR, (REPLIES_LOG,), PEOPLE, "answers that failed", BROWN),
     Event(EventType.EVENT_RELAY_ERROR, (RELAY,), TOLD, "relay errors", RED),
 )
 
@@ -135,6 +138,7 @@ DELIVERY, EXECUTION, SWEEPS, UNRELAYED = (
 )
 WEBHOOK_FAILURES = "WebhookFailures"
 NOTICE_CHANGES, NOTICE_FAILURES = "NoticeChanges", "NoticeFailures"
+REPLY_FAILURES = "SmsRepliesFailures"
 DEPTH, AGE = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
 
 # --- Alarms: each has a section in docs/operations.md ------------------------------------------------------
@@ -557,6 +561,26 @@ ALARMS: tuple[Alarm, ...] = (
         condition="WatchesPeople",
     ),
     Alarm(
+        "SmsRepliesFailuresDepthAlarm",
+        "sms-replies-failures-depth",
+        of_queue(DEPTH, REPLY_FAILURES),
+        "Maximum",
+        ">= 1",
+        """The function of answers by SMS failed on one three times. After four days SQS deletes it. The SMS_REPLY_ERROR
+        lines say why. Correct it, then redrive. docs/operations.md#dead-letter-queues""",
+        condition="WatchesSmsReplies",
+    ),
+    Alarm(
+        "SmsRepliesFailuresAgeAlarm",
+        "sms-replies-failures-age",
+        of_queue(AGE, REPLY_FAILURES),
+        "Maximum",
+        "> 86400",
+        """An answer by SMS that failed has been in the queue for a day. After four days SQS deletes it.
+        docs/operations.md#dead-letter-queues""",
+        condition="WatchesSmsReplies",
+    ),
+    Alarm(
         "AppointmentsTableThrottleAlarm",
         "appointments-table-throttles",
         Math(
@@ -660,6 +684,15 @@ ALARMS += (
             "In two of five minutes the notice sender failed",
         ),
         condition="WatchesNewVersionsOfNotices",
+    ),
+    replace(
+        of_deployment(
+            "SmsRepliesNewVersionAlarm",
+            "sms-replies-new-version",
+            of_new_version("SmsRepliesFunction"),
+            "In two of five minutes the function of answers by SMS failed",
+        ),
+        condition="WatchesNewVersionsOfSmsReplies",
     ),
     of_deployment(
         "EventRelayNewVersionAlarm",

@@ -6,7 +6,7 @@ sender once more, and out of the queue when Lambda has taken it. Running this tw
 sends what is still to be sent, and nothing twice. What fails again comes back to the queue. Whatever it took
 and did not send it gives back at its end, also when it is broken off. What the event relay failed on is in
 `ops.unrelayed`. Deliveries to webhooks that were given up go back into their queue, for another day, and so do changes
-of which people were not told.
+of which people were not told. Answers by SMS go to their function once more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ops.unrelayed import Unrelayed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WEBHOOKS, NOTICES = "WebhookFailures", "NoticeFailures"
+WEBHOOKS, NOTICES, REPLIES = "WebhookFailures", "NoticeFailures", "SmsRepliesFailures"
 QUEUES = ("ReminderDeliveryDeadLetterQueue", "ReminderExecutionDeadLetterQueue")
 
 
@@ -117,6 +117,27 @@ class NoticeRedrive(PutBack):
     kind = Change
 
 
+@dataclass(frozen=True)
+class ReplyRedrive(Emptying):
+    """Answers by SMS. The function takes each for what was there when it came."""
+
+    what: ClassVar[str] = "an answer by SMS"
+
+    sqs: Any
+    functions: Any
+    function: str
+    wait_seconds: int = 1
+
+    def again(self, message: Mapping[str, Any], now: datetime) -> bool:  # noqa: ARG002 - as above
+        """Give the answer in a message to the function."""
+        event = json.loads(message["Body"])["requestPayload"]
+        for record in event["Records"]:
+            record["Sns"]["Message"]  # raises for what is none
+        payload = json.dumps(event).encode()
+        self.functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
+        return True
+
+
 def main() -> int:
     """Run the command line; 0 where every message was sent again."""
     parser = argparse.ArgumentParser(description="Send again what lies in the queues of what failed.")
@@ -138,6 +159,9 @@ def main() -> int:
         if stack.has(NOTICES):  # where people are reached
             notices = NoticeRedrive(sqs, stack.resource("NoticeChanges"))
             remaining += redrive_queue(notices, NOTICES, stack.resource(NOTICES))
+        if stack.has(REPLIES):
+            replies = ReplyRedrive(sqs, functions, f"{stack.resource('SmsRepliesFunction')}:live")
+            remaining += redrive_queue(replies, REPLIES, stack.resource(REPLIES))
     except (NoStackError, BotoCoreError, ClientError) as problem:
         print(f"redrive: {problem}", file=sys.stderr)
         return 2

@@ -37,6 +37,7 @@ FUNCTIONS = (
     "ReminderSenderFunction",
     "WebhookSenderFunction",
     "NoticeSenderFunction",
+    "SmsRepliesFunction",
 )
 BATCH = 25  # the most that one BatchWriteItem takes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 MAX_BYTES = 4_000_000
 # A shard may answer so many times that nothing is there yet.
 MOST_READS = 100
+_GONE = ("TrimmedDataAccessException", "ResourceNotFoundException", "ValidationException")
+
+
+class Found(NamedTuple):
+    """Records of a stream, and whether they are all that were asked for."""
+
+    records: list[Mapping[str, Any]]
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,12 @@ class Unrelayed(Emptying):
         if which in self.done:
             raise LeftError("which this version cannot read either")
         self.done.add(which)
-        records = self._records(*which, info.get("shardId"))
+        found = self._records(*which, info.get("shardId"))
+        records = [_as_lambda_gives_it(record, info["streamArn"]) for record in found.records]
         for batch in batches(((record, len(record.encode())) for record in records), MAX_BYTES):
             self._relay(batch)
+        if not found.complete:
+            raise LeftError("of whose records not all are in the stream any more; the others are relayed")
         return True
 
     def _relay(self, records: list[str]) -> None:
@@ -62,13 +73,19 @@ class Unrelayed(Emptying):
         if answer.get("FunctionError") or json.loads(text)["batchItemFailures"]:
             raise LeftError("which the relay failed on again; its log says why")
 
-    def _records(self, arn: str, first: str, last: str, shard_id: str | None) -> Iterator[str]:
-        """The records between two numbers, as JSON. Raises LeftError where they are gone."""
+    def _records(self, arn: str, first: str, last: str, shard_id: str | None) -> Found:
+        """The records between two numbers. Raises LeftError where they are gone.
+
+        The stream loses the oldest first, so where the first one is gone the others may be there.
+        """
         for shard in [shard_id] if shard_id else self._shards(arn, first):
-            found = self._read(arn, shard, first, last)
-            if found:
-                yield from found
-                return
+            found = list(self._from(arn, shard, last, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=first))
+            if found and _number(found[0]) == int(first):
+                return Found(found, _number(found[-1]) == int(last))
+        if shard_id and first != last:
+            left = self._from(arn, shard_id, last, ShardIteratorType="TRIM_HORIZON")
+            if found := [record for record in left if _number(record) > int(first)]:
+                return Found(found, complete=False)
         raise LeftError("whose records are older than a day, and gone from the stream")
 
     def _shards(self, arn: str, number: str) -> Iterator[str]:
@@ -85,36 +102,28 @@ class Unrelayed(Emptying):
                 return
             request["ExclusiveStartShardId"] = last
 
-    def _read(self, arn: str, shard: str, first: str, last: str) -> list[str]:
-        """The records of a shard between two numbers, as JSON; none where the first is not in it."""
+    def _from(self, arn: str, shard: str, last: str, **where: str) -> Iterator[Mapping[str, Any]]:
+        """The records of a shard from somewhere on, up to a number; none where that place is gone."""
         try:
-            iterator = self.streams.get_shard_iterator(
-                StreamArn=arn, ShardId=shard, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=first
-            )["ShardIterator"]
+            iterator = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, **where)["ShardIterator"]
         except ClientError as exc:
-            if exc.response["Error"]["Code"] in (
-                "TrimmedDataAccessException",
-                "ResourceNotFoundException",
-                "ValidationException",
-            ):
-                return []
+            if exc.response["Error"]["Code"] in _GONE:
+                return
             raise
-        found: list[str] = []
         for _ in range(MOST_READS):
             answer = self.streams.get_records(ShardIterator=iterator)
             for record in answer["Records"]:
-                number = record["dynamodb"]["SequenceNumber"]
-                if not found and number != first:
-                    return []
-                if int(number) > int(last):
-                    return found
-                found.append(_as_lambda_gives_it(record, arn))
-                if number == last:
-                    return found
+                if _number(record) <= int(last):
+                    yield record
+                if _number(record) >= int(last):
+                    return
             iterator = answer.get("NextShardIterator")
             if not iterator:
-                break
-        return found
+                return
+
+
+def _number(record: Mapping[str, Any]) -> int:
+    return int(record["dynamodb"]["SequenceNumber"])
 
 
 def _as_lambda_gives_it(record: Mapping[str, Any], arn: str) -> str:

@@ -1,17 +1,37 @@
-"""What tests of links share: a browser without JavaScript, as far as a page of plain forms needs one."""
+"""What tests of links share: a key, and a browser without JavaScript, as far as a page of plain forms needs one."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import contract
+from appointments.link_keys import LinkKeys
 from support import api_event
 
 if TYPE_CHECKING:
     from world import World
+
+
+class Kms:
+    """A key of the kind HMAC_256, in the process of the test."""
+
+    def __init__(self, key: bytes = b"k") -> None:
+        self.key = key
+        self.messages: list[bytes] = []
+
+    def generate_mac(self, **request: Any) -> dict[str, Any]:
+        assert (request["KeyId"], request["MacAlgorithm"]) == ("the-key", "HMAC_SHA_256")
+        self.messages.append(request["Message"])
+        return {"Mac": hmac.digest(self.key, request["Message"], hashlib.sha256)}
+
+
+def keys(key: bytes = b"k", base: str = "https://api.example.org/prod") -> LinkKeys:
+    return LinkKeys(Kms(key), "the-key", base)
 
 
 @dataclass

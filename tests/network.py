@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Appointment ids that come from idempotency keys are UUIDs of version 5; claims and tokens are of version 4.
 _APPOINTMENT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REST = {"POST": "CreateSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule", "GET": "GetSchedule"}
+# What reaches people: of SNS, a message to a phone counts apart from one to the topic.
+TO_PEOPLE = ("SendEmail", "PublishSms")
 READ_TIMEOUT = timedelta(seconds=3)
 
 
@@ -57,13 +59,14 @@ class Outage(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A message that the topic took."""
+    """A message that the topic took, or SES or SNS for a person."""
 
     at: datetime
     appointment_id: str
     offset: str
     due_at: str
     message_id: str
+    channel: str = "topic"
 
 
 @dataclass
@@ -84,6 +87,10 @@ class Network:
     repetitions: int = 0
     faults: Counter[tuple[Fault, str]] = field(default_factory=Counter)
     published: list[Published] = field(default_factory=list)
+    # Of which reminder a thread's message to a person is, since it does not say so itself: id, offset and time.
+    about: Any = field(default_factory=threading.local)
+    # The phones to which SNS sends nothing.
+    opted_out: frozenset[str] = frozenset()
     schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
     rules: set[str] = field(default_factory=set)
     _made: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -146,7 +153,9 @@ class Network:
         raise KilledError
 
     def _fault(self, operation: str, request: Any) -> tuple[Fault | None, random.Random]:
-        about = _identity(request)
+        # What is made of keys in KMS differs from run to run.
+        keyed = operation in (*TO_PEOPLE, "GenerateMac") or b"undeliverable#" in _bytes(request.body)
+        about = str(getattr(self.about, "which", "")) if keyed else _identity(request)
         self._made[operation, about] += 1
         chance = random.Random(f"{self.seed} {operation} {about} {self._made[operation, about]}")
         if self.until and self.now() >= self.until:
@@ -160,7 +169,7 @@ class Network:
             if drawn < 0:
                 # Nothing that we use delivers a publish twice, and nobody could notice if it did. A transaction says of
                 # itself what holds it up; of the calls that are none, those that write are refused.
-                none = (fault, operation) == (Fault.DUPLICATED, "Publish")
+                none = fault is Fault.DUPLICATED and operation in ("Publish", *TO_PEOPLE)
                 none |= fault is Fault.HELD and operation != "UpdateItem"
                 return (None if none else fault), chance
         return None, chance
@@ -172,10 +181,16 @@ class Network:
                 if name not in self.rules and len(self.rules) >= self.bus_holds:
                     return refusal(request, 400, "LimitExceededException")
                 self.rules.add(name)
+        if operation == "PublishSms" and parse_qs(_text(request.body))["PhoneNumber"][0] in self.opted_out:
+            return refusal(request, 400, "InvalidParameter", "PhoneNumber Reason: is opted out")
         answer = deliver(request)
         if answer.status_code < 300:
             self._observe(operation, request, answer)
         return answer
+
+    def _to_person(self, message_id: str, channel: str) -> None:
+        appointment_id, offset, due_at = self.about.which
+        self.published.append(Published(self.now(), appointment_id, offset, due_at, message_id, channel))
 
     def _observe(self, operation: str, request: Any, answer: Any) -> None:
         """Remember what EventBridge and the topic were told, for those who play them."""
@@ -186,6 +201,12 @@ class Network:
                 self.schedules[_schedule_name(request)] = json.loads(request.body)
             case "DeleteSchedule":
                 self.schedules.pop(_schedule_name(request), None)
+            case "SendEmail":
+                self._to_person(json.loads(answer.text)["MessageId"], "email")
+            case "PublishSms":
+                found = re.search(r"<MessageId>(.*?)</MessageId>", answer.text)
+                assert found
+                self._to_person(found[1], "sms")
             case "Publish":
                 message = json.loads(json.loads(parse_qs(_text(request.body))["Message"][0])["default"])
                 found = re.search(r"<MessageId>(.*?)</MessageId>", answer.text)
@@ -201,9 +222,13 @@ def operation_of(request: Any) -> str:
     if target:
         return _text(target).rpartition(".")[2]
     path = urlsplit(request.url).path
+    if path == "/v2/email/outbound-emails":
+        return "SendEmail"
     if path.startswith("/schedules/"):
         return _REST[request.method]
     form = parse_qs(_text(request.body))
+    if "PhoneNumber" in form:
+        return "PublishSms"
     return form["Action"][0] if "Action" in form else path
 
 
@@ -217,12 +242,12 @@ class Raw:
         return [self.body]
 
 
-def refusal(request: Any, status: int, code: str) -> AWSResponse:
+def refusal(request: Any, status: int, code: str, words: str = "injected") -> AWSResponse:
     """An error in the words of the service that the request is for."""
-    if request.headers.get("X-Amz-Target") or "/schedules/" in request.url:
-        body = json.dumps({"__type": code, "message": "injected"}).encode()
+    if request.headers.get("X-Amz-Target") or "/schedules/" in request.url or "/v2/email/" in request.url:
+        body = json.dumps({"__type": code, "message": words}).encode()
     else:
-        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>injected</Message></Error>"
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error>"
         body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode()
     headers: Any = {"x-amzn-errortype": code}
     return AWSResponse(request.url, status, headers, Raw(body))
@@ -236,6 +261,10 @@ def _identity(request: Any) -> str:
 
 def _schedule_name(request: Any) -> str:
     return str(urlsplit(request.url).path.rpartition("/")[2])
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, bytes | bytearray) else str(value or "").encode()
 
 
 def _text(value: Any) -> str:

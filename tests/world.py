@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 from moto.events.models import events_backends
 
 import contract
-from appointments.contact_digests import ContactDigests
+from appointments.contact_digests import SOURCES, ContactDigests
 from appointments.direct import Direct
 from appointments.firing import Firing
 from appointments.link_keys import LinkKeys
@@ -20,6 +20,7 @@ from appointments.rules import Rules
 from appointments.schedules import Schedules
 from appointments.storage.contact_index import ContactIndex
 from appointments.storage.deliveries import Deliveries
+from appointments.storage.hold_counts import HoldCounts
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from appointments.storage.webhooks import WebhookItems
@@ -30,6 +31,7 @@ from appointments.webhook_queue import DeliveryQueue
 from appointments.webhook_secrets import WebhookSecrets
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
+from conflict_detector.visits import Visits
 from reminder_sender.channels.topic import Topic
 from reminder_sender.sender import ReminderSender
 from reminder_sweep.sweep import Sweep
@@ -128,8 +130,14 @@ class World:
         key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
         return LinkKeys(kms, key, "https://api.example.org/prod")
 
-    def api_for(self, access: Access) -> Api:
-        """The API under another kind of access."""
+    @cached_property
+    def hold_counts(self) -> HoldCounts:
+        kms = self.clients["kms"]
+        key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+        return HoldCounts(self.storage.database, "CalendarsTable", ContactDigests(kms, key, SOURCES))
+
+    def api_for(self, access: Access, *, open_to_all: bool = False, holds_per_address: int = 30) -> Api:
+        """The API under another kind of access, for members and for visitors."""
         return Api(
             self.storage,
             self.timers,
@@ -138,6 +146,7 @@ class World:
             webhooks=lambda: self.webhooks,
             contacts=lambda: self.contacts,
             links=lambda: self.links,
+            visits=Visits(open_to_all, holds_per_address, lambda: self.hold_counts),
         )
 
     def sleep(self, seconds: float) -> None:
@@ -207,7 +216,8 @@ class World:
         """Status, headers and parsed body of one API call, which are held to the contract."""
         response = self.api.handle(api_event(method, path, body, **more))
         contract.check(method, path, response)
-        return response["statusCode"], response["headers"], json.loads(response["body"])
+        body = json.loads(response["body"]) if response["body"] else None
+        return response["statusCode"], response["headers"], body
 
     def book(self, start: str, end: str, user: str = "C", **more: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of one booking. Times are RFC 3339, or `HH:MM` in UTC on 2030-01-15."""

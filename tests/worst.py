@@ -157,6 +157,11 @@ def _free(days: int = 62, **more: str) -> dict[str, list[str]]:
     return {"calendarIds": _names("c", 20)} | {name: [value] for name, value in query.items()}
 
 
+def _week() -> dict[str, list[str]]:
+    """Eight days of which both ends lie within a UTC day, so that nine are read."""
+    return {"calendarIds": _names("c", 20), "from": ["2030-01-01T12:00:00Z"], "to": ["2030-01-09T12:00:00Z"]}
+
+
 def _large() -> dict[str, Any]:
     """An appointment with details as large as they may be."""
     times = {name: {"S": "2030-01-15T09:00:00Z"} for name in ("startTime", "endTime", "createdAt", "updatedAt")}
@@ -197,6 +202,10 @@ WORST: dict[str, Worst] = {
     ),
     "a page of 100 large appointments": Worst(
         "GET", "/appointments", query={"userId": ["u"], "limit": ["100"]}, status=200
+    ),
+    "a week of 20 calendars, fuller than may be": Worst("GET", "/appointments", query=_week(), entries=300),
+    "a week of 20 calendars, as full as may be": Worst(
+        "GET", "/appointments", query=_week(), entries=300 - 25, status=200
     ),
     "41 calendars, none of which opens for long enough": Worst(
         "POST", "/appointments", _booking(**_EVERYBODY), settings=OPENINGS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from appointments.model import Appointment
 
@@ -22,6 +22,8 @@ class Block(Appointment):
 
     offsets: tuple[str, ...] = ()
     reason: str | None = None
+
+    is_block: ClassVar[bool] = True
 
     @property
     def removed_at(self) -> datetime | None:

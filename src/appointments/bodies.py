@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.contacts import contact_body
 from appointments.times import to_utc_text
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def appointment_body(appointment: Appointment) -> dict[str, Any]:
     if appointment.time_zone:
         body["timeZone"] = appointment.time_zone
     if appointment.contact:
+        from appointments.contacts import contact_body  # noqa: PLC0415 - most appointments have none
+
         body["contact"] = contact_body(appointment.contact)
     if appointment.expires_at:
         body["expiresAt"] = to_utc_text(appointment.expires_at)

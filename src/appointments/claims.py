@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from appointments.blocks import Block
-from appointments.model import MAX_CAPACITY, DayKey, Interval
+from appointments.model import MAX_CAPACITY, DayKey, Interval, is_block
 from appointments.times import day_around, find_zone, load_zone
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def claims_of(appointment: Appointment | None) -> tuple[Claim, ...]:
     """
     if appointment is None or not appointment.status.occupies:
         return ()
-    if isinstance(appointment, Block):
+    if is_block(appointment):
         return (Claim(appointment.user_id, appointment.interval, MAX_CAPACITY, block=appointment.created_at),)
     if not appointment.steps:
         interval, places, until = appointment.interval, appointment.places, appointment.expires_at

@@ -12,8 +12,9 @@ from appointments.macs import mac
 if TYPE_CHECKING:
     from appointments.macs import Kms
 
-# What the key of the digests is derived from.
-_MESSAGE = b"contact digests"
+# What the keys of the digests are derived from, so that those of one kind say nothing about the other.
+CONTACTS = b"contact digests"
+SOURCES = b"source digests"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -22,10 +23,11 @@ class ContactDigests:
 
     kms: Kms
     key_id: str
+    purpose: bytes = CONTACTS
     _key: list[bytes] = field(default_factory=list)
 
     def digest(self, address: str) -> str:
-        """The digest of an email address or a phone number as a contact has it: the same each time."""
+        """The digest of an address, such as an email address as a contact has it: the same each time."""
         if not self._key:
-            self._key.append(mac(self.kms, self.key_id, _MESSAGE))
+            self._key.append(mac(self.kms, self.key_id, self.purpose))
         return hmac.new(self._key[0], address.encode(), sha256).hexdigest()

@@ -64,6 +64,8 @@ class Reading:
     service: KnownService | None = None
     # The session that the appointment joins, if it does.
     session: Appointment | None = None
+    # Calendars whose settings decide, although the change may not take them: they say in which zone a service counts.
+    counted_by: tuple[str, ...] = ()
 
     def reach_of(self, claim: Claim) -> Interval:
         """The time that decides about a claim, by the settings that were read."""

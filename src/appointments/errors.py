@@ -141,6 +141,49 @@ class LinkEndedError(ProductError):
         self.appointment = appointment
 
 
+class BookingClosedError(RefusalError):
+    """Who has no booking link cannot book here without signing in."""
+
+
+class BookingLinkUnknownError(RefusalError):
+    """The key is none of ours, or its booking link is not for this service."""
+
+
+class BookingLinkExpiredError(RefusalError):
+    """The booking link was good, up to a time that has passed."""
+
+    def __init__(self, until: str) -> None:
+        super().__init__(f"The booking link ended at {until}. Ask for a new one.")
+        self.more = {"until": until}
+
+
+class VisitNotFoundError(RefusalError):
+    """No visitor has booked or held anything under this token."""
+
+
+class TimeTakenError(RefusalError):
+    """A visitor cannot have this time: others were faster, or it was never offered. Nobody and no calendar is named.
+
+    `alternatives` are the nearest that are free.
+    """
+
+    def __init__(self, alternatives: Sequence[Interval] = ()) -> None:
+        super().__init__()
+        self.alternatives = tuple(alternatives)
+
+
+class ApprovalNeededError(RefusalError):
+    """Bookings of this have to be approved, so its time cannot be held."""
+
+
+class TooManyHoldsError(RefusalError):
+    """This address has asked for as many times as it may in an hour; `seconds` are left of it."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
 class WebhookInactiveError(RefusalError):
     """The webhook is off, so nothing is sent to it."""
 

@@ -79,7 +79,7 @@ def of_configured(before: Configured | None, after: Configured) -> list[Event]:
     """What was configured. `before` is None where it never was."""
     if after.version <= (before.version if before else 0):
         return []
-    event_id = f"{after.kind}.{after.id}.{after.version}"
+    event_id = _version_id(f"{after.kind}.{after.id}", after)
     about = {
         f"{after.kind}Id": after.id,
         "version": after.version,
@@ -100,7 +100,12 @@ def _changed(before: Appointment | None, after: Appointment) -> Event:
         "appointment": _public(appointment_body(after)),
     }
     type_ = f"appointment.{happened(before, after).value}"
-    return _event(f"{after.appointment_id}.{after.version}", type_, after.updated_at, about)
+    return _event(_version_id(after.appointment_id, after), type_, after.updated_at, about)
+
+
+def _version_id(of: str, after: Appointment | Configured) -> str:
+    """The id of the event of a version. After a restore the number comes again, and not the second of its change."""
+    return f"{of}.{after.version}.{int(after.updated_at.timestamp())}"
 
 
 def _told(appointment: Appointment) -> dict[str, Any]:

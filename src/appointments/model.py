@@ -6,22 +6,24 @@ All datetimes are aware and in UTC; intervals are half-open, `[start, end)`, in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from appointments.reminders import DEFAULT_REMINDERS, reminders_after_change
 from appointments.statuses import ONCE_BEGUN, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from appointments.blocks import Block
     from appointments.contacts import Contact
     from appointments.quiet_hours import QuietHours
     from appointments.reminders import Reminder
 
 DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
+_MICROSECOND = timedelta(microseconds=1)
 MAX_DURATION = timedelta(days=31)
 # Days of calendars that one request may ask for.
 MAX_SPAN = timedelta(days=62)
@@ -49,17 +51,14 @@ class Interval(NamedTuple):
     def covers(self, other: Interval) -> bool:
         return self.start <= other.start and other.end <= self.end
 
-    def days(self) -> Iterator[date]:
+    def days(self) -> Sequence[date]:
         """The UTC days that the interval touches."""
-        day = self.start.date()
-        last = (self.end - timedelta(microseconds=1)).date()
-        while day <= last:
-            yield day
-            day += DAY
+        first, last = self.start.date(), (self.end - _MICROSECOND).date()
+        return (first,) if first == last else [first + DAY * n for n in range((last - first).days + 1)]
 
     def quarter_hours(self, day: date) -> range:
         """The quarter hours of a UTC day (0 to 95) that the interval touches."""
-        midnight = datetime.combine(day, time(), UTC)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         first = max(self.start - midnight, timedelta()) // QUARTER_HOUR
         last = -((midnight - min(self.end, midnight + DAY)) // QUARTER_HOUR)
         return range(first, last)
@@ -242,6 +241,8 @@ class Appointment:
     # Who made this version: the person whose token it was, the IAM principal, or SYSTEM.
     by: str = SYSTEM
 
+    is_block: ClassVar[bool] = False
+
     @property
     def calendar_ids(self) -> tuple[str, ...]:
         """Every calendar that the appointment occupies, each once: the person's, then the resources'."""
@@ -303,3 +304,8 @@ def with_clearing(before: Appointment, after: Appointment) -> Appointment:
 def expiry_under(status: Status, before: Appointment) -> datetime | None:
     """When the appointment expires under a status. Of one that has expired, the moment stays on record."""
     return before.expires_at if status.expires or status is Status.EXPIRED else None
+
+
+def is_block(appointment: Appointment) -> TypeGuard[Block]:
+    """Whether it is a block, without the import of what blocks are."""
+    return appointment.is_block

@@ -69,7 +69,8 @@ class ServiceSearch:
     """A service, every calendar that it may take as it was read, and that of the person it is for, if there is one.
 
     `appointment_id` decides among equally booked calendars. Those of the steps `given` before are preferred to others.
-    The person's own calendar is never chosen out of a pool. With `only_hours`, notice and horizon do not count.
+    The person's own calendar is never chosen out of a pool. With `only_hours`, notice and horizon do not count. Where
+    the service has fewer calendars to choose from than it really has, `whole` is that one, which says the zone.
     """
 
     service: Service
@@ -79,6 +80,7 @@ class ServiceSearch:
     appointment_id: str = ""
     given: Sequence[Step] = ()
     only_hours: bool = False
+    whole: Service | None = None
     _seconds: _Seconds = field(default_factory=_Seconds)
     _taken: dict[str, list[Range]] = field(default_factory=dict)
     _closed: dict[int, tuple[Range, list[Range]]] = field(default_factory=dict)
@@ -161,7 +163,7 @@ class ServiceSearch:
     @property
     def zone(self) -> ZoneInfo:
         """The zone of the service's local days: that of the first of its calendars that has one, else UTC."""
-        return zone_of_days(self.service, {id_: one.settings for id_, one in self.calendars.items()})
+        return zone_of_days(self.whole or self.service, {id_: one.settings for id_, one in self.calendars.items()})
 
     def bookable(self) -> tuple[datetime, datetime | None]:
         """The earliest and the latest start that the service's notice and horizon allow, both included."""
@@ -318,6 +320,13 @@ def zone_of_days(service: Service, settings: Mapping[str, CalendarSettings]) -> 
     """The zone of a service's local days, by the settings of all of its calendars."""
     own = (settings[id_] for id_ in service.calendar_ids)
     return next((each.zone for each in own if each.zone_set), load_zone("UTC"))
+
+
+def saying_the_zone(service: Service, settings: Mapping[str, CalendarSettings]) -> tuple[str, ...]:
+    """The calendars whose settings say that zone: the first that has one, and those before it, which may get one."""
+    ids = service.calendar_ids
+    first = next((place for place, id_ in enumerate(ids) if settings[id_].zone_set), len(ids))
+    return ids[: first + 1]
 
 
 def _whole(span: timedelta) -> int:

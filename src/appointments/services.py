@@ -278,7 +278,7 @@ class _ServiceReader(_PartReader):
         items = (
             1
             + _most_days(service.most_length)
-            + (0 if self.stored or service.max_per_person_per_day is None else 2)  # the person's whole local day
+            + (0 if self.stored else _to_count_by_day(service, sum(taken)))
             + sum(
                 count * (1 + _most_days(step.duration + buffers))
                 for count, step in zip(taken, service.steps, strict=True)
@@ -318,6 +318,11 @@ def _pool(reader: _PartReader) -> Pool:
     if not any_of and len(reader.faults) == faults:
         reader.fault("anyOf", "must name at least one calendar")
     return Pool(any_of, fair=reader.choice("assign", (FAIR, IN_ORDER)) != IN_ORDER)
+
+
+def _to_count_by_day(service: Service, taken: int) -> int:
+    """How many items it takes to count by day: the person's whole local day, and the settings that say the zone."""
+    return 0 if service.max_per_person_per_day is None else 2 + max(len(service.calendar_ids) - taken, 0)
 
 
 def _most_days(length: timedelta) -> int:

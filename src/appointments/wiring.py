@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from appointments.storage.contact_index import ContactIndex
     from appointments.storage.dynamodb import Database
     from appointments.storage.history import History
+    from appointments.storage.hold_counts import HoldCounts
     from appointments.storage.reminders import Reminders
     from appointments.storage.store import Storage
     from appointments.storage.undeliverable import Undeliverable
@@ -64,6 +65,14 @@ def undeliverable_of(database: Database, calendars_table: str, key_id: str) -> U
     from appointments.storage.undeliverable import Undeliverable  # noqa: PLC0415
 
     return Undeliverable(database, calendars_table, ContactDigests(client("kms"), key_id))
+
+
+def hold_counts_of(database: Database, calendars_table: str, key_id: str) -> HoldCounts:
+    """How many times each source address has asked for."""
+    from appointments.contact_digests import SOURCES, ContactDigests  # noqa: PLC0415
+    from appointments.storage.hold_counts import HoldCounts  # noqa: PLC0415
+
+    return HoldCounts(database, calendars_table, ContactDigests(client("kms"), key_id, SOURCES))
 
 
 def timers_of(settings: TimerSettings, **patience: Any) -> ReminderTimers:

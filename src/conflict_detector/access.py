@@ -122,10 +122,11 @@ NOBODY = Caller("(nobody)", LINK)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How callers are told apart. `client_id` is the app client whose tokens count, where there are any."""
+    """How callers are told apart. The ids are of the app clients whose tokens count, where there are any."""
 
     auth: Auth
     client_id: str = ""
+    desk_client_id: str = ""
 
     def caller(
         self,
@@ -151,7 +152,8 @@ class Access:
         """Who the claims of a token say is calling. Raises ForbiddenError where they say it to somebody else."""
         if self.auth is not Auth.COGNITO:
             return Caller(None, principal or SYSTEM) if self.auth is Auth.IAM else Caller()
-        if not (claims.get("sub") and claims.get("token_use") == "id" and claims.get("aud") == self.client_id):
+        for_us = claims.get("aud") and claims["aud"] in (self.client_id, self.desk_client_id)
+        if not (claims.get("sub") and claims.get("token_use") == "id" and for_us):
             raise ForbiddenError
         sub = claims["sub"]
         return Caller(None if SCHEDULERS in _groups(claims, authorization) else sub, sub)

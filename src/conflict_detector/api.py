@@ -13,6 +13,8 @@ from conflict_detector import routes
 from conflict_detector.access import NOBODY
 from conflict_detector.request import Call, Request
 from conflict_detector.responses import preflight_response, shared_with
+from conflict_detector.settings import PageSettings
+from conflict_detector.visits import CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Access
     from conflict_detector.responses import Response
+    from conflict_detector.visits import Visits
 
 
 def _utc_now() -> datetime:
@@ -42,6 +45,9 @@ def _no_links() -> LinkKeys:
     raise RuntimeError("this API was made without links")
 
 
+_OPEN_PAGES = PageSettings()
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Api:
     """Answers events. Tests can replace every collaborator."""
@@ -54,6 +60,8 @@ class Api:
     webhooks: Callable[[], WebhookParts] = _no_webhooks
     contacts: Callable[[], ContactIndex] = _no_contacts
     links: Callable[[], LinkKeys] = _no_links
+    visits: Visits = CLOSED
+    pages: PageSettings = _OPEN_PAGES
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """Answer the event; every error becomes a problem+json answer."""
@@ -68,7 +76,7 @@ class Api:
         try:
             with busy_where_crowded():
                 headers = request.headers
-                if request.path[0] == routes.LINKS:
+                if request.path[0] in routes.OPEN:
                     caller = NOBODY
                 else:
                     caller = self.access.caller(
@@ -77,7 +85,7 @@ class Api:
                         headers.get("x-acting-for", ()),
                         request.principal,
                     )
-                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links)
+                parts = (self.storage, self.timers, self.webhooks, self.contacts, self.links, self.visits, self.pages)
                 response = routes.answer(Call(request, caller, self.clock(), *parts))
         except RefusalError as exc:
             from conflict_detector.problems import problem_response  # noqa: PLC0415 - most requests are not refused

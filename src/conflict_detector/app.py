@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from appointments.start import ON_LAMBDA, finish
 from appointments.telemetry import logger
-from appointments.wiring import contact_index_of, links_of, storage_of, timers_of, webhooks_of
+from appointments.wiring import contact_index_of, hold_counts_of, links_of, storage_of, timers_of, webhooks_of
 from conflict_detector.api import Api
 
 # What nearly every request needs is imported and made at the start, which has seven times the processor.
 from conflict_detector.appointments import handlers as _handlers  # noqa: F401 - for the start alone
 from conflict_detector.settings import Settings
+from conflict_detector.visits import Visits
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -40,8 +41,17 @@ def api_of(settings: Settings) -> Api:
     webhooks = cache(partial(webhooks_of, settings.calendars_table, *settings.webhook_settings))
     contacts = cache(partial(contact_index_of, storage.database, settings.calendars_table, settings.contact_key))
     links = cache(partial(links_of, settings.link_key_id))
+    counts = cache(partial(hold_counts_of, storage.database, settings.calendars_table, settings.contact_key))
     return Api(
-        storage, timers, settings.access, settings.cors_origin, webhooks=webhooks, contacts=contacts, links=links
+        storage,
+        timers,
+        settings.access,
+        settings.cors_origin,
+        webhooks=webhooks,
+        contacts=contacts,
+        links=links,
+        visits=Visits(settings.open_booking, settings.holds_per_address, counts),
+        pages=settings.pages,
     )
 
 

@@ -30,7 +30,9 @@ class _Joining(OnCalendars):
     terms: Terms
     lookup: str | None
     dry_run: bool
+    # Unless the session has been this version since before its seats were read: how many are left is answered.
     exact: bool = False
+    version: int = 0
     # As it was read last.
     left: int = 0
 
@@ -38,6 +40,7 @@ class _Joining(OnCalendars):
         if reading.appointment is not None:
             raise AppointmentExistsError(reading.appointment)
         session = refuse_unless_open(reading.session, self.now)
+        self.exact, self.version = self.version != session.version, session.version
         joiner = replace(self.wanted, interval=session.interval, time_zone=session.time_zone)
         joiner = replace(joiner, quiet=session.quiet)
         ahead = reminders_ahead(joiner.interval.start, joiner.offsets, self.now, joiner.time_zone, joiner.quiet)

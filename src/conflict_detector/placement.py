@@ -19,7 +19,7 @@ from appointments.errors import Fault, TooManyAppointmentsError
 from appointments.intervals import filled_days
 from appointments.model import DAY, Appointment, DayKey, Interval, PerPerson, Step
 from appointments.service_refusal import obstacles, reaches
-from appointments.service_search import ServiceSearch, zone_of_days
+from appointments.service_search import ServiceSearch, saying_the_zone, zone_of_days
 from appointments.services import parse_service
 from appointments.storage.dynamodb import BATCH_GET_KEYS
 from appointments.times import find_zone, to_utc_text
@@ -119,6 +119,7 @@ class Placement:
         if most is None or terms is None or not settings.keys() >= {*self.service.calendar_ids}:
             return
         per_person = PerPerson(most, zone_of_days(self.service, settings).key)
+        reading.counted_by = saying_the_zone(self.service, settings)
         if terms.per_person != per_person:
             self.wanted = replace(self.wanted, service=terms._replace(per_person=per_person))
 
@@ -129,7 +130,9 @@ class Placement:
             return None
         found = None
         if self.before and self.before.steps and self.service.has_choice:
-            found = replace(search, service=self.service.with_calendars(self.before.steps)).find(start)
+            found = replace(search, service=self.service.with_calendars(self.before.steps), whole=self.service).find(
+                start
+            )
         return found or search.find(start)
 
     def _search(self, reading: Reading) -> ServiceSearch:

@@ -9,8 +9,12 @@ from appointments.errors import (
     AppointmentCancelledError,
     AppointmentEndedError,
     AppointmentNotFoundError,
+    ApprovalNeededError,
     BadRequestError,
     BlockNotFoundError,
+    BookingClosedError,
+    BookingLinkExpiredError,
+    BookingLinkUnknownError,
     CalendarBusyError,
     ConflictError,
     ContactNotFoundError,
@@ -29,8 +33,11 @@ from appointments.errors import (
     SessionClosedError,
     SessionFullError,
     SessionJoinedError,
+    TimeTakenError,
     TooLateError,
     TooManyAppointmentsError,
+    TooManyHoldsError,
+    VisitNotFoundError,
     WebhookInactiveError,
     WebhookNotFoundError,
 )
@@ -51,6 +58,9 @@ IN_DOUBT = (
     "It is unknown whether this was written. Read it before you send the request again. "
     "A booking with an `Idempotency-Key` can be sent again as it is, after `Retry-After` seconds."
 )
+TOO_MANY_HOLDS = (
+    "So many times were asked for from this address. Wait for `Retry-After` seconds, until the hour is over."
+)
 
 
 class Problem(NamedTuple):
@@ -64,12 +74,15 @@ class Problem(NamedTuple):
 PROBLEMS: Mapping[type[RefusalError], Problem] = {
     BadRequestError: Problem(400, "bad-request", "Bad request"),
     ForbiddenError: Problem(403, "forbidden", "Forbidden"),
+    BookingClosedError: Problem(403, "booking-closed", "Booking link needed"),
+    BookingLinkUnknownError: Problem(403, "booking-link-unknown", "Booking link unknown"),
     AppointmentNotFoundError: Problem(404, "appointment-not-found", "Appointment not found"),
     BlockNotFoundError: Problem(404, "block-not-found", "Block not found"),
     ContactNotFoundError: Problem(404, "contact-not-found", "Contact not found"),
     ServiceNotFoundError: Problem(404, "service-not-found", "Service not found"),
     WebhookNotFoundError: Problem(404, "webhook-not-found", "Webhook not found"),
     DeliveryNotFoundError: Problem(404, "delivery-not-found", "Delivery not found"),
+    VisitNotFoundError: Problem(404, "visit-not-found", "Nothing booked under this token"),
     RouteNotFoundError: Problem(404, "route-not-found", "Route not found"),
     MethodNotAllowedError: Problem(405, "method-not-allowed", "Method not allowed"),
     ConflictError: Problem(409, "conflict", "Conflict with other appointments"),
@@ -80,12 +93,16 @@ PROBLEMS: Mapping[type[RefusalError], Problem] = {
     AppointmentEndedError: Problem(409, "appointment-ended", "Appointment ended"),
     InvalidTransitionError: Problem(409, "invalid-transition", "Invalid transition"),
     TooLateError: Problem(409, "too-late", "Too late"),
+    TimeTakenError: Problem(409, "time-taken", "Time taken"),
+    ApprovalNeededError: Problem(409, "approval-needed", "Approval needed"),
     WebhookInactiveError: Problem(409, "webhook-inactive", "Webhook inactive"),
+    BookingLinkExpiredError: Problem(410, "booking-link-expired", "Booking link ended"),
     PreconditionFailedError: Problem(412, "precondition-failed", "Version mismatch"),
     PayloadTooLargeError: Problem(413, "payload-too-large", "Payload too large"),
     InvalidRequestError: Problem(422, "invalid-request", "Invalid request"),
     TooManyAppointmentsError: Problem(422, "invalid-request", "Invalid request"),
     IdempotencyKeyReusedError: Problem(422, "idempotency-key-reused", "Idempotency key reused"),
+    TooManyHoldsError: Problem(429, "too-many-requests", "Too many requests"),
     CalendarBusyError: Problem(503, "calendar-busy", "Calendar busy"),
 }
 INTERNAL_ERROR = Problem(500, "internal-error", "Internal error")
@@ -99,6 +116,11 @@ DETAILS: Mapping[type[RefusalError], str] = {
     WebhookNotFoundError: "There is no webhook with this id.",
     DeliveryNotFoundError: "No delivery of this event to this webhook is known. They are kept for 7 days.",
     RouteNotFoundError: "The API has no such path.",
+    BookingClosedError: "Send the `key` of a booking link. Who books here has not signed in.",
+    BookingLinkUnknownError: "The `key` is not that of a booking link for this service. Copy the link as a whole.",
+    VisitNotFoundError: "No visitor has booked or held anything under this token.",
+    TimeTakenError: "The time cannot be had any more. Choose another one, such as one of `alternatives`.",
+    ApprovalNeededError: "Bookings of this have to be approved, so no time is held. Send the contact at once.",
     AppointmentCancelledError: "Only the details of a cancelled appointment can be changed. Book a new appointment.",
     WebhookInactiveError: "Nothing is sent to it. Put it with `active` true first.",
     InvalidRequestError: "Correct the fields in `errors` and send the request again.",
@@ -120,21 +142,30 @@ def problem_response(error: RefusalError, request: Request) -> Response:
             detail, more = _conflict(error)
         case PreconditionFailedError():
             detail = f"The current version is {error.version}. Read it again before you change it."
-        case InvalidTransitionError() | TooLateError():
+        case InvalidTransitionError() | TooLateError() | BookingLinkExpiredError():
             detail, more = str(error), error.more
         case PayloadTooLargeError():
             detail = f"A body may have {error.limit} bytes at most."
         case MethodNotAllowedError():
             headers["Allow"] = ", ".join(error.allowed)
             detail = f"Use one of {headers['Allow']}."
-        case CalendarBusyError():
-            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            detail = IN_DOUBT if error.in_doubt else detail
+        case TimeTakenError():
+            more = {"alternatives": [interval_body(free) for free in error.alternatives]}
+        case CalendarBusyError() | TooManyHoldsError():
+            seconds, detail = _later(error, detail)
+            headers["Retry-After"] = str(seconds)
         case BadRequestError() | AppointmentEndedError() | SessionClosedError() | SessionJoinedError():
             detail = str(error)
     response = _response(PROBLEMS[type(error)], detail, request, more)
     response["headers"] |= headers
     return response
+
+
+def _later(error: CalendarBusyError | TooManyHoldsError, detail: str) -> tuple[int, str]:
+    """After how many seconds to try again, and why."""
+    if isinstance(error, TooManyHoldsError):
+        return error.seconds, TOO_MANY_HOLDS
+    return RETRY_AFTER_SECONDS, IN_DOUBT if error.in_doubt else detail
 
 
 def _conflict(error: ConflictError) -> tuple[str, dict[str, Any]]:

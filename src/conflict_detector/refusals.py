@@ -34,7 +34,10 @@ def log_refusal(error: RefusalError, request: Request) -> None:
         return
     if request.method not in ("POST", "PATCH") or request.query.get("dryRun") == ["true"]:
         return
-    if request.path[0] in ("calendars", "webhooks"):  # a block is no booking, nor is a webhook
+    if request.path[0] in ("calendars", "webhooks", "booking-links"):  # these book nothing
+        return
+    if request.path[0] == "book" and not isinstance(error, ConflictError):
+        logger.info("Visitor refused")  # without an event_type: whatever strangers send is no fault of a client of ours
         return
     match error:
         case ConflictError():

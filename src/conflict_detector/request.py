@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from appointments.contacts import Contact
     from appointments.errors import Fault
     from appointments.link_keys import LinkKeys
     from appointments.reader import Query
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from appointments.timers import ReminderTimers
     from appointments.webhook_parts import WebhookParts
     from conflict_detector.access import Caller
+    from conflict_detector.settings import PageSettings
+    from conflict_detector.visits import Visits
 
     # Headers by name in lower case, each with every value that was sent for it.
     Headers = Mapping[str, Sequence[str]]
@@ -33,13 +36,17 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 1024 * 1024
 
 # An opaque tag may contain commas, so a list of tags is not split at them.
-_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
-_VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,14})"', re.ASCII)
+# Compiled at their first use: a start waits for none that few requests need.
+_ENTITY_TAG = r'(?:W/)?"[^"]*"'
+_VERSION_TAG = r'"(0|[1-9][0-9]{0,14})"'
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """Method, path, query, headers, claims and body. Header names are in lower case."""
+    """Method, path, query, headers, claims and body. Header names are in lower case.
+
+    `source` is the address that it came from. Nobody logs or keeps it.
+    """
 
     id: str
     method: str
@@ -48,6 +55,7 @@ class Request:
     headers: Headers
     claims: Mapping[str, Any]
     principal: str | None
+    source: str
     base: str
     raw_body: str | None
     is_base64: bool
@@ -71,6 +79,7 @@ class Request:
             headers=headers,
             claims=(context.get("authorizer") or {}).get("claims") or {},
             principal=(context.get("identity") or {}).get("userArn"),
+            source=(context.get("identity") or {}).get("sourceIp") or "",
             base=base_url(event),
             raw_body=event.get("body"),
             is_base64=bool(event.get("isBase64Encoded")),
@@ -107,9 +116,9 @@ class Request:
         A weak tag, and one that is not written as `ETag` is, match no version (RFC 9110, 13.1.1 and 8.8.3.2).
         """
         tags = ",".join(self.headers.get("if-match", ("*",)))
-        if "*" in (rest.strip() for rest in _ENTITY_TAG.sub("", tags).split(",")):
+        if "*" in (rest.strip() for rest in re.sub(_ENTITY_TAG, "", tags).split(",")):
             return None
-        return frozenset(int(tag[1:-1]) for tag in _ENTITY_TAG.findall(tags) if _VERSION_TAG.fullmatch(tag))
+        return frozenset(int(tag[1:-1]) for tag in re.findall(_ENTITY_TAG, tags) if re.fullmatch(_VERSION_TAG, tag))
 
     def check_version(self, version: int) -> None:
         """Raises PreconditionFailedError if `If-Match` does not allow this version."""
@@ -133,3 +142,13 @@ class Call(NamedTuple):
     webhooks: Callable[[], WebhookParts]
     contacts: Callable[[], ContactIndex]
     links: Callable[[], LinkKeys]
+    visits: Visits
+    pages: PageSettings
+
+    def undeliverable(self, contact: Contact) -> dict[str, Any]:
+        """What an answer with a contact tells of its addresses: why nothing is sent to those that are marked."""
+        from appointments.storage.undeliverable import Undeliverable  # noqa: PLC0415 - few requests read contacts
+
+        marks = Undeliverable(self.storage.database, self.storage.days.table, self.contacts().digests())
+        reasons = marks.of(contact, self.now)
+        return {"undeliverable": reasons} if reasons else {}

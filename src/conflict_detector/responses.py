@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
 
 Response = dict[str, Any]
 
-# The resource of API Gateway that has no authorizer.
-LINK_RESOURCE = "/l/{token}"
+# The resources of API Gateway that ask who is calling: any path.
+_ANY_PATH = ("/", "/{proxy+}")
+_VARIABLE = re.compile(r"\{(\w+)(\+?)\}")
 # What a page from another origin may send, and read of an answer beside its body.
 CORS_REQUEST_HEADERS = (
-    "Authorization, Content-Type, If-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256"
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, "
+    "X-Amz-Content-Sha256"
 )
 CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 
@@ -23,9 +26,12 @@ CORS_ANSWER_HEADERS = "Allow, ETag, Location, Retry-After"
 def route_path(event: Mapping[str, Any]) -> str:
     """The path below the root of the API, encoded. API Gateway leaves the base path of a custom domain in `path`."""
     path: str = event["path"]
-    if event.get("resource") == LINK_RESOURCE:
-        # Nobody signed in to get here: whatever the token holds, it stays one segment and leads to no other route.
-        return f"/l/{quote(event['pathParameters']['token'], safe='')}"
+    resource: str = event.get("resource") or "/"
+    if resource not in _ANY_PATH:
+        # Nobody signed in to get here: whatever a variable holds, it stays there and leads to no other route. It is one
+        # segment, unless it stands for all that follow, and may be encoded or not.
+        held = event["pathParameters"]
+        return _VARIABLE.sub(lambda name: quote(unquote(held[name[1]]), safe="/" if name[2] else ""), resource)
     proxy: str = (event.get("pathParameters") or {}).get("proxy") or ""
     below_root = "/" + "/".join(path.split("/")[-1 - proxy.count("/") :])
     # `proxy` may be encoded or not.

@@ -59,8 +59,8 @@ def _handler(name: str) -> Handler:
     return handler
 
 
-# The first part of the paths that nobody signs in for.
-LINKS = "l"
+# The first parts of the paths that nobody signs in for: links, the pages, and what visitors book.
+OPEN = frozenset(("l", "desk", "book", "assets"))
 ROUTES = (
     Route("POST", "/appointments", "appointments.book"),
     Route("GET", "/appointments", "appointments.find"),
@@ -96,6 +96,20 @@ ROUTES = (
     Route("GET", "/availability/days", "availability.count"),
     Route("GET", "/l/{token}", "links.show"),
     Route("POST", "/l/{token}", "links.submit"),
+    Route("POST", "/booking-links", "booking_links.make"),
+    Route("GET", "/book/services", "book.find_services"),
+    Route("GET", "/book/services/{serviceId}", "book.get_service"),
+    Route("GET", "/book/services/{serviceId}/days", "book.count_times"),
+    Route("GET", "/book/services/{serviceId}/times", "book.find_times"),
+    Route("POST", "/book/services/{serviceId}/appointments", "book.make"),
+    Route("GET", "/book/appointments/{token}", "book.get"),
+    Route("PATCH", "/book/appointments/{token}", "book.change"),
+    Route("DELETE", "/book/appointments/{token}", "book.remove"),
+    Route("GET", "/book/appointments/{token}/calendar", "book.get_calendar"),
+    Route("GET", "/desk", "pages.get_desk"),
+    Route("GET", "/desk/settings", "pages.get_settings"),
+    Route("GET", "/book", "pages.get_book"),
+    Route("GET", "/assets/{file}", "pages.get_asset"),
     Route("GET", "/openapi.json", "docs.get"),
     Route("GET", "/docs", "docs.get"),
     Route("GET", "/docs/", "docs.redirect"),

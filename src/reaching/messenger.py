@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from appointments.contacts import ChannelName
+from appointments.telemetry import logger
 from reaching.email import Letter
-from reaching.refusals import RefusedError
+from reaching.refusals import OptedOutError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Messenger:
-    """Sends what happened in the words of `texts`; a channel without a sender is off."""
+    """Sends what happened in the words of `texts`; a channel without a sender is off.
+
+    `mark` has nothing more sent to an address, and is told the channel, the address and the reason.
+    """
 
     mailer: Mailer | None
     texter: Texter | None
     texts: Callable[[], Texts]
     # Who writes, as people know them.
     sender: str = ""
+    mark: Callable[[ChannelName, str, str], None] | None = None
 
     @property
     def channels(self) -> tuple[ChannelName, ...]:
@@ -46,5 +51,19 @@ class Messenger:
             subject, text, html = self.texts().email(facts, contact.locale)
             return self.mailer.send(Letter(address, contact.name, subject, text, html, invitation))
         if address and channel is ChannelName.SMS and self.texter:
-            return self.texter.send(address, self.texts().sms(facts, contact.locale))
+            text = self.texts().sms(facts, contact.locale)
+            try:
+                return self.texter.send(address, text)
+            except OptedOutError as exc:
+                self._mark(channel, address, str(exc))
+                raise
         raise RefusedError("not reached on this channel")
+
+    def _mark(self, channel: ChannelName, address: str, reason: str) -> None:
+        """Whether it succeeds or not, the message is refused; without the mark the next one will be, too."""
+        if self.mark is None:
+            return
+        try:
+            self.mark(channel, address, reason)
+        except Exception:  # noqa: BLE001 - as above
+            logger.warning("Address not marked", channel=channel, reason=reason, exc_info=True)

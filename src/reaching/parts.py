@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from datetime import UTC, datetime
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from appointments.aws import client
@@ -16,12 +17,17 @@ from reaching.sms import Texter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
+    from appointments.contacts import ChannelName
+    from appointments.storage.undeliverable import Undeliverable
     from texts.writing import Texts
 
 
-def messenger_from(env: Mapping[str, str]) -> Messenger:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def messenger_from(env: Mapping[str, str], clock: Callable[[], datetime] = _now) -> Messenger:
     """The channels that are on. Their clients are made when the first message is sent."""
     mailer = texter = None
     if env.get("EMAIL_FROM"):
@@ -36,7 +42,14 @@ def messenger_from(env: Mapping[str, str]) -> Messenger:
 
         return Texts.from_env(env)
 
-    return Messenger(mailer, texter, texts, env["EMAIL_NAME"])
+    @cache
+    def undeliverable() -> Undeliverable:
+        return undeliverable_of(Database(client("dynamodb")), env["CALENDARS_TABLE"], env["CONTACT_KEY_ID"])
+
+    def mark(channel: ChannelName, address: str, reason: str) -> None:
+        undeliverable().mark(channel, address, reason, clock())
+
+    return Messenger(mailer, texter, texts, env["EMAIL_NAME"], mark)
 
 
 def links_from(env: Mapping[str, str]) -> Callable[[str], str] | None:
@@ -45,6 +58,8 @@ def links_from(env: Mapping[str, str]) -> Callable[[str], str] | None:
         return None
     keys = links_of(env["LINK_KEY_ID"], env["LINK_BASE"])
 
+    # The channels of one message follow each other: they share its link, and the call that makes it.
+    @lru_cache(maxsize=1)
     def link_for(appointment_id: str) -> str:
         try:
             return keys.link_for(appointment_id)

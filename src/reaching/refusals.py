@@ -24,6 +24,10 @@ class RefusedError(ProductError):
     """
 
 
+class OptedOutError(RefusedError):
+    """The owner of the phone wants no SMS: none is sent to it any more, whatever it says."""
+
+
 def words_of(error: ClientError) -> tuple[str, str]:
     """A service's code for what went wrong, and its words, which can hold an address."""
     told = error.response["Error"]

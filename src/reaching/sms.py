@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reaching.refusals import NOT_SENT, NotSentError, RefusedError, words_of
+from appointments.contacts import OPTED_OUT
+from reaching.refusals import NOT_SENT, NotSentError, OptedOutError, RefusedError, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,8 @@ def _refusal(error: Exception) -> NotSentError | RefusedError:
     """A refusal for good where it is of the phone number; of our settings or account it is not, and is repaired."""
     if isinstance(error, ClientError):
         code, words = words_of(error)
-        if "opted out" in words.lower() or code == "OptedOut":
-            return RefusedError("opted out")
+        if "opted out" in words.lower() or code.startswith("OptedOut"):
+            return OptedOutError(OPTED_OUT)
         if "PhoneNumber" in words and code.startswith(("InvalidParameter", "ValidationException")):
             return RefusedError("no valid number")
         return NotSentError(code)

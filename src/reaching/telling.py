@@ -29,6 +29,7 @@ def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str |
         start=start,
         end=end,
         zone=_zone(appointment),
+        person_zone=find_zone(contact.time_zone),
         title=detail(appointment, "title") or _service_title(appointment),
         location=detail(appointment, "location"),
         description=_text(appointment.details.get("description")),

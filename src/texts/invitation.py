@@ -10,7 +10,7 @@ from texts.clean import lines, one_line
 from texts.facts import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from texts.facts import Facts
@@ -54,27 +54,41 @@ def invitation(facts: Facts, appointment_id: str, version: int, parties: Parties
     method = METHODS.get(facts.kind)
     if method is None:
         return None
-    properties = (line for line in _properties(facts, method, parties) if line)
-    event = [f"UID:{_escaped(appointment_id)}", f"SEQUENCE:{version}", f"DTSTAMP:{_utc(now)}", *properties]
-    said = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", f"METHOD:{method}"]
-    said += ["BEGIN:VEVENT", *event, "END:VEVENT", "END:VCALENDAR"]
-    return Invitation(method, "".join(f"{part}\r\n" for line in said for part in _folded(line)))
+    status = "CANCELLED" if method == "CANCEL" else "CONFIRMED"
+    title = one_line(parties.organizer.name, 100) or parties.organizer.email
+    # Nobody reads answers: the links in the message are for that, and the person has asked for the appointment.
+    attendee = f"ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE{_person(parties.attendee)}"
+    people = [f"ORGANIZER{_person(parties.organizer)}", attendee]
+    event = [*_identity(appointment_id, version, now), *_properties(facts, status, title), *people]
+    return Invitation(method, _written(event, f"METHOD:{method}"))
 
 
-def _properties(facts: Facts, method: str, parties: Parties) -> Iterator[str]:
-    title = one_line(facts.title, 200) or one_line(facts.sender, 100) or one_line(parties.organizer.name, 100)
+def calendar_file(facts: Facts, appointment_id: str, version: int, now: datetime) -> str:
+    """An appointment as a file that a calendar opens. It invites nobody, so it has neither a method nor people."""
+    return _written([*_identity(appointment_id, version, now), *_properties(facts, "CONFIRMED", appointment_id)])
+
+
+def _written(event: Iterable[str], *method: str) -> str:
+    said = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", *method]
+    said += ["BEGIN:VEVENT", *(line for line in event if line), "END:VEVENT", "END:VCALENDAR"]
+    return "".join(f"{part}\r\n" for line in said for part in _folded(line))
+
+
+def _identity(appointment_id: str, version: int, now: datetime) -> list[str]:
+    return [f"UID:{_escaped(appointment_id)}", f"SEQUENCE:{version}", f"DTSTAMP:{_utc(now)}"]
+
+
+def _properties(facts: Facts, status: str, untitled: str) -> Iterator[str]:
+    title = one_line(facts.title, 200) or one_line(facts.sender, 100)
     location = one_line(facts.location, 300)
     whom = ", ".join(name for one in facts.with_whom if (name := one_line(one, 100)))
     about = "\n".join([part for part in (whom, *lines(facts.description, 2000)) if part])
     yield f"DTSTART:{_utc(facts.start)}"
     yield f"DTEND:{_utc(facts.end)}"
-    yield f"SUMMARY:{_escaped(title or parties.organizer.email)}"
+    yield f"SUMMARY:{_escaped(title or untitled)}"
     yield f"LOCATION:{_escaped(location)}" if location else ""
     yield f"DESCRIPTION:{_escaped(about)}" if about else ""
-    yield f"STATUS:{'CANCELLED' if method == 'CANCEL' else 'CONFIRMED'}"
-    yield f"ORGANIZER{_person(parties.organizer)}"
-    # Nobody reads answers: the links in the message are for that, and the person has asked for the appointment.
-    yield f"ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=FALSE{_person(parties.attendee)}"
+    yield f"STATUS:{status}"
 
 
 def _person(party: Party) -> str:

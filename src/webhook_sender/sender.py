@@ -135,7 +135,7 @@ class _Batch:
         elif now - letter.sent_at >= GIVEN_UP_AFTER:
             self._give_up(letter)
         elif stored.breaker and now < stored.breaker.until:
-            self._put_back(letter, max(stored.breaker.until - now, _patience(letter)))
+            self._put_back(letter, max(_wait(stored.breaker, now), _patience(letter)))
         elif self.sender.monotonic() - self.began >= SECONDS_PER_RECEIVER:
             self._put_back(letter, _patience(letter))
         elif stored.breaker is None:
@@ -230,6 +230,15 @@ class _Batch:
         self.sender.queue.give_up(letter.delivery.message, "not delivered within a day")
         self.sender.deliveries.record(letter.delivery, State.FAILED, now, tried=False)
         logger.error("Webhook given up", event_type=EventType.WEBHOOK_GIVEN_UP, extra=_about(letter))
+
+
+def _wait(breaker: Breaker, now: datetime) -> timedelta:
+    """How long a message waits for a breaker: to its end, and then for up to as much of a pause as has passed by now.
+
+    What came in during a pause would else come back all at once, and keep every sender busy.
+    """
+    left = breaker.until - now
+    return left + max(breaker.pause - left, timedelta()) * _chance.random()
 
 
 def _patience(letter: Letter) -> timedelta:

@@ -56,9 +56,15 @@ def test_paths_are_found() -> None:
 def test_every_recipe_ends_in_the_tests_that_fail_without_it() -> None:
     recipes = re.split(r"^### ", GUIDE.partition("## Recipes")[2].partition("\n## ")[0], flags=re.MULTILINE)[1:]
     assert [recipe.partition("\n")[0] for recipe in recipes] == [
-        "Add a field", "Add a status", "Add a route", "Add a metric", "Add a setting", "Add a function",
+        "Add a field",
+        "Add a status",
+        "Add a route",
+        "Change a page",
+        "Add a metric",
+        "Add a setting",
+        "Add a function",
         "Add a channel",
-    ]  # fmt: skip
+    ]
     for recipe in recipes:
         last = recipe.strip().split("\n\n")[-1]
         assert re.search(r"`tests/\w+/\w+\.py::\w+`", last), recipe.partition("\n")[0]

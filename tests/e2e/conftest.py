@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import contract
-from local.deploy import Stack, deploy
+from copies import copied
+from local.deploy import deploy
+from local.engine import HOST, free_port
+from local.front_door import FrontDoor
+from pool import ORIGIN, Clinic, People
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from email.message import Message
 
+    from local.deploy import Stack
     from local.engine import Engine
 
 
@@ -63,7 +68,32 @@ def call(call_to: Callable[[str], Callable[..., Answer]], api_url: str) -> Calla
 @pytest.fixture(scope="session")
 def first_stack(engine: Engine) -> Stack:
     """The stack that `sam` deploys for the tests that need one of their own: `copied` makes more of it."""
-    return deploy(engine, "appointments-logs", print)
+    topic = engine.client("sns").create_topic(Name="sms-replies")["TopicArn"]
+    return deploy(engine, "appointments-logs", print, {"SmsRepliesTopicArn": topic})
+
+
+@pytest.fixture(scope="session")
+def clinic(engine: Engine, first_stack: Stack) -> Iterator[Clinic]:
+    """Deployed with `Auth=cognito` and a sign-in page, which lies at an address of Cognito's own."""
+    port = free_port()
+    url = f"http://{HOST}:{port}"
+    overrides = {"Auth": "cognito", "CorsOrigin": ORIGIN, "UserPoolDomain": "clinic", "LinkBase": url}
+    stack = copied(engine, first_stack, "appointments-cognito", overrides)
+    found = engine.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]["Outputs"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
+    people = People(engine.client("cognito-idp"), outputs["UserPoolId"], outputs["UserPoolClientId"])
+    with FrontDoor(port, stack.api_target):
+        yield Clinic(stack, url, people)
+
+
+@pytest.fixture(scope="session")
+def cognito_stack(clinic: Clinic) -> Stack:
+    return clinic.stack
+
+
+@pytest.fixture(scope="session")
+def people(clinic: Clinic) -> People:
+    return clinic.people
 
 
 @pytest.fixture

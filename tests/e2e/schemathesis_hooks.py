@@ -74,7 +74,8 @@ EXPLAINED = re.compile(
     r"must name a host on the public internet|must be ASCII without spaces|would be one too many: |"
     r"must have an email or a phone|must be an email address|must be an existing phone number|"
     r"(?:email|sms) needs a contact|must be 1 to 200 characters, without control|"
-    r"is unknown; the query parameters are contact"
+    r"is unknown; the query parameters are (?:contact|calendarIds)|"
+    r"must be a random UUID|must be like .*, and the two must differ"
 )
 # A local time without any zone, where a schema cannot see the other parameter, or the zone of the appointment.
 WITHOUT_ZONE = "has no offset: "

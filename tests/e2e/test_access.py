@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import urllib.error
 import urllib.request
 import uuid
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -21,13 +22,11 @@ from appointments.link_keys import LinkKeys
 from copies import copied
 from local import LocalError
 from local.engine import REGION
+from pool import ORIGIN, People
 
 if TYPE_CHECKING:
     from local.deploy import Stack
     from local.engine import Engine
-
-ORIGIN = "https://booking.example.org"
-PASSWORD = "Correct-horse-7-battery"
 
 
 class Answer(NamedTuple):
@@ -81,7 +80,8 @@ def test_the_api_is_opened_with_the_local_stage_only(engine: Engine, first_stack
 
 @pytest.fixture(scope="module")
 def iam_stack(engine: Engine, first_stack: Stack) -> Stack:
-    return copied(engine, first_stack, "appointments-iam", {"Auth": "iam"})
+    closed = {"Auth": "iam", "OpenBooking": "off", "HoldsPerAddress": "3"}
+    return copied(engine, first_stack, "appointments-iam", closed)
 
 
 @pytest.fixture(scope="module")
@@ -136,53 +136,6 @@ def test_iam_lets_signed_requests_in_by_policy(signed: Any, iam_stack: Stack) ->
 
 
 # --- Auth=cognito ------------------------------------------------------------------------------------
-
-
-@dataclass
-class People:
-    """A user pool's people, and the tokens that they get from it."""
-
-    cognito: Any
-    pool_id: str
-    client_id: str
-
-    def join(self, name: str, *, scheduler: bool = False) -> str:
-        """Add a person and return their `sub`."""
-        user = {"UserPoolId": self.pool_id, "Username": f"{name}@example.org"}
-        self.cognito.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
-        self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
-        if scheduler:
-            self.cognito.admin_add_user_to_group(**user, GroupName="schedulers")
-        attributes = self.cognito.admin_get_user(**user)["UserAttributes"]
-        return str(next(a["Value"] for a in attributes if a["Name"] == "sub"))
-
-    def tokens(self, name: str, client_id: str | None = None) -> dict[str, str]:
-        tokens: dict[str, str] = self.cognito.admin_initiate_auth(
-            UserPoolId=self.pool_id,
-            ClientId=client_id or self.client_id,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": f"{name}@example.org", "PASSWORD": PASSWORD},
-        )["AuthenticationResult"]
-        return tokens
-
-    def another_client(self, **more: Any) -> str:
-        flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-        made = self.cognito.create_user_pool_client(
-            UserPoolId=self.pool_id, ClientName=f"c-{uuid.uuid4()}", ExplicitAuthFlows=flows, **more
-        )
-        return str(made["UserPoolClient"]["ClientId"])
-
-
-@pytest.fixture(scope="module")
-def cognito_stack(engine: Engine, first_stack: Stack) -> Stack:
-    return copied(engine, first_stack, "appointments-cognito", {"Auth": "cognito", "CorsOrigin": ORIGIN})
-
-
-@pytest.fixture(scope="module")
-def people(engine: Engine, cognito_stack: Stack) -> People:
-    found = engine.client("cloudformation").describe_stacks(StackName=cognito_stack.name)["Stacks"][0]["Outputs"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
-    return People(engine.client("cognito-idp"), outputs["UserPoolId"], outputs["UserPoolClientId"])
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -345,3 +298,105 @@ def test_a_link_works_without_a_token_of_the_pool(engine: Engine, people: People
     use_link(engine, cognito_stack, booked.body["appointmentId"])
     read = send(cognito_stack, "GET", f"/appointments/{booked.body['appointmentId']}", None, mine)
     assert (read.body["status"], read.body["startTime"]) == ("cancelled", "2031-03-04T10:00:00Z")
+
+
+# --- booking links -----------------------------------------------------------------------------------
+
+
+def test_a_visitor_books_by_a_booking_link_where_all_else_is_signed(signed: Any, iam_stack: Stack) -> None:
+    service, doctor = f"check-up-{uuid.uuid4()}", f"dr-{uuid.uuid4()}"
+    steps = {"title": "Check-up", "steps": [{"durationMinutes": 30, "resourceIds": [doctor]}]}
+    assert signed("desk", "PUT", f"/services/{service}", steps).status == 200
+    asked = {"services": [service], "until": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    assert send(iam_stack, "POST", "/booking-links", asked).status == 403
+    made = signed("desk", "POST", "/booking-links", asked)
+    assert made.status == 201, made
+
+    def ask(method: str, path: str, body: Any = None, key: str = made.body["key"]) -> Answer:
+        """As a stranger, who has nothing but a key."""
+        separator = "&" if "?" in path else "?"
+        return send(
+            iam_stack, method, f"/book/services/{service}{path}" + (f"{separator}key={key}" if key else ""), body
+        )
+
+    span = "from=2031-03-03T08%3A00%3A00Z&to=2031-03-03T12%3A00%3A00Z"
+    start = {"startTime": "2031-03-03T09:00:00Z"}
+    for key, refused in (("", "booking-closed"), (made.body["key"][:-4] + "AAAA", "booking-link-unknown")):
+        for method, path, body in (
+            ("GET", "", None),
+            ("GET", f"/times?{span}", None),
+            ("POST", "/appointments", start),
+        ):
+            answer = ask(method, path, body, key)
+            assert (answer.status, answer.body["type"].partition("#")[2]) == (403, refused)
+    assert ask("GET", "").body["title"] == "Check-up"
+    assert ask("GET", f"/days?{span}").body["days"] == [{"date": "2031-03-03", "available": 8}]
+    assert len(ask("GET", f"/times?{span}").body["available"]) == 8
+    held = ask("POST", "/appointments", start)
+    assert (held.status, held.body["status"]) == (201, "held"), held
+    assert ask("POST", "/appointments", start).status == 409
+    mine = f"/book/appointments/{held.body['token']}"
+    contact = {"contact": {"name": "Anna Vogel", "email": "anna@example.org"}}
+    assert send(iam_stack, "PATCH", mine, contact).body["status"] == "scheduled"
+    assert send(iam_stack, "DELETE", mine).body["status"] == "scheduled"
+    assert send(iam_stack, "GET", mine).body["startTime"] == start["startTime"]
+    status, headers, file = page_of(iam_stack, "GET", f"{mine}/calendar")
+    assert (status, headers["Content-Type"], "BEGIN:VEVENT" in file) == (200, "text/calendar; charset=utf-8", True)
+    # By the counter of its address, which is one here, a stranger asks for so many times and no more.
+    assert ask("POST", "/appointments", {"startTime": "2031-03-03T10:00:00Z"}).status == 201
+    assert ask("POST", "/appointments", {"startTime": "2031-03-03T11:00:00Z"}).status == 429
+    # No other method, path or service gets in.
+    for method, closed in (
+        ("PUT", f"/book/services/{service}"),
+        ("GET", f"/book/..%2Fservices%2F{service}"),
+        ("GET", f"/book/services/..%2F..%2Fservices%2F{service}"),
+        ("GET", f"/book/../services/{service}"),
+        ("GET", f"/services/{service}"),
+        ("GET", f"/availability?serviceId={service}&{span}"),
+    ):
+        answered, _, text = page_of(iam_stack, method, closed)
+        assert answered in (403, 404, 405), (method, closed, text)
+        assert doctor not in text
+
+
+# --- pages -------------------------------------------------------------------------------------------
+
+
+def open_pages(stack: Stack, auth: str, appointment_id: str) -> None:
+    """Load all that the pages are made of, as a stranger, and get nowhere else by that."""
+    for page in ("desk", "book"):
+        status, headers, html = page_of(stack, "GET", f"/{page}")
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), html
+        assert page_of(stack, "HEAD", f"/{page}")[::2] == (200, "")
+        named = re.findall(r'="(assets/[^"]+)"', html)
+        assert len(named) == 2
+        for name in named:
+            status, headers, body = page_of(stack, "GET", f"/{name}")
+            assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+            assert body
+    status, _, body = page_of(stack, "GET", "/desk/settings")
+    assert (status, json.loads(body)["auth"]) == (200, auth)
+    for method, closed in (
+        ("POST", "/desk"),
+        ("DELETE", "/desk/settings"),
+        ("GET", "/desk/nope"),
+        ("GET", f"/assets/..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/assets/x%2F..%2F..%2Fappointments%2F{appointment_id}"),
+        ("GET", f"/desk/../appointments/{appointment_id}"),
+    ):
+        status, _, body = page_of(stack, method, closed)
+        assert status in (401, 403, 404, 405), (method, closed, body)
+        assert "2031-03" not in body
+
+
+def test_pages_load_without_signing_where_all_else_is_signed(signed: Any, iam_stack: Stack) -> None:
+    booked = signed("desk", "POST", "/appointments", first_booking(f"page-{uuid.uuid4()}"))
+    open_pages(iam_stack, "iam", booked.body["appointmentId"])
+
+
+def test_pages_load_without_a_token_of_the_pool(people: People, cognito_stack: Stack) -> None:
+    name = f"paul-{uuid.uuid4().hex[:8]}"
+    paul = people.join(name)
+    mine = bearer(people.tokens(name)["IdToken"])
+    booked = send(cognito_stack, "POST", "/appointments", first_booking(paul), mine)
+    open_pages(cognito_stack, "cognito", booked.body["appointmentId"])

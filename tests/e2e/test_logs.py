@@ -147,7 +147,7 @@ class Clinic:
         return [event["message"] for page in pages for event in page["events"]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session")  # the tests of this file may be spread, and its stack is there once per process
 def clinic(engine: Engine, first_stack: Stack) -> Clinic:
     clinic = Clinic(engine, first_stack)
     engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])
@@ -158,6 +158,7 @@ def clinic(engine: Engine, first_stack: Stack) -> Clinic:
     sweep(clinic)
     tell_webhooks(clinic)
     tell_people(clinic)
+    answer_by_sms(clinic, engine.client("sns").create_topic(Name="sms-replies")["TopicArn"])  # the stack's
     relay(clinic)
     return clinic
 
@@ -405,6 +406,51 @@ def tell_people(clinic: Clinic) -> None:
     assert tell(booked(email=f"{MARK} no address", channels=["email"]).message) == done
     clinic.happened.update({"NoticeSentMetric": 3, "NoticeLatenessMetric": 3, "NoticeErrorMetric": 2})
     clinic.happened.update(["NoticeSkippedMetric", "NoticeRecoveredMetric", "MessageRefusedInNoticesMetric"])
+
+
+def answer_by_sms(clinic: Clinic, topic: str) -> None:
+    """By the topic itself, as End User Messaging puts an answer on it."""
+    phone = f"+49151{uuid.uuid4().int % 10**8:08}"
+    clinic.hour += timedelta(hours=1)
+    asked = clinic.body(contact={"name": MARK, "phone": phone}, reminders=[])
+    status, booked = clinic.call("POST", "/appointments", asked)
+    assert status == 201, booked
+    clinic.happened.update(["BookingSuccessMetric"])
+    path = f"/appointments/{booked['appointmentId']}"
+    sns = clinic.engine.client("sns")
+
+    def answer(text: str) -> None:
+        said = {"originationNumber": phone, "destinationNumber": "+4915112345678", "messageBody": text}
+        sns.publish(TopicArn=topic, Message=json.dumps(said))
+
+    def until(event_type: str) -> bool:
+        for _ in range(300):
+            if any(event_type in line for line in clinic.lines("SmsRepliesLogGroup")):
+                return True
+            time.sleep(0.1)
+        return False
+
+    # The relay makes it known by its number within moments.
+    found = f"/appointments?contact={phone.replace('+', '%2B')}&from={booked['startTime']}&to={booked['endTime']}"
+    for _ in range(100):
+        if clinic.call("GET", found)[1]["appointments"]:
+            break
+        time.sleep(0.1)
+    answer(f"no {MARK}")
+    assert until("SMS_REPLY_SKIPPED")
+    with clinic.without("SmsRepliesRole", "FindByContact"):
+        event = {"Records": [{"Sns": {"Message": json.dumps({"originationNumber": phone, "messageBody": "C"})}}]}
+        event["Records"][0]["Sns"]["Timestamp"] = datetime.now(UTC).isoformat()
+        assert not clinic.invoke(clinic.physical["SmsRepliesFunction"], event)
+    answer("C")
+    assert until("APPOINTMENT_CONFIRMED")
+    assert clinic.call("GET", path)[1]["confirmedAt"]
+    answer("STOP")
+    assert until("ADDRESS_UNDELIVERABLE")
+    answer("Start")
+    assert until("deliverable again")
+    clinic.happened.update(["SmsReplySkippedMetric", "SmsReplyErrorMetric", "AppointmentConfirmedInRepliesMetric"])
+    clinic.happened.update(["AddressUndeliverableInRepliesMetric"])
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS.keys() - NEED_A_FULL_BUS))

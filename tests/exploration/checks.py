@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from exploration.dynamo import MESSAGES, Attributes, Database, Key, canonical
 
+# The phone of whoever is reached, in scenarios where somebody is.
+PHONE = "+4915123456789"
 APPOINTMENTS, CALENDARS = "AppointmentsTable", "CalendarsTable"
 MARKER, OVERFLOW = "a#overflow", "overflow#"
 
@@ -112,31 +114,59 @@ def _live(database: Database) -> Iterator[tuple[str, Lying]]:
             for calendar in {text["S"] for text in item["resourceIds"]["L"]} - {item["userId"]["S"]}:
                 if not steps:
                     yield calendar, lying
-            for step in steps:
-                begin, over = (_epoch(step[name]["S"]) for name in ("startTime", "endTime"))
-                for text in step["resourceIds"]["L"]:
-                    yield text["S"], lying._replace(start=begin, end=over)
+            for text, begin, over in _taken_by(steps, item.get("serviceBuffers", {"S": "0 0"})["S"]):
+                yield text, lying._replace(start=begin, end=over)
             if "sessionId" in item:
                 yield f"session#{item['sessionId']['S']}", lying
 
 
-def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
+def _taken_by(steps: list[Attributes], buffers: str) -> Iterator[tuple[str, int, int]]:
+    """When steps take their calendars. Where two of them take one calendar, no buffer lies over the other's time."""
+    before, _ = map(int, buffers.split())
+    taken: dict[str, list[tuple[int, int]]] = {}
+    for step in steps:
+        begin, over = (_epoch(step[name]["S"]) for name in ("startTime", "endTime"))
+        for calendar in (text["S"] for text in step["resourceIds"]["L"]):
+            spans = taken.setdefault(calendar, [])
+            if spans:
+                first, last = spans.pop()
+                spans.append((first, min(last, begin + before)))
+                spans.append((max(begin, spans[-1][1]), over))
+            else:
+                spans.append((begin, over))
+    return ((calendar, *span) for calendar, spans in taken.items() for span in spans)
+
+
+def _entry(lying: Lying) -> str:
+    until = "" if lying.until is None else f";until={lying.until}"
+    places = "" if lying.places == 1 else f";places={lying.places}"
+    counted = f";service={lying.service}" if lying.service else ""
+    return f"{lying.start}-{lying.end}{places}{counted}{until}"
+
+
+def _days(lying: Iterable[Lying]) -> set[str]:
+    days = {day for one in lying for day in range(one.start // 86400, (one.end - 1) // 86400 + 1)}
+    return {datetime.fromtimestamp(day * 86400, UTC).date().isoformat() for day in days}
+
+
+def _wanted(database: Database, by_calendar: Mapping[str, list[Lying]]) -> dict[tuple[str, str, str], str]:
+    """The entries that there should be, by calendar, day and appointment: each names all that it takes there."""
     wanted: dict[tuple[str, str, str], str] = {}
+    for calendar, there in by_calendar.items():
+        for id_ in {one.appointment_id for one in there}:
+            own = [one for one in there if one.appointment_id == id_]
+            wanted |= {(calendar, day, id_): ",".join(map(_entry, own)) for day in _days(own)}
+    for calendar, block in _blocks(database):
+        text = f"{block.start}-{block.end};places=1000;block={block.decided_at}"
+        wanted |= {(calendar, day, block.appointment_id): text for day in _days([block])}
+    return wanted
+
+
+def _on_calendars(database: Database, limits: Mapping[str, Limits]) -> Iterator[str]:
     by_calendar: dict[str, list[Lying]] = {}
     for calendar, lying in _live(database):
         by_calendar.setdefault(calendar, []).append(lying)
-        for day in range(lying.start // 86400, (lying.end - 1) // 86400 + 1):
-            date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
-            until = "" if lying.until is None else f";until={lying.until}"
-            places = "" if lying.places == 1 else f";places={lying.places}"
-            counted = f";service={lying.service}" if lying.service else ""
-            wanted[calendar, date, lying.appointment_id] = f"{lying.start}-{lying.end}{places}{counted}{until}"
-    for calendar, block in _blocks(database):
-        for day in range(block.start // 86400, (block.end - 1) // 86400 + 1):
-            date_ = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
-            wanted[calendar, date_, block.appointment_id] = (
-                f"{block.start}-{block.end};places=1000;block={block.decided_at}"
-            )
+    wanted = _wanted(database, by_calendar)
     found: dict[tuple[str, str, str], str] = {}
     for entry, text in _entries(database):
         if entry in found:
@@ -217,9 +247,9 @@ def _overfull(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str
     for at in sorted({one.start for one in lying}):
         near = [one for one in lying if one.start <= at < one.end + 60 * limits.buffer_minutes]
         counting = [one for one in near if all(one.counts_for(other) for other in near)]
-        there, taken = [one.appointment_id for one in counting], sum(one.places for one in counting)
-        if taken > limits.capacity:
-            yield f"{calendar} holds {taken} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(there))}"
+        places = {one.appointment_id: one.places for one in counting}  # no buffer lies between steps of one
+        if (taken := sum(places.values())) > limits.capacity:
+            yield f"{calendar} holds {taken} at {datetime.fromtimestamp(at, UTC)}: {', '.join(sorted(places))}"
 
 
 def _overfull_days(calendar: str, lying: list[Lying], limits: Limits) -> Iterator[str]:
@@ -228,7 +258,7 @@ def _overfull_days(calendar: str, lying: list[Lying], limits: Limits) -> Iterato
     for one in lying:
         days.setdefault(datetime.fromtimestamp(one.start, ZoneInfo(limits.zone)).date(), []).append(one)
     for day, begin in sorted(days.items()):
-        there = [one.appointment_id for one in begin if all(one.counts_for(other) for other in begin)]
+        there = {one.appointment_id for one in begin if all(one.counts_for(other) for other in begin)}
         if len(there) > limits.per_day:
             yield f"{calendar} takes {len(there)} on {day}: {', '.join(sorted(there))}"
 
@@ -265,9 +295,9 @@ def _reminders(database: Database) -> Iterator[str]:
         for offset, one in every:
             if one["state"]["S"] == "sending" and not {"claim", "leaseUntil"} <= one.keys():
                 yield f"{key.partition}: {offset} is being sent by nobody"
-            message = database.get(_message(key.partition, offset, one))
-            if one["state"]["S"] == "sent" and message is None:
-                yield f"{key.partition}: {offset} counts as sent, and was not"
+            for channel in sorted(_told_by(one, item)):
+                if database.get(_message(key.partition, offset, one, channel)) is None:
+                    yield f"{key.partition}: {offset} counts as sent by {channel}, and was not"
 
 
 def _in_sessions(database: Database) -> Iterator[str]:
@@ -286,12 +316,40 @@ def _earlier(reminder: Attributes) -> list[Attributes]:
     return [one["M"] for one in reminder.get("earlier", {"L": []})["L"]]
 
 
-def _message(appointment_id: str, offset: str, reminder: Attributes) -> Key:
-    return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}")
+def _told_by(reminder: Attributes, item: Attributes) -> set[str]:
+    """The channels on which a reminder was sent, as it is recorded."""
+    records = [one["M"] for one in reminder.get("deliveries", {"L": []})["L"]]
+    told_by = {one["channel"]["S"] for one in records if one["state"]["S"] == "sent"}
+    if reminder["state"]["S"] == "sent":
+        told_by.add("topic")
+        # What is given up while it is sent goes to nobody else.
+        current = reminder in [one["M"] for one in item["reminders"]["M"].values()]
+        current &= item["status"]["S"] == "scheduled"
+        told_by.update(json.loads(item["contact"]["S"])["channels"] if current and "contact" in item else ())
+    return told_by
 
 
-def repeated_messages(database: Database) -> list[str]:
-    return [f"published {item['count']} times: {key}" for key, item in database.within(MESSAGES) if item["count"] > 1]
+def _message(appointment_id: str, offset: str, reminder: Attributes, channel: str = "topic") -> Key:
+    to = "" if channel == "topic" else f" {PHONE}"
+    return Key(MESSAGES, appointment_id, f"{offset} {reminder['dueAt']['S']}{to}")
+
+
+def repeated_messages(database: Database, faults: int) -> list[str]:
+    """What was sent more often than once; a fault may repeat one message, on one channel."""
+    repeated = {key: item["count"] for key, item in database.within(MESSAGES) if item["count"] > 1}
+    if sum(repeated.values()) - len(repeated) <= faults:
+        return []
+    return [f"published {count} times: {key}" for key, count in repeated.items()]
+
+
+def unsent(database: Database, now: str) -> list[str]:
+    """Reminders that were due by now, and are still to be sent though nothing else happens any more."""
+    return [
+        f"{key.partition}: {offset} is left {value['M']['state']['S']}"
+        for key, item in database.within(APPOINTMENTS)
+        for offset, value in item["reminders"]["M"].items()
+        if value["M"]["dueAt"]["S"] <= now and value["M"]["state"]["S"] in ("pending", "sending")
+    ]
 
 
 def _without_claim(reminder: Attributes) -> dict[str, Any]:

@@ -441,7 +441,8 @@ def _changed(database: Database, written: Mapping[Key, Item]) -> tuple[Database,
 
 def _message_key(parameters: Mapping[str, Any]) -> Key:
     message = json.loads(json.loads(parameters["Message"])["default"])
-    return Key(MESSAGES, message["appointmentId"], f"{message['reminder']} {message['dueAt']}")
+    to = f" {parameters['PhoneNumber']}" if "PhoneNumber" in parameters else ""
+    return Key(MESSAGES, message["appointmentId"], f"{message['reminder']} {message['dueAt']}{to}")
 
 
 def _publish(database: Database, call: Call) -> Effect:

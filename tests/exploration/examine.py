@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from appointments.times import to_utc_text
 from exploration import checks, dynamo
 from exploration.dynamo import Call, Database, Weakening
 from exploration.explore import MOST_STATES, Actor, Explorer, Fault, Found, Happened, Move, State, explore
@@ -37,6 +38,8 @@ class Scenario:
     actors: Mapping[str, tuple[Request, ...]]
     after: Mapping[str, str] = field(default_factory=dict)
     most_inline: int = MOST_INLINE
+    # A sweep that comes when all of them have ended, and after which nothing may be left to send.
+    then: Request | None = None
 
 
 class Failure(NamedTuple):
@@ -239,11 +242,28 @@ class Examination:
         broken += [f"answer 500: {text}" for texts in explorer.answers(end) for text in texts if '"status":500' in text]
         answered = [json.loads(text) for texts in explorer.answers(end) for text in texts]
         broken += checks.not_told_of(end.database, [one["body"] for one in answered if "meets" in one.get("body", {})])
-        if end.fault is None:
-            broken += checks.repeated_messages(end.database)
+        database = self._swept(end.database) if self.scenario.then else end.database
+        broken += checks.repeated_messages(database, faults=int(end.fault is not None))
+        if self.scenario.then:
+            broken += checks.broken_invariants(database, self.limits)
+            broken += checks.unsent(database, to_utc_text(self.scenario.then.now))
         if not broken:
             broken += self._unexplained(explorer, end)
         return broken
+
+    def _swept(self, database: Database) -> Database:
+        """What the last sweep leaves."""
+
+        def channel(operation: str, parameters: Mapping[str, Any]) -> Any:
+            nonlocal database
+            effect = dynamo.apply(database, Call(operation, parameters))
+            database = effect.database
+            return effect.answer.give()
+
+        assert self.scenario.then
+        self.made.begin("then")
+        play(self.scenario.then, Process(most_inline=self.scenario.most_inline), channel)
+        return database
 
     def _unexplained(self, explorer: Explorer, end: State) -> list[str]:
         happened = end.fault

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from exploration.checks import PHONE
 from exploration.examine import Scenario
 from exploration.wiring import MOST_INLINE, Request
 
@@ -278,6 +279,24 @@ REMINDERS = [
             ("cancel", delete("X")),
         )
     ),
+]
+
+# Who is reached by SMS too. Whatever happens, a sweep comes when every lease has run out.
+REACHED: Request = book(
+    "x", "2T10:00", "2T10:30", "c", name="X", reminders=["1h"], contact={"phone": PHONE, "channels": ["sms"]}
+)
+IN_TIME, LATER = fire("X", "1h", "2T09:00"), fire("X", "1h", "2T09:00", "2T09:03")
+ON_TWO_CHANNELS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "send | send | sweep": ([], {"A": LATER, "B": LATER, "C": sweep("2T09:03")}),
+    "send | send": ([], {"A": IN_TIME, "B": IN_TIME}),
+    "send | cancel": ([], {"A": IN_TIME, "B": delete("X")}),
+    "send | move": ([], {"A": IN_TIME, "B": patch("X", "2T11:00", "2T11:30")}),
+    "of a dead sender: sweep | cancel": ([replace(IN_TIME, dies=True)], {"A": sweep(LATE), "B": delete("X")}),
+    "of a dead sender: sweep | sweep": ([replace(IN_TIME, dies=True)], {"A": sweep(LATE), "B": sweep(LATE)}),
+}
+TWO_CHANNELS = [
+    replace(scenario(f"two channels: {name}", [REACHED, *more], **actors), then=sweep("2T09:30"))
+    for name, (more, actors) in ON_TWO_CHANNELS.items()
 ]
 
 # Whoever moves it away and back while it is sent has a clock that shows a time before it is due: the request began
@@ -648,7 +667,28 @@ ON_SERVICES: dict[str, Request] = {
     "change three": service("three", {"durationMinutes": 15, "resourceIds": ["d"]}),
     "buffer on c": put("c", bufferMinutes={"after": 15}),
 }
+# `twice` takes c for each of its steps, whose buffers lie between them, and over midnight.
+TWICE = service(
+    "twice",
+    {"durationMinutes": 30, "resourceIds": ["c"], "gapMinutes": {"max": 60}},
+    {"durationMinutes": 30, "resourceIds": ["c"]},
+    bufferMinutes={"before": 5, "after": 10},
+)
+ON_TWICE: dict[str, Request] = {
+    "twice": serve("a", "twice", "1T23:15"),
+    "hold twice": serve("h", "twice", "1T23:30", hold={"minutes": 1}),
+    "move X": move("X", "1T23:20"),
+    "book between": book("e", "1T23:45", "1T23:50", "c"),
+    "buffer on c": put("c", bufferMinutes={"after": 15}),
+    "one a day": put("c", maxPerDay=1),
+    "block": block("1T23:55", "2T00:05"),
+}
 SERVICES = [
+    *(
+        one
+        for one in beside_each_other("steps", [TWICE, serve("x", "twice", "2T10:00", name="X")], ON_TWICE)
+        if "twice" in one.name or "X" in one.name
+    ),
     *(
         one
         for one in beside_each_other("services", SERVED, ON_SERVICES)
@@ -734,6 +774,21 @@ PER_PERSON = [
     ),
 ]
 
+# A zone that begins to count decides, though the booking takes another calendar of the pool.
+ZONE = [
+    scenario(
+        f"the zone of a calendar that is not taken: {name} | set it, after midnight",
+        [OFTEN, *setup],
+        A=asked,
+        B=[later(put("e", timeZone="Asia/Kolkata")), later(OF_ONE_PERSON["after midnight"])],
+    )
+    for name, setup, asked in (
+        ("before midnight", [], OF_ONE_PERSON["before midnight"]),
+        ("hold", [], serve("a", "often", "1T19:00", hold={"minutes": 1})),
+        ("move", [serve("a", "often", "1T08:00", name="Z")], move("Z", "1T19:00")),
+    )
+]
+
 # --- seats and sessions ------------------------------------------------------------------------------
 
 
@@ -786,6 +841,12 @@ SEATS = [
         [SESSION, join("j", name="J"), join("i", name="I")],
         A=join("a"),
         B=[later(delete("J")), later(patch("S", session={"seats": 1}))],
+    ),
+    scenario(
+        "a session: join | J leaves, move the session",
+        JOINED,
+        A=join("a"),
+        B=[later(delete("J")), later(patch("S", "1T22:00", "1T23:00"))],
     ),
     scenario("a session: join | cancel, sweep", JOINED, A=join("a"), B=[later(delete("S")), later(sweep("1T10:00"))]),
     scenario(
@@ -946,6 +1007,7 @@ SCENARIOS = [
     *SEVERAL_MOMENTS,
     *CROWDED,
     *REMINDERS,
+    *TWO_CHANNELS,
     *MOVED_AWAY,
     *EXPIRING,
     *LINKS,
@@ -953,6 +1015,7 @@ SCENARIOS = [
     *BLOCKED,
     *SERVICES,
     *PER_PERSON,
+    *ZONE,
     *SEATS,
     *DYING,
     *PAIRS,

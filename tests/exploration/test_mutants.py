@@ -68,8 +68,8 @@ def test_a_link_that_looks_only_once_is_found(monkeypatch: pytest.MonkeyPatch, o
     """As if the form were checked before the loop: what was moved meanwhile is then confirmed unseen."""
     name = f"a link: confirm by link | {other}"
     assert failure_on(name) is None
-    acting = importlib.import_module("conflict_detector.links.acting")
-    looks = acting._is_to_do
+    changing = importlib.import_module("conflict_detector.links.changing")
+    looks = changing.is_to_do
     seen: dict[Any, bool] = {}
 
     def once(before: Any, asked: Any, now: Any) -> bool:
@@ -77,7 +77,7 @@ def test_a_link_that_looks_only_once_is_found(monkeypatch: pytest.MonkeyPatch, o
             seen[id(asked), asked] = looks(before, asked, now)
         return seen[id(asked), asked]
 
-    monkeypatch.setattr(acting, "_is_to_do", once)
+    monkeypatch.setattr(changing, "is_to_do", once)
     assert failure_on(name) is not None
 
 
@@ -224,6 +224,13 @@ def test_a_refusal_by_a_day_of_a_person_that_is_read_once_is_not_taken_for_two(m
     original = days.entry_to_text
     monkeypatch.setattr(days, "entry_to_text", lambda claims: original([one._replace(daily=None) for one in claims]))
     assert missed_on(name)
+
+
+def test_a_zone_that_is_not_a_condition_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "the zone of a calendar that is not taken: before midnight | set it, after midnight"
+    assert failure_on(name) is None
+    monkeypatch.setattr(importlib.import_module("conflict_detector.placement"), "saying_the_zone", lambda *_: ())
+    assert missed_on(name).faults == [UNEXPLAINED]
 
 
 # --- services ----------------------------------------------------------------------------------------
@@ -528,3 +535,12 @@ def test_the_persons_own_calendar_taken_as_often_as_seats_is_found(monkeypatch: 
     original = claims.claims_of
     monkeypatch.setattr(claims, "claims_of", lambda one: tuple(claim._replace(places=1) for claim in original(one)))
     assert any("c holds 4 at" in fault for fault in missed_on(name).faults)
+
+
+def test_seats_that_are_left_by_a_reading_of_several_moments_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who took seats before somebody left, and the session as it was changed after that."""
+    name = "a session: join | J leaves, move the session"
+    assert failure_on(name) is None
+    joining = importlib.import_module("conflict_detector.joining")
+    monkeypatch.setattr(joining._Joining, "exact", property(lambda _: False, lambda *_: None))
+    assert missed_on(name).faults == [UNEXPLAINED]

@@ -381,6 +381,7 @@ def test_whatever_is_refused(versions: Sequence[Appointment]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("versions", STORIES.values(), ids=STORIES.keys())
 def test_three_senders_and_two_faults(versions: Sequence[Appointment]) -> None:
     explore(versions, starts=3, faults=2, refusals=1, waits=3)

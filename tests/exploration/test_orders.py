@@ -30,6 +30,8 @@ from exploration.scenarios import (
     SEATS,
     SERVICES,
     SEVERAL_MOMENTS,
+    TWO_CHANNELS,
+    ZONE,
     Ground,
     pairs,
     triple,
@@ -194,6 +196,13 @@ def test_so_many_a_day_of_one_person_are_explained_in_every_order() -> None:
     assert statuses["one a day of a person, has one: after midnight | move Y on the day"] == {((422,), (200,))}
 
 
+@pytest.mark.parametrize("scenario", ZONE, ids=lambda scenario: scenario.name)
+def test_a_day_of_a_person_is_counted_in_the_zone_that_is_in_force(scenario: Scenario) -> None:
+    (report,) = examined([scenario])
+    assert report.overlapping
+    assert len(report.statuses) > 1
+
+
 def test_a_hold_is_confirmed_in_time_whatever_is_blocked_meanwhile() -> None:
     (scenario,) = [one for one in BLOCKED if one.name == "a block: block | confirm H"]
     (report,) = examined([scenario])
@@ -245,6 +254,17 @@ def test_what_a_dead_sender_left_is_taken_up_in_every_order() -> None:
     told("a dead sender, with and without a fault", reports)
 
 
+def test_each_of_two_channels_gets_each_reminder_in_every_order() -> None:
+    reports = examined(TWO_CHANNELS)
+    told("two channels", reports)
+    assert all(report.overlapping for report in reports)
+
+
+@pytest.mark.parametrize("fault", [Fault.DIES_BEFORE, Fault.DIES_AFTER], ids=lambda fault: fault.name)
+def test_a_death_repeats_one_message_on_one_channel_at_the_most(fault: Fault) -> None:
+    told(f"two channels, {fault}", examined(TWO_CHANNELS[1:], [fault]))
+
+
 @pytest.mark.parametrize("scenario", MOVED_AWAY[1:], ids=lambda scenario: scenario.name)
 def test_no_reminder_is_sent_twice_though_it_is_moved_away_and_back(scenario: Scenario) -> None:
     (report,) = examined([scenario])
@@ -290,6 +310,13 @@ def test_holds_requests_and_attendance_with_a_fault_are_explained(fault: Fault) 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
+def test_two_channels_with_a_fault_are_explained(fault: Fault) -> None:
+    told(f"two channels, {fault}", examined(TWO_CHANNELS, [fault]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_links_with_a_fault_are_explained(fault: Fault) -> None:
     told(f"links, {fault}", examined(LINKS, [fault]))
 
@@ -298,7 +325,8 @@ def test_links_with_a_fault_are_explained(fault: Fault) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 def test_so_many_a_day_blocks_and_services_with_a_fault_are_explained(fault: Fault) -> None:
-    told(f"so many a day, blocks, services, {fault}", examined([*DAILY, *BLOCKED, *SERVICES, *PER_PERSON], [fault]))
+    scenarios = [*DAILY, *BLOCKED, *SERVICES, *PER_PERSON, *ZONE]
+    told(f"so many a day, blocks, services, {fault}", examined(scenarios, [fault]))
 
 
 @pytest.mark.long

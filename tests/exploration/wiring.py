@@ -24,14 +24,20 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
+from appointments.contacts import ChannelName
 from appointments.firing import Backend, Firing
 from appointments.link_keys import LinkKeys
 from appointments.memory import Memory
+from appointments.model import Appointment
+from appointments.reminders import Reminder
 from appointments.storage.reminders import Reminders
 from appointments.storage.store import Storage
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
+from reaching.recipients import Person, Reached
+from reminder_sender.channels.person import ToPerson
 from reminder_sender.channels.topic import Topic
+from reminder_sender.message import machine_body
 from reminder_sender.sender import ReminderSender
 from reminder_sweep import sweep
 
@@ -109,7 +115,15 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
         return (_shown if holder_of else _public)(api.handle(event))
     topic = Topic(_Client(channel), "topic")  # type: ignore[arg-type]
     reminders = Reminders(storage.database, TABLES[0])
-    sender = ReminderSender(reminders, [topic], _Events, clock, time.sleep)  # type: ignore[arg-type]
+    channels: list[Any] = [topic, _Phone(channel)]
+    sender = ReminderSender(
+        reminders,
+        channels,
+        _Events,  # type: ignore[arg-type]
+        clock,
+        time.sleep,
+        people=lambda appointment: Reached(appointment.contact),
+    )
     try:
         if request.kind == "sender":
             sender.send(Firing.from_event(request.body or {}))
@@ -118,6 +132,27 @@ def play(request: Request, process: Process, channel: Channel) -> dict[str, Any]
     except Exception as exc:  # noqa: BLE001 - how it failed is its answer; no test expects a failure that it did not cause
         return {"failed": type(exc).__name__}
     return {"done": True}
+
+
+class _Phone:
+    """The person's phone, as the product has it, but for what an SMS says: of which reminder it is."""
+
+    name = ChannelName.SMS.value
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._person = ToPerson(ChannelName.SMS, lambda *_: "")
+
+    def recipients(self, appointment: Appointment, person: Person) -> tuple[str, ...]:
+        return self._person.recipients(appointment, person)
+
+    def send(self, appointment: Appointment, reminder: Reminder, recipient: str, person: Person) -> str:
+        self._person.send(appointment, reminder, recipient, person)  # refuses where there is nobody any more
+        contact = person.reached(appointment).contact
+        assert contact
+        message = json.dumps({"default": json.dumps(machine_body(appointment, reminder))})
+        sent: str = self._channel("publish", {"PhoneNumber": contact.phone, "Message": message})["MessageId"]
+        return sent
 
 
 def _public(response: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,7 +158,9 @@ class Story:
         found = []
         self.hear()
         for name, ids in {"bus": set(self.on_bus), **{n: self.receivers.ids(n) for n in LISTENERS}}.items():
-            ours = {id_ for id_ in ids if id_.partition(".")[0] in versions}
+            mine = [id_.rpartition(".")[0] for id_ in ids if id_.partition(".")[0] in versions]
+            ours = set(mine)
+            found += [f"{name}: {id_} arrived under several ids" for id_ in sorted(ours) if mine.count(id_) > 1]
             found += [f"{name}: {id_} never arrived" for id_ in sorted(expected - ours)]
             found += [f"{name}: {id_} was never committed" for id_ in sorted(ours - expected)]
         for name in LISTENERS:

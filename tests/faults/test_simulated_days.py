@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appointments.firing import Backend
+from appointments.reminders import Reminder
 from appointments.storage.reminders import Reminders
-from day import AT_MOST_LATE, Day, Plan, bad_day, carried_out, ordinary_day
+from day import AT_MOST_LATE, BAD_DAY, REACHING_PEOPLE, SERVICES, Day, Plan, bad_day, carried_out, ordinary_day
 from network import Fault
+from people_day import PeopleDay
+from reminder_sender import sender
 from reminder_sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -58,6 +61,45 @@ def test_more_bad_days(seed: int, backend: Backend, show: Callable[[str, Day], N
         show(f"seed {seed}, {backend}", day)
         assert_kept(day)
         assert len(day.booked) >= 500
+
+
+def people_day(seed: int, **more: Any) -> Plan:
+    """A bad day for SES, SNS and KMS above all."""
+    return bad_day(seed, services=(*SERVICES, *REACHING_PEOPLE), **more)
+
+
+# Two hours of it, with faults enough for a whole one.
+SHORT: dict[str, Any] = {
+    "appointments": 50,
+    "rates": {fault: 2 * rate for fault, rate in BAD_DAY.items()},
+    "offsets": ("30m", "15m", "5m", "1m"),
+    "last_start": timedelta(minutes=80),
+    "faults_for": timedelta(minutes=50),
+}
+
+
+def test_a_bad_day_for_email_and_sms(show: Callable[[str, Day], None]) -> None:
+    """Each person on each channel: nothing lost, nothing twice without a record."""
+    with carried_out(people_day(seed=1, **SHORT), kind=PeopleDay) as day:
+        show("people, seed 1", day)
+        assert_kept(day)
+        figures = day.figures()
+        assert min(figures["by channel"].values()) > 10
+        assert figures["duplicates"] > 0
+        assert {"email bounced", "sms opted out"} <= figures["records"].keys()
+        faulty = {name.partition(":")[0] for name in figures["faults of channels"]}
+        assert faulty == {"SendEmail", "PublishSms", "GenerateMac"}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("backend", Backend)
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_more_bad_days_for_email_and_sms(seed: int, backend: Backend, show: Callable[[str, Day], None]) -> None:
+    with carried_out(people_day(seed, appointments=500, outages=8, backend=backend), kind=PeopleDay) as day:
+        show(f"people, seed {seed}, {backend}", day)
+        assert_kept(day)
+        assert len(day.booked) >= 400
 
 
 @pytest.mark.long
@@ -110,3 +152,19 @@ def test_an_sdk_that_repeats_publishes_by_itself_is_noticed() -> None:
     plan = Plan(seed=1, appointments=60, rates={Fault.LOST_ANSWER: 0.2})
     with carried_out(plan, publish_attempts=3) as day:
         assert any("messages" in problem for problem in day.problems())
+
+
+@pytest.mark.long
+def test_a_failure_on_one_channel_that_repeats_the_others_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reminder, "is_settled", lambda *_: False)
+    with carried_out(people_day(seed=1, **SHORT), kind=PeopleDay) as day:
+        assert any("messages too many, and less on record" in problem for problem in day.problems())
+
+
+@pytest.mark.long
+def test_a_channel_that_is_left_out_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a reminder were done when the topic has it."""
+    advanced = sender._advanced
+    monkeypatch.setattr(sender, "_advanced", lambda mine, made, **_: advanced(mine, made, last=True))
+    with carried_out(people_day(seed=1, **SHORT), kind=PeopleDay) as day:
+        assert any("sent, and nothing by" in problem for problem in day.problems())

@@ -12,7 +12,8 @@ from moto import mock_aws
 from appointments.webhooks import Delivery
 from conflict_detector.access import Access, Auth
 from conflict_detector.api import Api
-from conflict_detector.routes import LINKS, METHODS
+from conflict_detector.routes import METHODS
+from conflict_detector.routes import OPEN as NOT_SIGNED_IN
 from conflict_detector.routes import ROUTES as EVERY_ROUTE
 from quick_moto import Kept
 from support import api_event, encoded
@@ -83,9 +84,22 @@ DESK: dict[str, tuple[dict[str, Any], int]] = {
     "POST /webhooks/crm/test": ({}, 202),
     "GET /webhooks/crm/deliveries": ({}, 200),
     "POST /webhooks/crm/deliveries/evt": ({}, 202),
+    "POST /booking-links": ({"body": {"services": ["check-up"], "until": "2029-12-31T00:00:00Z"}}, 201),
 }
 # What nobody signs in for; tests/functional/test_links.py says what it does, under each kind of access.
 BY_LINK = ("GET /l/{token}", "POST /l/{token}")
+# Nor for this; tests/functional/test_book.py says what it needs instead.
+BY_VISITORS = (
+    "GET /book/services",
+    "GET /book/services/{serviceId}",
+    "GET /book/services/{serviceId}/days",
+    "GET /book/services/{serviceId}/times",
+    "POST /book/services/{serviceId}/appointments",
+    "GET /book/appointments/{token}",
+    "PATCH /book/appointments/{token}",
+    "DELETE /book/appointments/{token}",
+    "GET /book/appointments/{token}/calendar",
+)
 # What everyone who is signed in may read.
 OPEN = ("GET /services", "GET /services/check-up")
 
@@ -174,17 +188,20 @@ def everything(world: World) -> str:
 
 def test_the_routes_here_are_all_that_there_are() -> None:
     """A new route fails this until it says who may use it."""
-    data = [route for route in EVERY_ROUTE if not route.handler.startswith("docs.")]
+    data = [route for route in EVERY_ROUTE if not route.handler.startswith(("docs.", "pages."))]
     declared = {f"{route.method} {route.path}" for route in data}
-    told = [*ROUTES, *DESK, *OPEN, *BY_LINK]
+    told = [*ROUTES, *DESK, *OPEN, *BY_LINK, *BY_VISITORS]
     assert {re.sub(r"\{\w+\}", "{}", route) for route in declared} == {
         re.sub(r"\{\w+\}|check-up|crm|evt", "{}", route) for route in told
     }
     # A link says itself whose it is, and no other route is reached without asking who is calling.
-    assert {route.path for route in EVERY_ROUTE if route.path.split("/")[1] == LINKS} == {"/l/{token}"}
+    open_routes = {route.path for route in EVERY_ROUTE if route.path.split("/")[1] in NOT_SIGNED_IN}
+    visits = {route.split()[1] for route in BY_VISITORS}
+    assert open_routes == {"/l/{token}", "/desk", "/desk/settings", "/book", "/assets/{file}", *visits}
     # Whatever answers with data asks who is calling, unless it is for everyone.
     for route in data:
-        open_to_all = f"{route.method} {route.path.replace('{serviceId}', 'check-up')}" in (*OPEN, *BY_LINK)
+        written = f"{route.method} {route.path}"
+        open_to_all = written in (*BY_LINK, *BY_VISITORS) or written.replace("{serviceId}", "check-up") in OPEN
         assert (".caller" in inspect.getsource(route.load())) is not open_to_all
 
 
@@ -298,6 +315,14 @@ def test_a_person_lists_their_own_calendar_and_no_other(desk: Desk) -> None:
 
     assert [lists(calendar_id, token(ANNA)) for calendar_id in (ANNA, BEN, "room-1")] == [200, 403, 403]
     assert [lists(calendar_id, SCHEDULER) for calendar_id in (ANNA, BEN, "room-1")] == [200, 200, 200]
+
+    def lists_many(calendar_ids: str, claims: dict[str, str]) -> int:
+        query = {"calendarIds": calendar_ids, "from": "2030-01-15T00:00:00Z", "to": "2030-01-16T00:00:00Z"}
+        return desk.send("GET", "/appointments", claims, queryStringParameters=query)[0]
+
+    for calendar_ids, expected in ((ANNA, 200), (BEN, 403), (f"{ANNA},{BEN}", 403), (f"{ANNA},room-1", 403)):
+        assert lists_many(calendar_ids, token(ANNA)) == expected
+        assert lists_many(calendar_ids, SCHEDULER) == 200
 
 
 def test_nobody_sees_the_contact_of_another_person(desk: Desk) -> None:

@@ -44,8 +44,8 @@ class FileChannel:
     sends_before_it_fails: bool = False
 
     @classmethod
-    def from_env(cls, env: dict[str, str]) -> FileChannel | None:
-        return cls(Path(env["REMINDER_FILE"])) if env.get("REMINDER_FILE") else None
+    def from_env(cls, env: dict[str, str]) -> list[FileChannel]:
+        return [cls(Path(env["REMINDER_FILE"]))] if env.get("REMINDER_FILE") else []
 
     def recipients(self, _appointment: Appointment, _person: Person) -> tuple[str, ...]:
         return self.people

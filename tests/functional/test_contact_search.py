@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appointments.storage.contact_index import CONTACTS
+from appointments.model import Interval
+from appointments.storage.contact_index import CONTACTS, ContactQuery, Finder
 from conflict_detector.access import Access, Auth
 from event_relay.relay import Relay
 from relaying import Relaying
@@ -265,3 +268,27 @@ def test_what_was_moved_is_shown_once_though_an_old_entry_came_late(relaying: Re
     assert relaying.relay.relay(relaying.records()[:1], late=True) is None
     assert len(listed(world)) == 4
     assert found(world, ANNA["email"]) == ["12:00"]
+
+
+def test_answers_by_sms_find_whom_they_come_from(relaying: Relaying) -> None:
+    world = relaying.world
+    booked(world, 9, contact=ANNA)
+    booked(world, 12, contact=ANNA)
+    booked(world, 10, user="ben", contact={"phone": "+4915123456780"})
+    relaying.run()
+    finder = Finder(world.contacts, world.storage.appointments)
+    day = datetime(2030, 1, 15, tzinfo=UTC)
+    within = Interval(day, day + timedelta(hours=12))
+    found = finder.reached_at(ANNA["phone"], within)
+    assert [one.interval.start.hour for one in found or ()] == [9]
+
+
+def test_more_than_a_page_is_not_looked_through(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = relaying.world
+    for hour in range(3):
+        booked(world, 9 + hour, contact=ANNA)
+    relaying.run()
+    monkeypatch.setattr("appointments.storage.contact_index.ContactQuery", partial(ContactQuery, limit=2))
+    day = datetime(2030, 1, 15, tzinfo=UTC)
+    within = Interval(day, day + timedelta(days=1))
+    assert Finder(world.contacts, world.storage.appointments).reached_at(ANNA["phone"], within) is None

@@ -86,6 +86,20 @@ def test_an_entry_that_is_long_lies_apart(crowded: World) -> None:
     assert crowded.book("17:00", "17:15")[0] == 201
 
 
+@pytest.mark.parametrize("start", ["8:00", "8:05"])
+@pytest.mark.parametrize("length", [115, 120, 135])
+def test_an_entry_in_overflow_is_met_in_its_last_quarter_hour(crowded: World, start: str, length: int) -> None:
+    """What is read near a booking goes back as far as the longest entry that does not count as long."""
+    touched(crowded)
+    crowded.book("23:00", "23:30")
+    begin = datetime.fromisoformat(f"2030-01-15T{start:0>5}:00Z")
+    end = begin + timedelta(minutes=length)
+    assert crowded.book(start, end.isoformat())[0] == 201
+    last = (end - timedelta(minutes=5)).isoformat()
+    assert crowded.book(last, (end + timedelta(minutes=10)).isoformat(), user="D", resourceIds=["C"])[0] == 409
+    assert crowded.book(end.isoformat(), (end + timedelta(minutes=10)).isoformat())[0] == 201
+
+
 def test_a_plain_booking_makes_one_call_on_a_crowded_day_too(crowded: World) -> None:
     for hour in range(4):
         crowded.calls.clear()

@@ -128,7 +128,7 @@ class Model:
                 "changes": differences(was, told),
             }
             self.history[id_].append(entry)
-            self.events[f"{id_}.{after['version']}"] = entry | {"appointment": shown(after)}
+            self.events[version_id(id_, after)] = entry | {"appointment": shown(after)}
 
     def reminded(self, before: Body, after: Body) -> None:
         """Reminders that were settled."""
@@ -145,7 +145,7 @@ class Model:
         key = ("services#", name) if kind == "service" else (name, "settings")
         (item,) = [one for one in stored if (one["calendarId"]["S"], one["day"]["S"]) == key]
         version = int(item["version"]["N"])
-        id_ = f"{kind}.{name}.{version}"
+        id_ = version_id(f"{kind}.{name}", {"version": version, "updatedAt": item["updatedAt"]["S"]})
         if id_ in self.events:
             return
         before = self.settings.get((kind, name))
@@ -155,6 +155,10 @@ class Model:
         self.settings[kind, name] = after
         changes = differences(before, after, (f"{kind}Id",))
         self.events[id_] = {"type": f"{kind}.configured", "by": by, "version": version, "changes": changes, kind: after}
+
+
+def version_id(of: str, body: Body) -> str:
+    return f"{of}.{body['version']}.{int(datetime.fromisoformat(body['updatedAt']).timestamp())}"
 
 
 def shown(body: Body) -> Body:

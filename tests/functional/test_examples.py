@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ import pytest
 from appointments.services import parse_service
 from appointments.storage.deliveries import State
 from appointments.webhooks import Delivery
+from conflict_detector.access import Auth
+from conflict_detector.settings import PageSettings
 from contract import contract, operations, resolved
 from local.run import example as first_booking
 from relaying import Relaying
@@ -38,8 +41,18 @@ SERVICES = contract()["paths"]["/services/{serviceId}"]["put"]["requestBody"]["c
 HOOKS = contract()["paths"]["/webhooks/{webhookId}"]["put"]["requestBody"]["content"]["application/json"]["examples"]
 BLOCKS_OF = "/calendars/dr-kim/blocks"
 CONTACT_OF = "/calendars/dr-kim/contact"
+VISITS, CONFIRMATIONS = (
+    contract()["paths"][path][method]["requestBody"]["content"]["application/json"]["examples"]
+    for path, method in (
+        ("/book/services/{serviceId}/appointments", "post"),
+        ("/book/appointments/{token}", "patch"),
+    )
+)
+CLINIC = "https://clinic.auth.eu-central-1.amazoncognito.com"
 # Different each time.
 IDS = ("appointmentId", "requestId", "blockId", "meets", "sessionId", "secret", "eventId")
+# As well, because a key makes them.
+MADE_BY_KEYS = ("token", "link", "calendarFile", "key", "url")
 
 
 def book(world: World, **more: Any) -> Any:
@@ -133,6 +146,13 @@ def moved_with_others(world: World) -> Any:
     class_ = session(world)
     join(world, class_, "anna", 2)
     return world.request("PATCH", f"/appointments/{class_[2]['appointmentId']}", MOVE)
+
+
+def page_settings(world: World, pages: PageSettings) -> Any:
+    world.api = replace(world.api, pages=pages)
+    status, headers, body = world.request("GET", "/desk/settings")
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{8}", body["version"])
+    return status, headers, body | {"version": "0.1.0+5f3c2a91"}
 
 
 def faults(world: World) -> Any:
@@ -258,6 +278,72 @@ def sent_again(world: World) -> Any:
     return world.request("POST", f"{HOOK}/deliveries/{record['eventId']}")
 
 
+BOOK = "/book/services/haircut"
+LINK = {"services": ["haircut"], "until": "2029-12-31T00:00:00Z"}
+SPAN = {"from": "2030-01-15T09:00:00Z", "to": "2030-01-15T12:00:00Z"}
+
+
+def booking_link(world: World) -> Any:
+    world.request("PUT", "/services/haircut", SERVICES["haircut"]["value"])
+    return world.request("POST", "/booking-links", LINK)
+
+
+def visit(world: World, method: str, path: str, body: Any = None, **query: str) -> Any:
+    """A request of a visitor, by a link to the service of the examples."""
+    return world.request(method, path, body, queryStringParameters=query | {"key": booking_link(world)[2]["key"]})
+
+
+def held(world: World) -> Any:
+    return visit(world, "POST", f"{BOOK}/appointments", VISITS["hold"]["value"])
+
+
+def of_held(world: World, method: str, body: Any = None) -> Any:
+    return world.request(method, f"/book/appointments/{held(world)[2]['token']}", body)
+
+
+def of_confirmed(world: World) -> Any:
+    token = of_held(world, "PATCH", CONFIRMATIONS["anna"]["value"])[2]["token"]
+    return world.request("GET", f"/book/appointments/{token}")
+
+
+def taken(world: World) -> Any:
+    for _ in range(2):  # by one of two hairdressers
+        held(world)
+    return held(world)
+
+
+def taken_when_it_ran_out(world: World) -> Any:
+    token = held(world)[2]["token"]
+    world.now += timedelta(minutes=11)
+    taken(world)
+    return world.request("PATCH", f"/book/appointments/{token}", CONFIRMATIONS["anna"]["value"])
+
+
+def asked_for_approval(world: World) -> Any:
+    booking_link(world)
+    world.request("PUT", "/services/haircut", SERVICES["haircut"]["value"] | {"approval": True})
+    key = world.request("POST", "/booking-links", LINK)[2]["key"]
+    return world.request("POST", f"{BOOK}/appointments", VISITS["hold"]["value"], queryStringParameters={"key": key})
+
+
+def closed_to_visitors(world: World, path: str, method: str = "GET", **query: str) -> Any:
+    return world.request(
+        method, path, VISITS["hold"]["value"] if method == "POST" else None, queryStringParameters=query
+    )
+
+
+def of_a_deleted_service(world: World, path: str, method: str = "GET") -> Any:
+    key = booking_link(world)[2]["key"]
+    world.request("DELETE", "/services/haircut")
+    return closed_to_visitors(world, path, method, key=key)
+
+
+def of_an_ended_link(world: World, path: str, method: str = "GET") -> Any:
+    key = booking_link(world)[2]["key"]
+    world.now = datetime(2029, 12, 31, tzinfo=UTC)
+    return closed_to_visitors(world, path, method, key=key)
+
+
 # How each example comes about, by operation and name.
 ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("bookAppointment", "wouldBeBooked"): lambda world: world.request(
@@ -380,6 +466,34 @@ ANSWERS: dict[tuple[str, str], Callable[[World], Any]] = {
     ("sendDeliveryAgain", "unknownParameter"): lambda world: of_hooked(
         world, "POST", f"{HOOK}/deliveries/evt", queryStringParameters=DRY
     ),
+    ("makeBookingLink", "haircut"): booking_link,
+    ("makeBookingLink", "faults"): lambda world: world.request("POST", "/booking-links", LINK | {"services": ["none"]}),
+    ("listBookableServices", "one"): lambda world: visit(world, "GET", "/book/services"),
+    ("getBookableService", "haircut"): lambda world: visit(world, "GET", BOOK),
+    ("countBookableTimes", "200"): lambda world: visit(world, "GET", f"{BOOK}/days", **SPAN),
+    ("findBookableTimes", "next"): lambda world: visit(world, "GET", f"{BOOK}/times", **SPAN, limit="2"),
+    ("bookAsVisitor", "held"): held,
+    ("bookAsVisitor", "taken"): taken,
+    ("bookAsVisitor", "approval"): asked_for_approval,
+    ("getVisit", "booked"): of_confirmed,
+    ("confirmVisit", "booked"): lambda world: of_held(world, "PATCH", CONFIRMATIONS["anna"]["value"]),
+    ("confirmVisit", "taken"): taken_when_it_ran_out,
+    ("releaseVisit", "released"): lambda world: of_held(world, "DELETE"),
+    ("getBookableService", "404"): lambda world: of_a_deleted_service(world, BOOK),
+    ("bookAsVisitor", "404"): lambda world: of_a_deleted_service(world, f"{BOOK}/appointments", "POST"),
+    # The same in every operation of visitors.
+    ("", "unknownVisitParameter"): lambda world: visit(world, "GET", "/book/services", **DRY),
+    ("", "noKey"): lambda world: closed_to_visitors(world, BOOK),
+    ("", "unknownLink"): lambda world: closed_to_visitors(world, BOOK, key="AAAA"),
+    ("", "expiredLink"): lambda world: of_an_ended_link(world, BOOK),
+    ("", "noVisit"): lambda world: world.request("GET", f"/book/appointments/{'A' * 43}"),
+    ("getDeskSettings", "open"): lambda world: page_settings(world, PageSettings()),
+    ("getDeskSettings", "signIn"): lambda world: page_settings(
+        world, PageSettings(Auth.COGNITO, CLINIC, "3n4b5urk1ft4fl3mg5e62d9ado", "de")
+    ),
+    ("getDeskSettings", "unknownParameter"): lambda world: world.request(
+        "GET", "/desk/settings", queryStringParameters=DRY
+    ),
     # The same in every operation.
     ("", "400"): lambda world: world.request("POST", "/appointments", "{"),
     ("", "404"): lambda world: world.request("GET", "/appointments/0f000000-0000-4000-8000-000000000000"),
@@ -405,7 +519,7 @@ def answers() -> list[tuple[str, str, Any]]:
 def shown(value: Any) -> Any:
     """Without what is different each time. A problem's `type` begins with the address of the API."""
     if isinstance(value, dict):
-        value = {name: shown(inner) for name, inner in value.items() if name not in IDS}
+        value = {name: shown(inner) for name, inner in value.items() if name not in (*IDS, *MADE_BY_KEYS)}
         return value | ({"type": value["type"].partition("#")[2]} if "#" in value.get("type", "") else {})
     return [shown(inner) for inner in value] if isinstance(value, list) else value
 

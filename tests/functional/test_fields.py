@@ -32,7 +32,13 @@ BOOKED: dict[str, Any] = {
     "session": {"seats": 12},
     "sessionId": "",  # of a session that the test books
     "serviceId": "check-up",
-    "contact": {"name": "Anna Weber", "email": "anna@example.org", "locale": "de-CH", "channels": ["email"]},
+    "contact": {
+        "name": "Anna Weber",
+        "email": "anna@example.org",
+        "locale": "de-CH",
+        "timeZone": "Europe/Zurich",
+        "channels": ["email"],
+    },
 }
 CHANGED: dict[str, Any] = {
     "startTime": "2030-01-15T08:00:00Z",

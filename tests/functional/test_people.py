@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appointments.contacts import ChannelName
 from appointments.storage.people import PEOPLE, PeopleItems
+from appointments.storage.undeliverable import MARKED_FOR, Undeliverable
 from conflict_detector.people.handlers import MAX_STEPS
 from relaying import Relaying
 from world import KilledError
@@ -69,6 +71,30 @@ def test_all_that_is_kept_is_shown(world: World) -> None:
     query = {"limit": "2", "cursor": first["nextCursor"]}
     _, _, rest = world.request("GET", "/people/anna", queryStringParameters=query)
     assert [one["appointmentId"] for one in first["appointments"] + rest["appointments"]] == [ids[1], ids[0], ids[2]]
+
+
+def test_why_nothing_is_sent_to_an_address_is_shown_with_the_contact(world: World) -> None:
+    """Whatever the person agreed to, until the mark ends or the address is another."""
+    world.request("PUT", "/calendars/anna/contact", CONTACT | {"channels": ["sms"]})
+
+    def shown() -> list[Any]:
+        return [
+            world.request("GET", path)[2].get("undeliverable") for path in ("/people/anna", "/calendars/anna/contact")
+        ]
+
+    assert shown() == [None, None]
+    marks = Undeliverable(world.storage.database, "CalendarsTable", world.contacts.digests())
+    marks.mark(ChannelName.SMS, CONTACT["phone"], "opted out", world.now)
+    assert shown() == [{"sms": "opted out"}] * 2
+    marks.mark(ChannelName.EMAIL, CONTACT["email"], "bounced", world.now - MARKED_FOR / 2)
+    assert shown() == [{"sms": "opted out", "email": "bounced"}] * 2
+    # An answer can be sent back as it is. It changes no mark.
+    world.request("PUT", "/calendars/anna/contact", world.request("GET", "/calendars/anna/contact")[2])
+    assert shown() == [{"sms": "opted out", "email": "bounced"}] * 2
+    world.now += MARKED_FOR / 2
+    assert shown() == [{"sms": "opted out"}] * 2
+    world.request("PUT", "/calendars/anna/contact", CONTACT | {"phone": "+4915123456780"})
+    assert shown() == [None, None]
 
 
 def test_a_person_is_forgotten_and_the_times_stay(world: World, events_of: Callable[[], list[dict[str, Any]]]) -> None:

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from itertools import repeat
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from appointments.firing import Firing
 from appointments.notices import Change
 from appointments.webhooks import Delivery
 from ops.emptying import Redriven
-from ops.redrive import NoticeRedrive, Redrive, WebhookRedrive
+from ops.redrive import NoticeRedrive, Redrive, ReplyRedrive, WebhookRedrive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -290,3 +291,18 @@ def test_a_change_of_which_people_were_not_told_goes_back_into_its_queue(
     assert "not a change of an appointment" in capsys.readouterr().err
     (message,) = world.sqs.receive_message(QueueUrl=world.deliveries_url)["Messages"]
     assert Change.from_message(message["Body"]) == change
+
+
+def test_an_answer_by_sms_goes_to_its_function_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"Records": [{"Sns": {"Message": "{}", "Timestamp": "2030-01-15T08:00:00.000Z"}}]}
+    invoked: list[dict[str, Any]] = []
+    functions = SimpleNamespace(invoke=lambda **request: invoked.append(request))
+    bodies: list[dict[str, Any]] = [{"requestPayload": event}, {"requestPayload": {"Records": [{}]}}, {}]
+    for body in bodies:
+        world.sqs.send_message(QueueUrl=world.failures_url, MessageBody=json.dumps(body))
+    done = ReplyRedrive(world.sqs, functions, "sms-replies:live", 0).queue(world.failures_url, world.now)
+    assert (done.sent, done.over, done.left) == (1, 0, 2)
+    assert "not an answer by SMS" in capsys.readouterr().err
+    (request,) = invoked
+    assert (request["FunctionName"], request["InvocationType"]) == ("sms-replies:live", "Event")
+    assert json.loads(request["Payload"]) == event

@@ -157,6 +157,47 @@ def test_what_is_gone_from_the_stream_stays_and_is_told(relaying: Relaying, caps
     assert "left, whose records are older than a day, and gone from the stream" in capsys.readouterr().err
 
 
+class FirstTrimmed:
+    """A stream that has lost its first records."""
+
+    def __init__(self, streams: Any, lost: int) -> None:
+        self.streams, self.lost = streams, lost
+
+    def get_shard_iterator(self, **where: Any) -> Any:
+        if where["ShardIteratorType"] != "TRIM_HORIZON":
+            raise ClientError({"Error": {"Code": "TrimmedDataAccessException", "Message": "gone"}}, "GetShardIterator")
+        return self.streams.get_shard_iterator(**where)
+
+    def get_records(self, **request: Any) -> Any:
+        answer = self.streams.get_records(**request)
+        return answer | {"Records": answer["Records"][self.lost :]}
+
+
+def test_what_is_left_in_the_stream_of_a_batch_is_relayed(
+    relaying: Relaying, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = json.dumps(named(relaying, 0, 4, shardId=shard_of(relaying)))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=message)
+    functions = Functions(relaying.relay)
+    assert redriven(relaying, functions, FirstTrimmed(relaying.world.streams, 2)) == Redriven(left=1)
+    assert functions.sizes == [3]
+    assert len(relaying.heard()) == 3
+    assert "left, of whose records not all are in the stream any more" in capsys.readouterr().err
+
+
+def test_a_batch_that_could_not_be_read_to_its_end_stays(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.unrelayed.MOST_READS", 1)
+    message = json.dumps(named(relaying, 0, 4, shardId=shard_of(relaying)))
+    relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=message)
+    streams = relaying.world.streams
+    get_records = streams.get_records
+    monkeypatch.setattr(streams, "get_records", lambda **request: get_records(**request, Limit=2))
+    assert redriven(relaying, Functions(relaying.relay)) == Redriven(left=1)
+    assert "the others are relayed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["not JSON", "{}", "[]", '{"DDBStreamBatchInfo": {"streamArn": 7}}'])
 def test_what_names_no_record_stays(relaying: Relaying, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=text)

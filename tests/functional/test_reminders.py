@@ -331,6 +331,19 @@ def test_nothing_is_kept_of_a_message_whose_time_is_long_past(world: World, book
     assert (state(world, booked), len(world.inbox())) == ("skipped", 1)
 
 
+def test_what_no_sender_had_claimed_takes_no_place_among_what_is_kept(world: World, booked: dict[str, Any]) -> None:
+    """Only so many are kept, and one that a sender had claimed has to be among them."""
+    for hour in range(10, 17):
+        assert world.request("PATCH", f"/appointments/{booked['appointmentId']}", _at(hour))[0] == 200
+    stored = world.reminders.appointment(booked["appointmentId"])
+    assert stored is not None
+    assert [reminder.earlier for reminder in stored.reminders if reminder.is_open] == [()] * len(booked["reminders"])
+
+
+def _at(hour: int) -> dict[str, str]:
+    return {"startTime": f"2030-01-15T{hour}:00:00Z"}
+
+
 def test_a_claim_that_took_longer_than_its_lease_sends_nothing(world: World, booked: dict[str, Any]) -> None:
     original = world.dynamodb.update_item
 

@@ -242,6 +242,16 @@ def test_what_a_service_refuses_for_good_is_not_tried_again(
     assert "+49" not in json.dumps(events_of())
 
 
+def test_a_mark_ends_when_it_is_taken_away(world: World, people: People) -> None:
+    body = booked(world)
+    people.undeliverable.mark(SMS, "+4915123456789", "opted out", DUE)
+    people.undeliverable.unmark(SMS, "+4915123456789")
+    people.undeliverable.unmark(EMAIL, "anna@example.org")
+    world.now = DUE
+    fire(world, body)
+    assert people.got() == (1, ["anna@example.org"], ["+4915123456789"])
+
+
 def test_a_reminder_that_everybody_refuses_is_skipped(world: World, people: People, events_of: LogLines) -> None:
     world.sender = replace(world.sender, channels=world.sender.channels[1:])
     body = booked(world)

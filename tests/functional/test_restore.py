@@ -32,3 +32,20 @@ def test_what_was_told_late_stays_and_what_came_after_goes(world: World) -> None
     assert [(item["calendarId"]["S"], item["day"]["S"]) for item in left] == [
         (f"history#{mine['appointmentId']}", "000001")
     ]
+
+
+def test_versions_that_come_again_after_a_restore_have_events_of_other_ids(world: World) -> None:
+    relaying = Relaying(world)
+    _, mine = world.book("9:00", "9:30", reminders=[])
+    path = f"/appointments/{mine['appointmentId']}"
+    (before,) = world.items("AppointmentsTable")
+    assert world.request("PATCH", path, {"startTime": "2030-01-15T11:00:00Z"})[0] == 200
+    relaying.run()
+    world.now += timedelta(hours=1)
+    world.dynamodb.put_item(TableName="AppointmentsTable", Item=before)  # as a restore does
+    assert world.request("PATCH", path, {"startTime": "2030-01-15T14:00:00Z"})[0] == 200
+    relaying.run()
+    relaying.run()
+    ids = {event["eventId"]: event["changes"]["startTime"]["to"] for event in relaying.heard()}
+    assert sorted(ids.values()) == ["2030-01-15T09:00:00Z", "2030-01-15T11:00:00Z", "2030-01-15T14:00:00Z"]
+    assert all(id_.startswith(mine["appointmentId"]) for id_ in ids)

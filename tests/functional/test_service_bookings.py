@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -240,6 +241,18 @@ def test_a_move_takes_no_calendar_of_a_pool_that_nobody_approved(world: World) -
     configure(world, "dr-a", approval=True)  # one approval is for the whole pool
     status, moved = patch(world, booked, startTime=at("11:00"))
     assert (status, moved["status"], steps_of(moved)) == (200, "scheduled", [("11:00", "11:30", "dr-b")])
+
+
+def test_a_move_is_bound_by_the_horizon_in_the_zone_of_the_service_whichever_calendar_it_has(world: World) -> None:
+    world.now = datetime.fromisoformat("2030-01-14T12:00:00Z")
+    configure(world, "dr-a", timeZone="Asia/Kolkata")
+    put_service(world, "visit", step(30, pools=[["dr-a", "dr-b"]]), horizonDays=1)
+    assert world.book("13:00", "13:30", user="dr-a")[0] == 201
+    status, booked = serve(world, "13:00")
+    assert (status, booked["resourceIds"]) == (201, ["dr-b"])
+    # In Kolkata, the next day has begun by then.
+    assert serve(world, "20:00", user="bob")[0] == 422
+    assert patch(world, booked, startTime=at("20:00"))[0] == 422
 
 
 def test_a_move_keeps_what_was_assigned_where_it_fits(world: World) -> None:

@@ -16,12 +16,17 @@ SRC = Path(ROOT) / "src"
 NAMES = (
     "APPOINTMENTS_TABLE",
     "AUTH_CLIENT_ID",
+    "BOOK_FRAME_ORIGINS",
     "CALENDARS_TABLE",
     "CONTACT_KEY_ID",
     "CORS_ORIGIN",
+    "DEFAULT_LOCALE",
+    "DESK_CLIENT_ID",
+    "DESK_DOMAIN",
     "EVENT_BUS",
     "LINK_KEY_ID",
     "NOTIFICATION_TOPIC_ARN",
+    "OPEN_BOOKING",
     "RELAY_FAILURES_QUEUE_URL",
     "REMINDER_DEAD_LETTER_QUEUE_ARN",
     "REMINDER_SCHEDULER_ROLE_ARN",
@@ -34,6 +39,7 @@ NAMES = (
 ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "AUTH": "none",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "HOLDS_PER_ADDRESS": "30",
     "EMAIL_FROM": "",
     "EMAIL_NAME": "",
     "LINK_BASE": "",
@@ -41,6 +47,7 @@ ENVIRONMENT = dict.fromkeys(NAMES, "x") | {
     "RETENTION_DAYS": "400",
     "WEBHOOK_TARGETS": "public",
 }
+PUT_OFF = "aws_lambda_powertools.utilities.jmespath_utils"
 WATCH = """
 import json, sys
 from botocore.session import Session
@@ -110,6 +117,32 @@ def test_a_start_imports_nothing_heavy_that_it_can_do_without(module: str) -> No
     assert heavy.isdisjoint(modules)
     assert ("appointments.calendars" in modules) == (module == "conflict_detector.app")
     assert "botocore" in modules  # else the line above says nothing
+
+
+@pytest.mark.parametrize(
+    "module", [f["Properties"]["Handler"].rpartition(".")[0] for f in resources("AWS::Serverless::Function").values()]
+)
+def test_a_start_puts_off_what_needs_typing_extensions(module: str) -> None:
+    code = f"import sys, {module}; print(vars(sys.modules['{PUT_OFF}']).keys() - vars(type(sys)('empty')).keys())"
+    on_lambda = ENVIRONMENT | {"AWS_LAMBDA_FUNCTION_NAME": "f"}
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, check=True, cwd=SRC, env=on_lambda, timeout=60, capture_output=True)
+    assert done.stdout == b"{'__getattr__'}\n"
+
+
+def test_what_is_put_off_is_imported_when_it_is_used() -> None:
+    code = (
+        "import sys, conflict_detector; from appointments.telemetry import logger\n"
+        "class Context: function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = 'f'\n"
+        "handler = logger.inject_lambda_context(correlation_id_path='requestContext.id')(lambda event, context: None)\n"
+        "handler({'requestContext': {'id': 'seven'}}, Context())\n"
+        f"print(logger.get_correlation_id(), 'query' in vars(sys.modules['{PUT_OFF}']))"
+    )
+    on_lambda = ENVIRONMENT | {"AWS_LAMBDA_FUNCTION_NAME": "f"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=SRC, env=on_lambda, timeout=60, capture_output=True
+    )
+    assert done.stdout.decode().splitlines()[-1] == "seven True"
 
 
 WITHOUT_CONTACT = """

@@ -498,6 +498,23 @@ def test_what_is_changed_while_the_sweep_looks_at_the_timers_keeps_those_of_the_
     assert bool(kept) == ("startTime" in (changes or {}))
 
 
+def test_what_is_sent_early_while_the_sweep_looks_at_the_timers_gets_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.failing("PutRule"):
+        _, body = world.book("9:00", "10:00", reminders=["1h"])
+    world.now = DUE - ARM_AHEAD
+    listed = Rules.minutes
+
+    def sent_first(rules: Rules) -> dict[str, datetime]:
+        world.sender.send(Firing(body["appointmentId"], "1h", DUE, early=True))
+        return listed(rules)
+
+    monkeypatch.setattr(Rules, "minutes", sent_first)
+    world.sweep()
+    assert (len(world.inbox()), world.rules()) == (1, {})
+
+
 def test_what_cannot_be_read_again_is_not_armed_and_the_sweep_goes_on(
     world: World, events_of: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,28 @@ def test_while_a_receiver_fails_its_other_messages_wait_without_a_try(line: Line
     }
 
 
+def test_what_waits_for_a_receiver_does_not_come_back_all_at_once(line: Line) -> None:
+    line.answers[url("a")] = 500
+    line.put("a", "first")
+    while not (breaker := line.breaker()) or breaker.pause < LONGEST_PAUSE:
+        line.world.now = min(message["visible"] for message in line.messages)
+        line.run()
+    tries = line.tries(url("a"))
+    for group in range(29):
+        line.world.now += timedelta(seconds=10)
+        for number in range(10):
+            line.put("a", f"{group}.{number}")
+        line.run()
+    assert line.tries(url("a")) == tries
+    ends = [(message["visible"] - breaker.until).total_seconds() for message in line.messages]
+    assert min(ends) >= 0
+    assert sum(end < 30 for end in ends) < 200  # of 291; all would keep the senders from other receivers
+    # Were it accepted now, everything would follow in time.
+    assert max(message["visible"] for message in line.messages) <= line.world.now + LONGEST_PAUSE + timedelta(
+        seconds=11
+    )
+
+
 def test_one_event_that_is_refused_again_and_again_does_not_keep_the_others(line: Line) -> None:
     refused = "a.0"
     post = line.post

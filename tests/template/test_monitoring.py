@@ -139,7 +139,11 @@ def test_every_alarm_tells_somebody_what_it_means_and_what_to_do(name: str) -> N
 def test_a_gradual_deployment_is_taken_back_by_the_new_version_alone() -> None:
     """An alarm that rings for the version before would take back the fix."""
     for name, function in resources("AWS::Serverless::Function").items():
-        watches = "WatchesNewVersionsOfNotices" if "Condition" in function else "WatchesNewVersions"
+        watches = {
+            None: "WatchesNewVersions",
+            "ReachesPeople": "WatchesNewVersionsOfNotices",
+            "HearsSmsReplies": "WatchesNewVersionsOfSmsReplies",
+        }[function.get("Condition")]
         condition, alarms, otherwise = function["Properties"]["DeploymentPreference"]["Alarms"]["Fn::If"]
         assert (condition, otherwise) == (watches, [{"Ref": "AWS::NoValue"}])
         assert alarms

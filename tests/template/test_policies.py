@@ -37,6 +37,7 @@ REASONS = {
     "ReminderSweepRole/SendEmailFromOneAddress": IDENTITY,
     "NoticeSenderRole/SendEmailFromOneAddress": IDENTITY,
     "NoticeSenderRole/SendTraces": TRACES,
+    "SmsRepliesRole/SendTraces": TRACES,
     "MessagingKey/SesTellsWhatBecameOfEmail": THIS_KEY,
     "MessagingKey/AccountAdministersThisKey": THIS_KEY + ", and without kms:* for the account nobody could mend it",
     "ContactKey/AccountAdministersThisKey": THIS_KEY + ", as above",
@@ -55,6 +56,7 @@ REASONS = {
     "WebhookFailuresPolicy/NothingWithoutTls": DENIES,
     "NoticeChangesPolicy/NothingWithoutTls": DENIES,
     "NoticeFailuresPolicy/NothingWithoutTls": DENIES,
+    "SmsRepliesFailuresPolicy/NothingWithoutTls": DENIES,
     "ReachFeedbackTopicPolicy/NothingWithoutTls": DENIES,
 }
 # A phone number is no resource, so SMS can only be allowed by what else a message can be published to.

@@ -24,8 +24,9 @@ from appointments.storage.reminders import DUE_INDEX
 from appointments.storage.webhooks import WEBHOOKS
 from appointments.targets import Targets
 from appointments.telemetry import EventType
+from bench.functions import ENVIRONMENT as BENCH
 from conflict_detector.access import SCHEDULERS, Auth
-from conflict_detector.responses import LINK_RESOURCE
+from conflict_detector.routes import OPEN, ROUTES
 from exploration.test_notices import DELAY, HIDDEN, MOST
 from log_filters import Term, parse
 from notice_sender.app import ENOUGH_MILLISECONDS
@@ -63,6 +64,12 @@ def test_every_setting_that_the_code_reads_is_in_the_template_and_the_other_way_
     given = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     given |= set(FUNCTIONS[name]["Properties"]["Environment"]["Variables"])
     assert read == {variable for variable in given if not variable.startswith(("POWERTOOLS_", "PYTHON"))}
+
+
+@pytest.mark.parametrize("name", ["ConflictDetectorFunction", "ReminderSenderFunction"])
+def test_the_bench_gives_a_function_every_setting(name: str) -> None:
+    given = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+    assert [variable for variable in given if variable not in BENCH] == []
 
 
 # --- log groups that do not exist --------------------------------------------------------------------
@@ -286,7 +293,9 @@ def test_changes_come_back_to_the_notice_sender_when_the_claims_of_a_dead_one_ha
 def test_the_notice_sender_writes_what_was_told_and_nothing_else() -> None:
     written = granted_to(resources("AWS::IAM::Role")["NoticeSenderRole"])
     writes = [s for s in written.values() if "dynamodb:UpdateItem" in s["Action"]]
-    assert [s["Condition"] for s in writes] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NOTICES}*"]}}]
+    assert [s["Condition"] for s in writes] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}} for keys in (f"{NOTICES}*", "undeliverable#*")
+    ]
     assert not any("dynamodb:PutItem" in s["Action"] or "dynamodb:DeleteItem" in s["Action"] for s in written.values())
 
 
@@ -397,12 +406,23 @@ def test_the_api_is_closed_and_throttled_unless_told_otherwise() -> None:
     settings, *of_links = api["MethodSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
     by_path = dict(api["DefinitionBody"]["paths"])
-    # Links alone need no sign-in. They go to the same function, and are throttled apart.
-    link = by_path.pop(LINK_RESOURCE)
-    assert [(method, one["security"]) for method, one in link.items()] == [("get", []), ("head", []), ("post", [])]
-    assert [(one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links] == [
-        ("/" + LINK_RESOURCE.replace("/", "~1"), method) for method in link
+    # Links and pages alone need no sign-in: each a resource of its own, which is throttled apart.
+    unsigned = {
+        (path, method)
+        for path in by_path.keys() - {"/", "/{proxy+}"}
+        for method, one in by_path.pop(path).items()
+        if one["security"] == []
+    }
+    # What visitors book shares one.
+    routes = [
+        (re.sub("^/book/.*", "/book/{proxy+}", route.path), route.method.lower())
+        for route in ROUTES
+        if route.path.split("/")[1] in OPEN
     ]
+    assert unsigned == {*routes} | {(path, "head") for path, method in routes if method == "get"}
+    assert sorted((one["ResourcePath"], one["HttpMethod"].lower()) for one in of_links) == sorted(
+        ("/" + path.replace("/", "~1"), method) for path, method in unsigned
+    )
     assert all(one["ThrottlingRateLimit"] == {"Ref": "LinkThrottleRate"} for one in of_links)
     assert all(one["ThrottlingBurstLimit"] == {"Ref": "LinkThrottleBurst"} for one in of_links)
     paths = by_path.values()
@@ -435,12 +455,31 @@ def test_people_sign_themselves_up_nowhere_and_become_schedulers_nowhere() -> No
     (pool,) = resources("AWS::Cognito::UserPool").values()
     assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
     assert (pool["DeletionPolicy"], pool["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-    (client,) = resources("AWS::Cognito::UserPoolClient").values()
+    client, desk = resources("AWS::Cognito::UserPoolClient").values()
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["Properties"]["ExplicitAuthFlows"]
+    assert desk["Properties"]["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     (group,) = resources("AWS::Cognito::UserPoolGroup").values()
     assert group["Properties"]["GroupName"] == SCHEDULERS
-    kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
+    kinds = ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolGroup")
     assert all(r["Condition"] == "AuthIsCognito" for kind in kinds for r in resources(kind).values())
+    assert (client["Condition"], desk["Condition"]) == ("AuthIsCognito", "SignsInAtTheDesk")
+
+
+def test_the_desk_signs_people_in_without_a_secret_and_sends_them_back_to_itself_only() -> None:
+    _, desk = resources("AWS::Cognito::UserPoolClient").values()
+    properties = desk["Properties"]
+    assert (properties["GenerateSecret"], properties["AllowedOAuthFlows"]) == (False, ["code"])
+    # A token for the API, and none that reads or changes the account of who signed in.
+    assert properties["AllowedOAuthScopes"] == ["openid"]
+    assert properties["CallbackURLs"] == properties["LogoutURLs"] == [{"Fn::Sub": "${LinkBase}/desk"}]
+    signs_in = template()["Conditions"]["SignsInAtTheDesk"]["Fn::And"]
+    assert signs_in == [{"Condition": "AuthIsCognito"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "UserPoolDomain"}, ""]}]}]
+    (assertion,) = template()["Rules"]["TheDeskNeedsItsAddress"]["Assertions"]
+    assert assertion["Assert"]["Fn::And"][1] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "LinkBase"}, ""]}]}
+    (domain,) = resources("AWS::Cognito::UserPoolDomain").values()
+    assert (domain["Condition"], domain["Properties"]["Domain"]) == ("SignsInAtTheDesk", {"Ref": "UserPoolDomain"})
+    environment = FUNCTIONS["ConflictDetectorFunction"]["Properties"]["Environment"]["Variables"]
+    assert environment["DESK_CLIENT_ID"] == {"Fn::If": ["SignsInAtTheDesk", {"Ref": "DeskClient"}, ""]}
 
 
 def test_the_user_pool_mails_through_ses_where_a_sender_is_given() -> None:
@@ -527,6 +566,7 @@ def test_a_new_account_can_deploy_every_stage(stage: str) -> None:
         "WebhookSenderFunction": None,
         "NoticeSenderFunction": None,
         "ReachFeedbackFunction": None,
+        "SmsRepliesFunction": None,
     }
     # It leaves half of them to the others, whatever its receivers do.
     source = resources("AWS::Lambda::EventSourceMapping")["WebhookSenderSource"]["Properties"]
@@ -678,6 +718,7 @@ def test_people_are_reached_by_parameter_alone() -> None:
             "MakeLinksToAppointments": "MakesLinks",
             "SendEmailFromOneAddress": "SendsEmail",
             "SendSmsToPhoneNumbers": "SendsSms",
+            "MarkPhonesThatOptedOut": "SendsSms",
         }
         assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in statements)
         (email,) = [statement for condition, statement, _ in statements if condition == "SendsEmail"]

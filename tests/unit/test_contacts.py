@@ -113,13 +113,16 @@ def test_faults_of_channels(channels: object, message: str) -> None:
 
 
 def test_every_fault_is_named() -> None:
-    faults = faults_of({"name": 7, "phone": 49, "locale": None, "colour": "red", "channels": ["email"]})
+    faults = faults_of(
+        {"name": 7, "phone": 49, "locale": None, "timeZone": "Mars/Base", "colour": "red", "channels": ["email"]}
+    )
     assert [field for field, _ in faults] == [
         "contact.colour",
         "contact.name",
         "contact.locale",
         "contact.phone",
         "contact.channels",
+        "contact.timeZone",
     ]
 
 
@@ -135,5 +138,7 @@ def test_a_contact_is_an_object(body: object) -> None:
 
 def test_what_is_kept_reads_as_it_was_and_is_valid_again() -> None:
     full = parsed(ANNA | {"phone": "+4915123456789", "name": "Anna", "locale": "de-CH", "channels": ["sms"]})
+    full = parsed(contact_body(full) | {"timeZone": "America/New_York"})
+    assert full.time_zone == "America/New_York"
     for contact in (full, parsed(ANNA), parsed(ANNA | {"channels": []})):
         assert contact_from_body(contact_body(contact)) == contact == parsed(contact_body(contact))

@@ -6,34 +6,17 @@ import hashlib
 import hmac
 import string
 import uuid
-from typing import Any
 
 import pytest
 
 from appointments.errors import LinkNotFoundError
 from appointments.link_keys import LinkKeys
 from appointments.links import TOKEN_LENGTH, appointment_in, is_token_of, mac_message, token_of
+from linking import Kms, keys
 
 ID = "6f9b1f0e-3c1d-4a55-9f1e-0c2d7f8a9b10"
 OTHER = "0a1b2c3d-0000-4000-8000-00000000beef"
 ALPHABET = string.ascii_letters + string.digits + "-_"
-
-
-class Kms:
-    """A key of the kind HMAC_256, in the process of the test."""
-
-    def __init__(self, key: bytes = b"k") -> None:
-        self.key = key
-        self.messages: list[bytes] = []
-
-    def generate_mac(self, **request: Any) -> dict[str, Any]:
-        assert (request["KeyId"], request["MacAlgorithm"]) == ("the-key", "HMAC_SHA_256")
-        self.messages.append(request["Message"])
-        return {"Mac": hmac.digest(self.key, request["Message"], hashlib.sha256)}
-
-
-def keys(key: bytes = b"k", base: str = "https://api.example.org/prod") -> LinkKeys:
-    return LinkKeys(Kms(key), "the-key", base)
 
 
 def test_a_link_leads_back_to_its_appointment() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -15,10 +20,12 @@ from appointments.contacts import ChannelName, Contact
 from appointments.model import Appointment, Interval
 from appointments.reminders import Reminder
 from reaching.email import Letter, Mailer
+from reaching.messenger import Messenger
 from reaching.recipients import Person, Reached
-from reaching.refusals import NotSentError, RefusedError
+from reaching.refusals import NotSentError, OptedOutError, RefusedError
 from reaching.sms import Texter
-from reminder_sender.channels.person import Email, Sms
+from reminder_sender.channels.person import People, ToPerson
+from texts.facts import Facts, Kind
 from texts.invitation import Invitation
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
@@ -150,8 +157,12 @@ def test_an_sms_is_transactional_and_names_its_sender(sender_id: str, attribute:
 @pytest.mark.parametrize(
     ("error", "raised", "reason"),
     [
-        (refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: +49 is opted out"), RefusedError, "opted"),
-        (refused("OptedOut", "x"), RefusedError, "opted out"),
+        (
+            refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: +49 is opted out"),
+            OptedOutError,
+            "opted",
+        ),
+        (refused("OptedOut", "x"), OptedOutError, "opted out"),
         (
             refused("InvalidParameter", "Invalid parameter: PhoneNumber Reason: no E164"),
             RefusedError,
@@ -200,8 +211,10 @@ REMINDER = Reminder("1h", START - timedelta(hours=1))
 
 class Kms:
     error: Exception | None = None
+    calls = 0
 
     def generate_mac(self, **_: Any) -> dict[str, bytes]:
+        self.calls += 1
         if self.error:
             raise self.error
         return {"Mac": bytes(32)}
@@ -215,10 +228,12 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return made
 
 
+def by_name(env: dict[str, str]) -> dict[str, ToPerson]:
+    return {channel.name: channel for channel in People.from_env(env)}
+
+
 def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: dict[str, Any]) -> None:
-    for kind in (Email, Sms):
-        channel = kind.from_env(ENV)
-        assert channel
+    for channel in People.from_env(ENV):
         assert channel.recipients(APPOINTMENT, PERSON) == ("person",)
         assert channel.send(APPOINTMENT, REMINDER, "person", PERSON) == "id-1"
     message = parsed(services["sesv2"].calls[0]["Content"]["Raw"]["Data"])
@@ -233,24 +248,114 @@ def test_a_reminder_says_when_in_the_persons_language_and_has_a_link(services: d
     assert "Termin" in message["Subject"]
 
 
+def told_in(services: dict[str, Any], zone: str | None) -> tuple[str, str]:
+    """The email's subject with its plain text, and the SMS, to somebody in a zone."""
+    abroad = Person(lambda _: Reached(replace(ANNA, locale="en-GB", time_zone=zone)))
+    for channel in People.from_env(ENV):
+        channel.send(APPOINTMENT, REMINDER, "person", abroad)
+    message = parsed(services["sesv2"].calls[-1]["Content"]["Raw"]["Data"])
+    plain = message.get_body(("plain",))
+    assert plain
+    return message["Subject"] + plain.get_content(), services["sns"].calls[-1]["Message"]
+
+
+def test_who_is_in_another_zone_is_told_their_own_time_too(services: dict[str, Any]) -> None:
+    """The appointment is at 10:00 in Berlin."""
+    email, sms = told_in(services, "America/New_York")
+    assert "10:00" in email
+    assert "04:00" in email
+    assert "10:00 (GMT+1)" in sms
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Paris", "Abolished/Zone"])
+def test_nobody_is_told_of_zones_who_needs_not_to(services: dict[str, Any], zone: str | None) -> None:
+    said = "".join(told_in(services, zone))
+    assert "10:00" in said
+    assert "GMT" not in said
+
+
 def test_without_a_base_there_is_no_link_and_no_key_is_used(services: dict[str, Any]) -> None:
     services["kms"].error = AssertionError("not asked")
-    channel = Sms.from_env(ENV | {"LINK_BASE": ""})
-    assert channel
-    channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    by_name(ENV | {"LINK_BASE": ""})["sms"].send(APPOINTMENT, REMINDER, "person", PERSON)
     assert "http" not in services["sns"].calls[0]["Message"]
 
 
 def test_a_link_that_cannot_be_made_now_is_made_later(services: dict[str, Any]) -> None:
     services["kms"].error = refused("ThrottlingException")
-    channel = Email.from_env(ENV)
-    assert channel
+    channel = by_name(ENV)["email"]
     with pytest.raises(NotSentError, match="no link was made"):
         channel.send(APPOINTMENT, REMINDER, "person", PERSON)
     assert services["sesv2"].calls == []
+    services["kms"].error = None
+    channel.send(APPOINTMENT, REMINDER, "person", PERSON)
+    assert len(services["sesv2"].calls) == 1
 
 
-@pytest.mark.parametrize(("kind", "off"), [(Email, {"EMAIL_FROM": ""}), (Sms, {"SMS": "off"})])
-def test_a_channel_that_is_off_is_none(kind: type[Email | Sms], off: dict[str, str]) -> None:
-    assert kind.from_env(ENV | off) is None
-    assert kind.from_env({}) is None
+def test_both_channels_of_a_reminder_share_its_link_and_their_texts(services: dict[str, Any]) -> None:
+    channels = by_name(ENV)
+    for one in (APPOINTMENT, replace(APPOINTMENT, appointment_id=str(uuid.UUID(int=2)))):
+        for channel in channels.values():
+            channel.send(one, REMINDER, "person", PERSON)
+    assert services["kms"].calls == 2, "one for each appointment"
+    links = [re.findall(r"https://\S+", call["Message"])[0] for call in services["sns"].calls]
+    assert len(set(links)) == 2
+
+
+def messenger(marked: Any, error: Exception) -> Messenger:
+    texts: Any = SimpleNamespace(sms=lambda *_: "At 10:00", email=lambda *_: ("At 10:00", "At 10:00", "At 10:00"))
+    return Messenger(mailer(Service(error)), texter(Service(error)), lambda: texts, "Clinic", marked)
+
+
+FACTS = Facts(Kind.REMINDER, START, START + timedelta(minutes=30), ZoneInfo("UTC"))
+OPTED_OUT = refused("InvalidParameter", "PhoneNumber Reason: +4915123456789 is opted out")
+
+
+@pytest.mark.parametrize("code", ["OptedOut", "OptedOutException"])
+def test_a_phone_that_opted_out_is_marked(code: str) -> None:
+    for error in (refused(code), OPTED_OUT):
+        marked: list[Any] = []
+        with pytest.raises(RefusedError, match=r"^opted out$"):
+            messenger(lambda *mark, to=marked: to.append(mark), error).send(ANNA, ChannelName.SMS, FACTS)
+        assert marked == [(ChannelName.SMS, "+4915123456789", "opted out")]
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [
+        (ChannelName.SMS, refused("InvalidParameter", "PhoneNumber is not valid to publish to")),
+        (ChannelName.SMS, refused("Throttled")),
+        (ChannelName.EMAIL, refused("MessageRejected", "opted out")),
+    ],
+)
+def test_nothing_else_is_marked(channel: ChannelName, error: Exception) -> None:
+    marked: list[Any] = []
+    with pytest.raises((RefusedError, NotSentError)):
+        messenger(lambda *mark: marked.append(mark), error).send(ANNA, channel, FACTS)
+    assert marked == []
+
+
+def test_a_mark_that_cannot_be_made_changes_nothing_of_the_refusal() -> None:
+    def broken(*_: Any) -> None:
+        raise refused("ProvisionedThroughputExceededException")
+
+    for mark in (broken, None):
+        with pytest.raises(RefusedError, match=r"^opted out$"):
+            messenger(mark, OPTED_OUT).send(ANNA, ChannelName.SMS, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("off", "left"),
+    [
+        ({}, ["email", "sms"]),
+        ({"EMAIL_FROM": ""}, ["sms"]),
+        ({"SMS": "off"}, ["email"]),
+        ({"EMAIL_FROM": "", "SMS": "off"}, []),
+    ],
+)
+def test_a_channel_that_is_off_is_not_there(services: dict[str, Any], off: dict[str, str], left: list[str]) -> None:
+    assert list(by_name(ENV | off)) == left
+    assert services["kms"].calls == 0
+
+
+def test_without_settings_there_is_none() -> None:
+    assert People.from_env({}) == []

@@ -7,7 +7,6 @@ import zlib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from appointments.contacts import contact_body, contact_from_body
 from appointments.model import (
     SYSTEM,
     Appointment,
@@ -26,6 +25,7 @@ from appointments.storage.reminder_items import reminder_from_item, reminders_to
 from appointments.times import from_utc_text, to_utc_text
 
 if TYPE_CHECKING:
+    from appointments.contacts import Contact
     from appointments.storage.dynamodb import Item
 
 # The due index has one partition per shard, so that a million bookings a day do not share one.
@@ -69,7 +69,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "confirmedAt": appointment.confirmed_at and to_utc_text(appointment.confirmed_at),
         "nextReminderAt": due and to_utc_text(due),
         "clearing": appointment.clearing and to_utc_text(appointment.clearing),
-        "contact": appointment.contact and json.dumps(contact_body(appointment.contact), ensure_ascii=False),
+        "contact": appointment.contact and _contact_to_text(appointment.contact),
         "quietHours": appointment.quiet and "{} {} {}".format(*appointment.quiet),
         "by": appointment.by if appointment.by != SYSTEM else None,
     }
@@ -122,9 +122,24 @@ def appointment_from_item(item: Item) -> Appointment:
         overflow=tuple(_overflow_from_text(text["S"]) for text in item["overflow"]["L"]) if "overflow" in item else (),
         stored_reminders=item["reminders"],
         quiet=_quiet_from_text(item["quietHours"]["S"]) if "quietHours" in item else None,
-        contact=contact_from_body(json.loads(item["contact"]["S"])) if "contact" in item else None,
+        contact=_contact_from_text(item["contact"]["S"]) if "contact" in item else None,
         by=item["by"]["S"] if "by" in item else SYSTEM,
     )
+
+
+# Most appointments have no contact, and a start waits for every import.
+
+
+def _contact_to_text(contact: Contact) -> str:
+    from appointments.contacts import contact_body  # noqa: PLC0415
+
+    return json.dumps(contact_body(contact), ensure_ascii=False)
+
+
+def _contact_from_text(text: str) -> Contact:
+    from appointments.contacts import contact_from_body  # noqa: PLC0415
+
+    return contact_from_body(json.loads(text))
 
 
 def _quiet_from_text(text: str) -> QuietHours:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from appointments.contact_digests import ContactDigests
     from appointments.contacts import Contact
-    from appointments.model import Appointment
+    from appointments.model import Appointment, Interval
     from appointments.statuses import Status
     from appointments.storage.appointments import Appointments
     from appointments.storage.dynamodb import Database
@@ -173,6 +173,19 @@ class ContactIndex:
 
     def _key(self, listed: Listed) -> dict[str, Any]:
         return {"calendarId": {"S": self._partition(listed.address)}, "day": {"S": listed.what}}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Finder:
+    """Finds appointments by where their person is reached, for what is answered there."""
+
+    index: ContactIndex
+    appointments: Appointments
+
+    def reached_at(self, phone: str, within: Interval) -> list[Appointment] | None:
+        """Those that start in a time, as they are now; None where they are more than a page."""
+        page = self.index.page(self.appointments, ContactQuery(phone, *within))
+        return [appointment for _, appointment in page.entries] if page.next_position is None else None
 
 
 def _position_of(what: str) -> Position:

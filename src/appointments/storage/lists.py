@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appointments.blocks import Block
 from appointments.claims import claims_of
+from appointments.model import is_block
 from appointments.storage.appointment_items import appointment_from_item, appointment_key
 from appointments.times import from_utc_text, to_utc_text
 
@@ -155,7 +155,7 @@ def page_of_calendar(storage: Storage, wanted: CalendarQuery, now: datetime) -> 
 
 def _occupies(appointment: Appointment, wanted: CalendarQuery) -> bool:
     """Whether it lies on the calendar within the interval, and is a block or of the status and service asked for."""
-    if isinstance(appointment, Block):
+    if is_block(appointment):
         if wanted.service_id:
             return False
     elif wanted.status not in (None, appointment.status) or not appointment.is_of(wanted.service_id):

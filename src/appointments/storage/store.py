@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from appointments.blocks import Block
 from appointments.claims import (
     carrying_days,
     is_session_calendar,
@@ -31,7 +30,7 @@ from appointments.claims import (
 from appointments.decision import Reading
 from appointments.errors import TooManyAppointmentsError
 from appointments.memory import KnownService, Memory, unconfigured
-from appointments.model import CalendarDay
+from appointments.model import CalendarDay, is_block
 from appointments.storage.appointment_items import appointment_from_item, appointment_key
 from appointments.storage.appointments import AppointmentChangedError, AppointmentExistsError, Appointments
 from appointments.storage.calendar_days import (
@@ -274,7 +273,7 @@ class Storage:
         A new one is raised as AppointmentExistsError. A block may have been removed by somebody else.
         """
         before, after = change.before, change.after
-        if isinstance(after, Block):
+        if is_block(after):
             item = self.database.look(*self.blocks.key(after.user_id, after.appointment_id))
             if before:
                 return item if item and "removedAt" in item else None
@@ -284,7 +283,7 @@ class Storage:
             item = self.database.look(self.appointments.table, appointment_key(after.appointment_id))
         if item:
             raise AppointmentExistsError(
-                self.blocks.from_item(item) if isinstance(after, Block) else appointment_from_item(item)
+                self.blocks.from_item(item) if is_block(after) else appointment_from_item(item)
             )
         return None
 
@@ -307,7 +306,7 @@ class Storage:
         A block has none: there are few, and its item need not tell where its entries are. What has run out does not
         count: an entry that goes into the day's own item takes it out.
         """
-        if not reading.days or isinstance(change.after, Block):
+        if not reading.days or is_block(change.after):
             return ()
         id_, now = change.after.appointment_id, change.after.updated_at
         return tuple(
@@ -322,7 +321,7 @@ class Storage:
         before, after = change.before, change.after
         if overflow != after.overflow:
             after = replace(after, overflow=overflow)
-        if isinstance(after, Block):
+        if is_block(after):
             entries = [self.blocks.removing(after) if before else self.blocks.placing(after)]
         elif before:
             entries = [self.appointments.changing(before, after, change_id)]
@@ -334,6 +333,8 @@ class Storage:
             left = sorted(set(before.overflow).difference(overflow))
             entries += [self.days.leaving_overflow(after.appointment_id, key) for key in left]
         calendar_ids = dict.fromkeys(claim.calendar_id for claim in change.new_claims)
+        if calendar_ids:
+            calendar_ids |= dict.fromkeys(reading.counted_by)
         if reading.service:
             entries.append(self.services.checking(reading.service))
         return entries + [self._proving(id_, reading.settings[id_]) for id_ in calendar_ids]

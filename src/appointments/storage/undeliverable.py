@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appointments.contact_digests import ContactDigests
+    from appointments.contacts import Contact
     from appointments.storage.dynamodb import Database, Item
 
 # Before an address's digest. No calendar's id has a `#`.
@@ -44,6 +45,10 @@ class Undeliverable:
             },
         )
 
+    def unmark(self, channel: ChannelName, address: str) -> None:
+        """Have messages sent to an address again; also to one that is not marked."""
+        self.database.delete(self.table, self._key(channel, address))
+
     def reasons(self, addresses: Mapping[ChannelName, str], now: datetime) -> dict[ChannelName, str]:
         """Why nothing is sent to those of the addresses that are marked. One call, none for no address."""
         keys = [(self.table, self._key(channel, address)) for channel, address in addresses.items()]
@@ -53,6 +58,11 @@ class Undeliverable:
             for _, item in self.database.get_many(keys)
             if int(item["expiresAt"]["N"]) > now.timestamp()
         }
+
+    def of(self, contact: Contact, now: datetime) -> dict[ChannelName, str]:
+        """The same for both addresses of a contact, whatever the person agreed to."""
+        both = {ChannelName.EMAIL: contact.email, ChannelName.SMS: contact.phone}
+        return self.reasons({channel: address for channel, address in both.items() if address}, now)
 
     def _key(self, channel: ChannelName, address: str) -> Item:
         return {"calendarId": {"S": _PREFIX + self.digests.digest(address)}, "day": {"S": channel}}

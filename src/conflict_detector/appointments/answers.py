@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appointments.blocks import Block
 from appointments.bodies import appointment_body
+from appointments.model import is_block
 from conflict_detector.responses import json_response, to_json
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def page_body(page: Page, reader: str | None = None) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = []
     next_position, size = page.next_position, 0
     for number, (_, each) in enumerate(page.entries):
-        body = block_body(each) if isinstance(each, Block) else _body_for(reader, each)
+        body = block_body(each) if is_block(each) else _body_for(reader, each)
         size += len(to_json(body).encode())
         if size > MAX_PAGE_BYTES and number:
             next_position, _ = page.entries[number - 1]
             break
-        (blocks if isinstance(each, Block) else bodies).append(body)
+        (blocks if is_block(each) else bodies).append(body)
     more = {"nextCursor": encode_cursor(next_position)} if next_position else {}
     return {"appointments": bodies, **({"blocks": blocks} if blocks else {}), **more}

@@ -46,18 +46,26 @@ def book(call: Call) -> Response:
     seats_left = booked.session_seats  # nobody has joined yet
     if asked.dry_run:
         return appointment_response(booked, seats_left)
-    if booked is not wanted:
-        _log_about(booked)
-    # Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
-    if asked.idempotency_key is None or booked.created_at is call.now:
-        logger.append_keys(appointment_id=booked.appointment_id)
-        _log(happened(None, booked))
-        arm(call, booked)
-    elif seats_left:
+    if not announce(call, asked, wanted, booked) and seats_left:
         from conflict_detector.joining import with_seats_left  # noqa: PLC0415 - few are sessions
 
         booked, seats_left = with_seats_left(booked, call.storage, call.now)
     return created_response(booked, request.base, seats_left)
+
+
+def announce(call: Call, asked: BookingRequest, wanted: Appointment, booked: Appointment) -> bool:
+    """What follows a booking that was committed: its log line and its timers. Returns whether it was booked just now.
+
+    Under a key it may have been booked long ago. Without one the id is new, and so is what is booked under it.
+    """
+    if booked is not wanted:
+        _log_about(booked)
+    if asked.idempotency_key is not None and booked.created_at is not call.now:
+        return False
+    logger.append_keys(appointment_id=booked.appointment_id)
+    _log(happened(None, booked))
+    arm(call, booked)
+    return True
 
 
 def _join(call: Call, body: dict[str, Any]) -> Response:
@@ -117,6 +125,8 @@ def find(call: Call) -> Response:
         return _find_joined(call)
     if "contact" in call.request.query:
         return _find_by_contact(call)
+    if "calendarIds" in call.request.query:
+        return _find_on_calendars(call)
     from appointments.storage import desk, lists  # noqa: PLC0415 - most requests book
     from conflict_detector.appointments.listing import parse_list  # noqa: PLC0415
 
@@ -138,6 +148,18 @@ def _find_by_contact(call: Call) -> Response:
     asked = parse_contact_query(call.request.query)
     call.caller.manage()
     return page_response(call.contacts().page(call.storage.appointments, asked))
+
+
+def _find_on_calendars(call: Call) -> Response:
+    """`GET /appointments?calendarIds=`: 200, or 304 where the caller knows the answer."""
+    from appointments.storage.many_calendars import page_of_calendars  # noqa: PLC0415 - few lists are of many
+    from conflict_detector.appointments.many import parse_many, unless_known  # noqa: PLC0415 - as above
+
+    asked = parse_many(call.request.query)
+    for calendar_id in asked.calendar_ids:
+        call.caller.act_for(calendar_id)
+    page = page_of_calendars(call.storage, asked, call.now)
+    return unless_known(page_response(page, call.caller.user_id), call.request.headers)
 
 
 def _find_joined(call: Call) -> Response:

@@ -81,18 +81,18 @@ def _search(asked: ServiceQuery, call: Call) -> ServiceSearch:
     start, end = asked.within
     if (end - start) / service.grid > MAX_STEPS:
         raise InvalidRequestError([Fault("to", f"makes over {MAX_STEPS} starts to look at; ask for fewer days")])
-    return _read(service, asked, call.storage, call.now)
+    return search_starts(service, asked, call.storage, call.now)
 
 
 def search_to_move(appointment: Appointment, within: Interval, storage: Storage, now: datetime) -> ServiceSearch:
     """The search for another time of an appointment, for its person and by the service as it was booked."""
     assert appointment.service is not None  # noqa: S101 - asked only of those that have one
     asked = ServiceQuery(appointment.service.service_id, appointment.user_id, within, None)
-    found = _read(terms_of(appointment), asked, storage, now, appointment.appointment_id)
+    found = search_starts(terms_of(appointment), asked, storage, now, appointment.appointment_id)
     return replace(found, appointment_id=appointment.appointment_id, given=appointment.steps)
 
 
-def _read(
+def search_starts(
     service: Service, asked: ServiceQuery, storage: Storage, now: datetime, ignore: str | None = None
 ) -> ServiceSearch:
     """The search on the calendars as they are read, without the appointment `ignore`."""

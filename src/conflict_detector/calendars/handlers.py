@@ -9,7 +9,7 @@ from appointments.calendar_settings import check_settings
 from appointments.reader import check_calendar_id
 from appointments.telemetry import logger
 from conflict_detector.appointments.cursors import encode_texts
-from conflict_detector.pages import parse_page
+from conflict_detector.paging import parse_page
 from conflict_detector.responses import json_response
 from conflict_detector.versions import over_allowed_version
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conflict_detector.responses import Response
 
 # What an answer has beside the contact. It may be sent back, and is ignored.
-READ_ONLY = ("calendarId", "updatedAt")
+READ_ONLY = ("calendarId", "undeliverable", "updatedAt")
 
 
 def get(call: Call, calendar_id: str) -> Response:
@@ -28,7 +28,7 @@ def get(call: Call, calendar_id: str) -> Response:
     stored = _items(call).get(calendar_id)
     if stored is None:
         raise ContactNotFoundError
-    return json_response(_body(calendar_id, stored))
+    return json_response(_body(calendar_id, stored) | call.undeliverable(stored.contact))
 
 
 def put(call: Call, calendar_id: str) -> Response:

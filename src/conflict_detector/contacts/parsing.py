@@ -15,7 +15,7 @@ from appointments.reader import Reader
 if TYPE_CHECKING:
     from appointments.errors import Fault
 
-CONTACT_FIELDS = ("name", "email", "phone", "locale", "channels")
+CONTACT_FIELDS = ("name", "email", "phone", "locale", "timeZone", "channels")
 MAX_NAME = 200
 _LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{2}|[0-9]{3}))?", re.ASCII | re.IGNORECASE)
 # As people write them; letters, which some libraries read as digits, and extensions are for nobody's phone here.
@@ -45,10 +45,10 @@ def check_contact(body: dict[str, Any]) -> tuple[Contact | None, list[Fault]]:
     addresses = {"email": _email(reader), "phone": _phone(reader)}
     if not {"email", "phone"} & body.keys():
         reader.fault("", "must have an email or a phone")
-    channels = _channels(reader)
+    channels, zone = _channels(reader), reader.zone()
     if reader.faults:
         return None, reader.faults
-    return Contact(name, addresses["email"], addresses["phone"], locale, channels), []
+    return Contact(name, addresses["email"], addresses["phone"], locale, channels, zone.key if zone else None), []
 
 
 def find_address(text: str) -> str | None:

@@ -17,7 +17,8 @@ from appointments.errors import (
 from appointments.statuses import Status
 from appointments.storage.dynamodb import busy_where_crowded
 from conflict_detector.links import page
-from conflict_detector.links.acting import Action, act, may_move, parse_form, refuse_ended
+from conflict_detector.links.acting import act, parse_form
+from conflict_detector.links.changing import Action, may_move, refuse_ended
 from conflict_detector.links.offering import free_week
 from conflict_detector.links.phrases import language_of
 from conflict_detector.problems import PROBLEMS, RETRY_AFTER_SECONDS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appointments.model import Appointment
-    from conflict_detector.links.acting import Asked
+    from conflict_detector.links.changing import Asked
     from conflict_detector.links.page import View
     from conflict_detector.request import Call
     from conflict_detector.responses import Response

@@ -15,7 +15,7 @@ from appointments.model import DAY, LINK
 from appointments.statuses import Status
 from appointments.times import find_zone, to_utc_text
 from conflict_detector.access import Caller
-from conflict_detector.links.acting import Action, may_cancel, may_confirm, may_move
+from conflict_detector.links.changing import Action, may_cancel, may_confirm, may_move
 from conflict_detector.links.dates import month, short_day, written_date, written_time
 from conflict_detector.links.offering import WEEK
 from conflict_detector.links.phrases import PHRASES

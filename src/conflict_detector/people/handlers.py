@@ -41,6 +41,7 @@ def get(call: Call, user_id: str) -> Response:
     body: dict[str, Any] = {"userId": user_id}
     if kept:
         body["contact"] = contact_body(kept.contact)
+        body |= call.undeliverable(kept.contact)
     if settings.version:
         body["calendar"] = calendar_body(user_id, settings)
     forgetting = PeopleItems(storage.database, storage.days.table).get(user_id)

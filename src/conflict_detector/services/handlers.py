@@ -8,7 +8,7 @@ from appointments.bodies import service_body
 from appointments.errors import ServiceNotFoundError
 from appointments.services import check_service
 from appointments.telemetry import logger
-from conflict_detector.pages import parse_page
+from conflict_detector.paging import parse_page
 from conflict_detector.responses import json_response
 from conflict_detector.services.answers import list_response
 from conflict_detector.services.parsing import READ_ONLY, check_service_id

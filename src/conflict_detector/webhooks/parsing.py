@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appointments.reader import Reader
 from conflict_detector.appointments.cursors import decode_texts
-from conflict_detector.pages import MAX_PAGE
+from conflict_detector.paging import MAX_PAGE
 
 if TYPE_CHECKING:
     from appointments.reader import Query

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reminder_sender.channels.person import Email, Sms
+from reminder_sender.channels.person import People
 from reminder_sender.channels.topic import Topic
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from reminder_sender.channels.channel import Channel, ChannelKind
 
 # In the order in which they are sent on. The message id of the first is the one that the API answers.
-CHANNELS: tuple[ChannelKind, ...] = (Topic, Email, Sms)
+CHANNELS: tuple[ChannelKind, ...] = (Topic, People)
 
 
 def channels_from(env: Mapping[str, str]) -> list[Channel]:
     """The channels that a function's environment configures. Raises KeyError or ValueError for what it lacks."""
-    return [channel for kind in CHANNELS if (channel := kind.from_env(env))]
+    return [channel for kind in CHANNELS for channel in kind.from_env(env)]
 
 
 def people_from(env: Mapping[str, str], clock: Callable[[], datetime]) -> Callable[[Appointment], Reached]:

@@ -35,5 +35,5 @@ class Channel(Protocol):
 class ChannelKind(Protocol):
     """A class of channels."""
 
-    def from_env(self, env: Mapping[str, str], /) -> Channel | None:
-        """The channel that a function's environment configures, None where it is off."""
+    def from_env(self, env: Mapping[str, str], /) -> Sequence[Channel]:
+        """The channels that a function's environment configures; none where they are off."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from appointments.contacts import ChannelName
 from reaching.refusals import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appointments.contacts import Contact
+    from appointments.contacts import ChannelName, Contact
     from appointments.model import Appointment
     from appointments.reminders import Reminder
+    from reaching.messenger import Messenger
     from reaching.recipients import Person
 
 # What records call the person: their address is nobody's business, and may change.
@@ -45,32 +46,32 @@ class ToPerson:
         return self.tell(appointment, contact)
 
 
-class Email:
-    """The person's email."""
+class People:
+    """The person's email and phone: those that are on. They share their texts and the link of an appointment."""
 
     @staticmethod
-    def from_env(env: Mapping[str, str]) -> ToPerson | None:
-        return _to_person(ChannelName.EMAIL, env) if env.get("EMAIL_FROM") else None
+    def from_env(env: Mapping[str, str]) -> list[ToPerson]:
+        if not (env.get("EMAIL_FROM") or env.get("SMS") == "on"):
+            return []
+        from reaching.parts import links_from, messenger_from  # noqa: PLC0415 - only where people are reached
 
-
-class Sms:
-    """The person's phone."""
+        return People.over(messenger_from(env), links_from(env))
 
     @staticmethod
-    def from_env(env: Mapping[str, str]) -> ToPerson | None:
-        return _to_person(ChannelName.SMS, env) if env.get("SMS") == "on" else None
+    def over(messenger: Messenger, link_for: Callable[[str], str] | None) -> list[ToPerson]:
+        """A channel for each that the messenger has."""
+        return [ToPerson(channel, partial(_tell, messenger, link_for, channel)) for channel in messenger.channels]
 
 
-def _to_person(channel: ChannelName, env: Mapping[str, str]) -> ToPerson:
-    from reaching.parts import links_from, messenger_from  # noqa: PLC0415 - only where people are reached
+def _tell(
+    messenger: Messenger,
+    link_for: Callable[[str], str] | None,
+    channel: ChannelName,
+    appointment: Appointment,
+    contact: Contact,
+) -> str:
+    from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
+    from texts.facts import Kind  # noqa: PLC0415
 
-    messenger, link_for = messenger_from(env), links_from(env)
-
-    def tell(appointment: Appointment, contact: Contact) -> str:
-        from reaching.telling import facts_of  # noqa: PLC0415 - few reminders go to people
-        from texts.facts import Kind  # noqa: PLC0415
-
-        link = link_for(appointment.appointment_id) if link_for else None
-        return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact, link))
-
-    return ToPerson(channel, tell)
+    link = link_for(appointment.appointment_id) if link_for else None
+    return messenger.send(contact, channel, facts_of(Kind.REMINDER, appointment, contact, link))

@@ -32,8 +32,8 @@ class Topic:
     arn: str
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Topic:
-        return cls(client("sns", attempts=1), env["NOTIFICATION_TOPIC_ARN"])
+    def from_env(cls, env: Mapping[str, str]) -> list[Topic]:
+        return [cls(client("sns", attempts=1), env["NOTIFICATION_TOPIC_ARN"])]
 
     def recipients(self, _appointment: Appointment, _person: Person) -> tuple[str, ...]:
         """SNS knows the subscribers; to the sender they are one."""

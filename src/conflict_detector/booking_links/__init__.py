@@ -1,0 +1,1 @@
+"""Booking links: what lets visitors book without signing in."""

@@ -1,0 +1,172 @@
+/**
+ * Dates, times and zones. Nothing here reads a clock, asks the API or touches the page.
+ *
+ * A date is text such as 2030-01-15 and has no zone; an instant is text with an offset, as the API answers it. Only `Intl`
+ * turns one into the other, so that days of 23 and 25 hours, and zones of half an hour, are what they are.
+ */
+
+export type Day = string;
+
+/** Seven columns, in the order of the language's week; `undefined` where another month's days would stand. */
+export type Week = (Day | undefined)[];
+
+const utc = (day: Day): Date => new Date(`${day}T00:00:00Z`);
+const dayOf = (date: Date): Day => date.toISOString().slice(0, 10);
+
+export function addDays(day: Day, count: number): Day {
+  const date = utc(day);
+  date.setUTCDate(date.getUTCDate() + count);
+  return dayOf(date);
+}
+
+export const monthOf = (day: Day): string => day.slice(0, 7);
+
+export const firstOf = (month: string): Day => `${month}-01`;
+
+export function addMonths(month: string, count: number): string {
+  const date = utc(firstOf(month));
+  date.setUTCMonth(date.getUTCMonth() + count);
+  return monthOf(dayOf(date));
+}
+
+/** The same date of another month, or its last one where it is shorter. */
+export function sameDayIn(month: string, day: Day): Day {
+  const last = addDays(firstOf(addMonths(month, 1)), -1);
+  const wanted = `${month}-${day.slice(8)}`;
+  return wanted < last ? wanted : last;
+}
+
+/** The weeks of a month. `firstDay` is that of the week: 1 is Monday, 7 Sunday. */
+export function weeksOf(month: string, firstDay: number): Week[] {
+  const days: Week = [];
+  const first = firstOf(month);
+  const before = (utc(first).getUTCDay() - (firstDay % 7) + 7) % 7;
+  for (let n = 0; n < before; n++) days.push(undefined);
+  for (let day = first; monthOf(day) === month; day = addDays(day, 1)) days.push(day);
+  while (days.length % 7) days.push(undefined);
+  return Array.from({ length: days.length / 7 }, (_, n) => days.slice(7 * n, 7 * n + 7));
+}
+
+/** On which weekday a week begins, as the language's region has it. */
+export function firstDayOfWeek(language: string): number {
+  type WithWeek = Intl.Locale & { getWeekInfo?: () => { firstDay: number }; weekInfo?: { firstDay: number } };
+  const locale = new Intl.Locale(language) as WithWeek;
+  const info = locale.getWeekInfo?.() ?? locale.weekInfo;
+  if (info) return info.firstDay;
+  return ["US", "CA", "MX", "BR"].includes(locale.maximize().region ?? "") ? 7 : 1; // Firefox does not tell
+}
+
+const partsIn = new Map<string, Intl.DateTimeFormat>();
+
+function wall(instant: string, zone: string): string {
+  let format = partsIn.get(zone);
+  if (!format) {
+    const numbers = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" } as const;
+    // Its own calendar and digits, whatever the visitor's are.
+    format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", { ...numbers, hourCycle: "h23", timeZone: zone });
+    partsIn.set(zone, format);
+  }
+  const parts = Object.fromEntries(format.formatToParts(new Date(instant)).map((part) => [part.type, part.value]));
+  return `${parts["year"]}-${parts["month"]}-${parts["day"]} ${parts["hour"]}:${parts["minute"]}`;
+}
+
+/** The date that it is at an instant in a zone. */
+export const dayIn = (instant: string, zone: string): Day => wall(instant, zone).slice(0, 10);
+
+/** Whether clocks in two zones show the same at an instant. */
+export const sameClock = (instant: string, one: string, other: string): boolean => wall(instant, one) === wall(instant, other);
+
+/** Whether the clocks of two zones show the same whenever the booking page could be about. */
+export function sameClocks(now: string, one: string, other: string): boolean {
+  const start = new Date(now).getTime();
+  const month = 30 * 24 * 3600_000;
+  return Array.from({ length: 13 }, (_, n) => new Date(start + n * month).toISOString()).every((instant) =>
+    sameClock(instant, one, other),
+  );
+}
+
+export function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What people call a zone: New York for America/New_York. */
+export const placeOf = (zone: string): string => (zone.split("/").pop() ?? zone).replaceAll("_", " ");
+
+/** Writes dates and times as a language does, in one zone. */
+export class Clock {
+  constructor(
+    readonly language: string,
+    readonly zone: string,
+  ) {}
+
+  time = (instant: string): string => this.written(instant, { timeStyle: "short" });
+
+  /** With its offset, in an hour that comes twice. */
+  timeAndOffset = (instant: string): string =>
+    this.written(instant, { hour: "numeric", minute: "2-digit", timeZoneName: "shortOffset" });
+
+  date = (instant: string): string =>
+    this.written(instant, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+
+  /** Short: with the weekday and without the year. */
+  moment = (instant: string): string =>
+    `${this.written(instant, { weekday: "short", day: "numeric", month: "short" })}, ${this.time(instant)}`;
+
+  day = (instant: string): Day => dayIn(instant, this.zone);
+
+  /** The times of one day, in order, each told from every other one. */
+  times(instants: readonly string[]): string[] {
+    const plain = instants.map(this.time);
+    return plain.map((text, n) =>
+      plain.indexOf(text) === plain.lastIndexOf(text) ? text : this.timeAndOffset(instants[n] as string),
+    );
+  }
+
+  private written(instant: string, options: Intl.DateTimeFormatOptions): string {
+    return new Intl.DateTimeFormat(this.language, { ...options, timeZone: this.zone }).format(new Date(instant));
+  }
+}
+
+/** Writes dates that have no zone. */
+export class Dates {
+  constructor(readonly language: string) {}
+
+  long = (day: Day): string => this.written(day, { weekday: "long", day: "numeric", month: "long" });
+
+  month = (month: string): string => this.written(firstOf(month), { month: "long", year: "numeric" });
+
+  number = (day: Day): string => this.written(day, { day: "numeric" }).replace(/\D+$/, "");
+
+  /** The names of the weekdays, of a week that begins so; the short ones for the eye, the long ones for the ear. */
+  weekdays(firstDay: number): { short: string; long: string }[] {
+    return Array.from({ length: 7 }, (_, n) => addDays("2024-01-01", ((firstDay + 6) % 7) + n)).map((day) => ({
+      short: this.written(day, { weekday: "short" }),
+      long: this.written(day, { weekday: "long" }),
+    }));
+  }
+
+  private written(day: Day, options: Intl.DateTimeFormatOptions): string {
+    return new Intl.DateTimeFormat(this.language, { ...options, timeZone: "UTC" }).format(utc(day));
+  }
+}
+
+/** A span such as "1 hour, 30 minutes", as the language writes it. */
+export function spanOf(minutes: number, language: string): string {
+  const unit = (value: number, name: string): string =>
+    new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "long" }).format(value);
+  if (minutes % 1440 === 0) return unit(minutes / 1440, "day");
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  if (minutes < 120) return unit(minutes, "minute");
+  return [unit(hours, "hour"), ...(rest ? [unit(rest, "minute")] : [])].join(" ");
+}
+
+/** Minutes and seconds of a clock that runs down. */
+export function countdown(seconds: number): string {
+  const left = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+}

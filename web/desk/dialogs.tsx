@@ -1,0 +1,110 @@
+/** The dialog that is open, and what follows from what is done in it. */
+import { wallOf } from "../shared/zones";
+import { ALL, type Shown } from "./address";
+import type { Known } from "./app";
+import { AppointmentDialog, BlockDialog } from "./appointment";
+import { BookingForm, type Begin } from "./booking";
+import { Chooser } from "./chooser";
+import type { Clock } from "./clock";
+import type { Feed, Seen } from "./feed";
+import { FindPerson } from "./find";
+import { calendarsOf, moment, personOf, type Appointment, type Block } from "./model";
+import type { Moves, Told } from "./moves";
+import { isLive } from "./states";
+import type { Work } from "./work";
+
+export type Open =
+  | { is: "appointment"; appointment: Appointment; zone: string }
+  | { is: "block"; block: Block; zone: string }
+  | { is: "book"; begin: Begin }
+  | { is: "find" }
+  | { is: "calendars" };
+
+interface Props {
+  open: Open;
+  setOpen: (open: Open | undefined) => void;
+  work: Work;
+  feed: Feed;
+  moves: Moves;
+  known: Known;
+  clock: Clock;
+  now: number;
+  zone: string;
+  /** The one column that is shown, or ALL. */
+  only: string;
+  today: string;
+  shown: Shown;
+  show: (some: Partial<Shown>) => void;
+  seen: Seen;
+  say: (told: Told) => void;
+}
+
+export function Dialogs(props: Props) {
+  const { open, setOpen, work, feed, known, clock, shown, show, say, seen } = props;
+  const close = (): void => setOpen(undefined);
+  const ids = [...new Set([...shown.calendarIds, ...known.calendars.map(({ calendarId }) => calendarId)])];
+  switch (open.is) {
+    case "appointment":
+      return <OneAppointment {...props} open={open} ids={ids} />;
+    case "block":
+      return <BlockDialog block={open.block} zone={open.zone} work={work} clock={clock} onClose={close} onRemoved={() => (close(), void feed.poll(), say({ text: "The time is free again." }))} />;
+    case "book": {
+      const booked = (appointment: Appointment): void => {
+        close();
+        feed.keep(appointment);
+        const zone = open.begin.when.zone;
+        const when = clock.dayAndTime(moment(appointment.startTime), zone);
+        const done = { held: "Held", requested: "Requested" }[appointment.status as string] ?? "Booked";
+        say({ text: `${done}: ${personOf(appointment)}, ${when}.` });
+        const { day } = wallOf(moment(appointment.startTime), zone);
+        if (shown.view === "day" && day !== shown.day) show({ day });
+      };
+      const blocked = (text: string): void => (close(), void feed.poll(), say({ text }));
+      return <BookingForm begin={open.begin} calendars={ids} services={[...known.services.values()]} {...{ work, clock }} onClose={close} onBooked={booked} onBlocked={blocked} />;
+    }
+    case "find":
+      return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} onClose={close} onGo={(one) => goTo(one, props)} />;
+    case "calendars":
+      return <Chooser all={ids} chosen={shown.calendarIds} onClose={close} onChoose={(calendarIds) => show({ calendarIds, ...(shown.only && !calendarIds.includes(shown.only) ? { only: calendarIds[0] ?? ALL } : {}) })} />;
+  }
+}
+
+/** To the day of an appointment that was found, with a column in which it lies. */
+function goTo(appointment: Appointment, { shown, show, setOpen, zone, only }: Props): void {
+  const lies = calendarsOf(appointment);
+  const resources = lies.filter((id) => id !== appointment.userId);
+  const [column = appointment.userId] = resources.length ? resources : lies;
+  const there = lies.some((id) => shown.calendarIds.includes(id));
+  show({
+    day: wallOf(moment(appointment.startTime), zone).day,
+    ...(there ? {} : { calendarIds: [...shown.calendarIds, column] }),
+    ...(only !== ALL && !lies.includes(only) ? { only: column } : {}),
+  });
+  setOpen({ is: "appointment", appointment, zone });
+}
+
+function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment" }>; ids: readonly string[] }) {
+  const { open, setOpen, work, feed, moves, known, clock, now, seen, say, ids } = props;
+  const { appointment: opened, zone } = open;
+  // Others may have changed it meanwhile.
+  const newer = seen.appointments.find((one) => one.appointmentId === opened.appointmentId && one.version > opened.version);
+  const appointment = newer ?? opened;
+  const changed = (before: Appointment, after: Appointment, what: string): void => {
+    feed.keep(after);
+    const moved = before.startTime !== after.startTime || before.endTime !== after.endTime || before.resourceIds.join() !== after.resourceIds.join();
+    if (moved) moves.remember({ before, after });
+    else if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);
+    const where = moved ? ` to ${clock.dayAndTime(moment(after.startTime), zone)}` : "";
+    say({ text: `${what}${where}: ${personOf(after)}.`, undo: moved });
+    if (moved || !isLive(after.status)) setOpen(undefined);
+    else setOpen({ ...open, appointment: after });
+  };
+  const outdated = (): void => {
+    void feed.poll();
+    work.appointment(appointment.appointmentId).then((now) => setOpen({ ...open, appointment: now }), () => undefined);
+  };
+  return (
+    <AppointmentDialog appointment={appointment} zone={zone} calendars={ids} services={known.services} work={work} clock={clock} now={now}
+      onClose={() => setOpen(undefined)} onChanged={changed} onOutdated={outdated} />
+  );
+}

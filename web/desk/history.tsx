@@ -1,0 +1,59 @@
+/** Who changed what: every version of an appointment, the newest first. */
+import { useEffect, useState } from "preact/hooks";
+import type { Clock } from "./clock";
+import { moment, type Appointment, type HistoryEntry } from "./model";
+import { happened } from "./states";
+import type { Work } from "./work";
+
+const NAMES: Record<string, string> = {
+  startTime: "start",
+  endTime: "end",
+  resourceIds: "calendars",
+  status: "status",
+  details: "details",
+  contact: "contact",
+  confirmedAt: "confirmed",
+  expiresAt: "ends by itself",
+  userId: "person",
+  reminders: "reminders",
+};
+
+export function HistoryOf({ appointment, work, clock, zone }: { appointment: Appointment; work: Work; clock: Clock; zone: string }) {
+  const [entries, setEntries] = useState<HistoryEntry[]>();
+  const [failed, setFailed] = useState(false);
+  useEffect(() => {
+    work.history(appointment.appointmentId).then(setEntries, () => setFailed(true));
+  }, []);
+  return (
+    <section class="part history" aria-label="Who changed what">
+      <h3>Who changed what</h3>
+      {failed && <p role="alert">The history could not be read. Close this and try again.</p>}
+      {!failed && !entries && <p class="soft" role="status">Loading…</p>}
+      {entries?.length === 0 && <p class="soft">Nothing is known yet: changes appear here within seconds.</p>}
+      <ol>
+        {entries?.map(({ version, at, by, type, changes }) => (
+          <li key={version}>
+            <b>{happened(type)}</b> <span class="soft">{clock.dayAndTime(moment(at), zone)}, by {whoIs(by)}</span>
+            {type !== "appointment.booked" && <ul>{Object.entries(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{told(from, to, clock, zone)}</li>)}</ul>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function whoIs(by: string): string {
+  if (by === "system") return "the system";
+  return by === "link" ? "the person, by link" : by;
+}
+
+/** From what to what, where the history says it. */
+function told(from: unknown, to: unknown, clock: Clock, zone: string): string {
+  if (from === undefined && to === undefined) return "";
+  const show = (value: unknown): string => {
+    if (value === null || value === undefined) return "nothing";
+    if (typeof value === "string") return /^\d{4}-\d\d-\d\dT/.test(value) ? clock.dayAndTime(moment(value), zone) : value;
+    return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join(", ") || "none" : JSON.stringify(value);
+  };
+  return `: ${show(from)} → ${show(to)}`;
+}

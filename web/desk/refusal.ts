@@ -1,0 +1,78 @@
+/** What the desk says when the server refuses: why, and what can be done instead. */
+import type { ApiError, Interval, Problem } from "../shared/api";
+
+export interface Refusal {
+  title: string;
+  lines: string[];
+  /** What the server offers instead; one click takes one. */
+  alternatives: Interval[];
+}
+
+interface FaultWithNearest {
+  field: string;
+  message: string;
+  calendarId?: string;
+  nearest?: Interval;
+}
+
+const FIELDS: Record<string, string> = {
+  startTime: "Start",
+  endTime: "End",
+  resourceIds: "Calendars",
+  userId: "Person",
+  contact: "Contact",
+  "contact.email": "Email",
+  "contact.phone": "Phone",
+  details: "Details",
+  reason: "Reason",
+};
+
+/** The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. */
+export function refusalOf(error: ApiError, clock: (interval: Interval) => string): Refusal {
+  const { problem } = error;
+  const alternatives = [...(problem.alternatives ?? []), ...nearestOf(problem)].slice(0, 4);
+  switch (error.slug) {
+    case "conflict":
+      return { title: "This time is taken", lines: conflictLines(problem, clock), alternatives };
+    case "precondition-failed":
+      return { title: "Somebody else changed it", lines: ["You see it now as it is. Nothing of yours was written."], alternatives: [] };
+    case "appointment-cancelled":
+    case "appointment-ended":
+      return { title: "It has ended", lines: [problem.detail ?? ""], alternatives: [] };
+    case "appointment-not-found":
+    case "block-not-found":
+      return { title: "It is not there any more", lines: ["Somebody else removed it."], alternatives: [] };
+    case "calendar-busy":
+      return { title: "The calendar is busy", lines: [problem.detail ?? "Try again in a moment."], alternatives: [] };
+    case "unreachable":
+      return { title: "No answer", lines: ["The server could not be reached. You see what it said last. Try again."], alternatives: [] };
+    case "forbidden":
+      return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
+    default:
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem), alternatives };
+  }
+}
+
+function nearestOf(problem: Problem): Interval[] {
+  const faults = (problem.errors ?? []) as FaultWithNearest[];
+  const found = new Map<string, Interval>();
+  for (const { nearest } of faults) if (nearest) found.set(nearest.startTime, nearest);
+  return [...found.values()];
+}
+
+function conflictLines(problem: Problem, clock: (interval: Interval) => string): string[] {
+  const conflicts = problem.conflicts ?? [];
+  const lines = conflicts.slice(0, 3).map((one) => `${one.calendarId}: ${clock(one)}`);
+  if (conflicts.length > 3) lines.push(`and ${conflicts.length - 3} more`);
+  return lines;
+}
+
+function faultLines(problem: Problem): string[] {
+  const faults = (problem.errors ?? []) as FaultWithNearest[];
+  if (!faults.length) return problem.detail ? [problem.detail] : [];
+  return faults.slice(0, 5).map((fault) => {
+    const name = FIELDS[fault.field] ?? fault.field;
+    const where = fault.calendarId ? `${fault.calendarId}: ` : "";
+    return `${where}${name ? `${name} ` : ""}${fault.message}`;
+  });
+}

@@ -1,0 +1,50 @@
+/** A refusal of the server, with what it offers instead. */
+import { useEffect, useRef } from "preact/hooks";
+import type { Interval } from "../shared/api";
+import { Icon } from "./icons";
+import type { Refusal } from "./refusal";
+
+interface Props {
+  refusal: Refusal;
+  /** An interval, as a button says it. */
+  say: (interval: Interval) => string;
+  onTake?: ((interval: Interval) => void) | undefined;
+}
+
+export function Refused({ refusal, say, onTake }: Props) {
+  return (
+    <div class="refusal" role="alert">
+      <strong>{refusal.title}</strong>
+      {refusal.lines.filter(Boolean).map((line) => <p key={line}>{line}</p>)}
+      {onTake && refusal.alternatives.length > 0 && (
+        <>
+          <p class="soft">Free instead:</p>
+          <ul class="choices">
+            {refusal.alternatives.map((one) => (
+              <li key={one.startTime}><button type="button" onClick={() => onTake(one)}>{say(one)}</button></li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Where something was dropped: the refusal beside the place. */
+export function RefusedHere({ at, onClose, ...refused }: Props & { at: DOMRect; onClose: () => void }) {
+  const card = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = card.current;
+    if (!element) return;
+    const { width, height } = element.getBoundingClientRect();
+    element.style.left = `${Math.max(8, Math.min(at.x + 12, innerWidth - width - 8))}px`;
+    element.style.top = `${Math.max(8, Math.min(at.y + 12, innerHeight - height - 8))}px`;
+    (element.querySelector<HTMLElement>(".choices button") ?? element.querySelector<HTMLElement>("button"))?.focus();
+  }, [at]);
+  return (
+    <div class="refused-here" ref={card} role="dialog" aria-label="Refused" onKeyDown={(event) => event.key === "Escape" && onClose()}>
+      <button type="button" class="quiet square corner-close" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
+      <Refused {...refused} />
+    </div>
+  );
+}

@@ -1,0 +1,102 @@
+/** What the desk asks the server to do. Every change names the version that was seen, so that nobody's is overwritten. */
+import type { Answer, Api } from "../shared/api";
+import type { Ask } from "./feed";
+import { backBody, type Appointment, type Block, type Calendar, type HistoryEntry, type Page, type Service, type Status } from "./model";
+
+/** As many calendars as a desk can have. */
+const MOST_PAGES = 20;
+
+export class Work {
+  /** The bodies that were sent, each with its key: what is sent again books once. */
+  private readonly keys = new Map<string, string>();
+
+  constructor(readonly api: Api) {}
+
+  readonly ask: Ask = (query, etag) =>
+    this.api.ask<Page>("GET", "appointments", { query, ...(etag === undefined ? {} : { ifNoneMatch: etag }) });
+
+  calendars(): Promise<Calendar[]> {
+    return this.all<Calendar>("calendars", "calendars");
+  }
+
+  async services(): Promise<Service[]> {
+    return (await this.all<Service>("services", "services")).filter(({ deletedAt }) => deletedAt === undefined);
+  }
+
+  private async all<T>(path: string, name: string): Promise<T[]> {
+    const found: T[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const body: Record<string, unknown> = await this.api.get(path, { cursor });
+      found.push(...(body[name] as T[]));
+      cursor = body["nextCursor"] as string | undefined;
+      if (cursor === undefined) break;
+    }
+    return found;
+  }
+
+  calendar(id: string): Promise<Calendar> {
+    return this.api.get(`calendars/${encodeURIComponent(id)}`);
+  }
+
+  appointment(id: string): Promise<Appointment> {
+    return this.api.get(`appointments/${id}`);
+  }
+
+  async history(id: string): Promise<HistoryEntry[]> {
+    const found: HistoryEntry[] = [];
+    let cursor: string | undefined;
+    do {
+      const body: { history: HistoryEntry[]; nextCursor?: string } = await this.api.get(`appointments/${id}/history`, { cursor });
+      found.push(...body.history);
+      cursor = body.nextCursor;
+    } while (cursor !== undefined && found.length < 500);
+    return found.reverse();
+  }
+
+  change(seen: Appointment, body: Record<string, unknown>): Promise<Appointment> {
+    return this.api.patch(`appointments/${seen.appointmentId}`, body, { ifMatch: `"${seen.version}"` });
+  }
+
+  /** `cancelled` too: as a change of status it names the version, as the others do. */
+  turn(seen: Appointment, status: Status): Promise<Appointment> {
+    return this.change(seen, { status });
+  }
+
+  undo(before: Appointment, now: Appointment): Promise<Appointment> {
+    return this.change(now, backBody(before, now));
+  }
+
+  book(body: Record<string, unknown>): Promise<Appointment> {
+    return this.once(body, (idempotencyKey) => this.api.post("appointments", body, { idempotencyKey }));
+  }
+
+  block(calendarId: string, body: Record<string, unknown>): Promise<Block & { meets: string[] }> {
+    const path = `calendars/${encodeURIComponent(calendarId)}/blocks`;
+    return this.once([calendarId, body], (idempotencyKey) => this.api.post(path, body, { idempotencyKey }));
+  }
+
+  unblock({ calendarId, blockId }: Block): Promise<Block> {
+    return this.api.delete(`calendars/${encodeURIComponent(calendarId)}/blocks/${blockId}`);
+  }
+
+  /** By an email address or a phone number. */
+  byContact(contact: string): Promise<Page> {
+    return this.api.get("appointments", { contact });
+  }
+
+  ofPerson(userId: string, range: { from?: string; to?: string }): Promise<Page> {
+    return this.api.get("appointments", { userId, ...range, limit: 100 });
+  }
+
+  private async once<T>(what: unknown, send: (key: string) => Promise<T>): Promise<T> {
+    const text = JSON.stringify(what);
+    const key = this.keys.get(text) ?? crypto.randomUUID();
+    this.keys.set(text, key);
+    const answer = await send(key);
+    this.keys.delete(text); // it is written: the same once more is meant
+    return answer;
+  }
+}
+
+export type { Answer };

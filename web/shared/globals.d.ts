@@ -1,0 +1,4 @@
+/** The version that was built, as `/desk/settings` answers it. */
+declare const __VERSION__: string;
+
+declare module "*.css";
