@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import copyreg
 import importlib
+import json
 import threading
+from collections import deque
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,19 +16,24 @@ import pytest
 from botocore.useragent import UserAgentString
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.core.base_backend import BackendDict
+from moto.core.exceptions import JsonRESTError
 from moto.core.model_instances import reset_model_data
 from moto.core.models import MockAWS, botocore_stubber
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.sns.models import Subscription
+from werkzeug.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# moto keeps these from type checkers.
+# Moto keeps these from type checkers.
 AST: Any = importlib.import_module("moto.dynamodb.parsing.ast_nodes")
-PARSER: Any = importlib.import_module("moto.dynamodb.parsing.expressions").UpdateExpressionParser
+EXPRESSIONS: Any = importlib.import_module("moto.dynamodb.parsing.expressions")
 
 
 @contextmanager
@@ -34,14 +41,16 @@ def quick_moto() -> Iterator[None]:
     """Within this, moto answers as before."""
     with pytest.MonkeyPatch.context() as patch:
         # It validates a whole update at each of its clauses, which takes seconds where a booking takes days.
-        for validator, name in (
-            (ActionCountValidator, "verify_action_counts"),
-            (OverlappingPathsValidator, "check_for_overlapping_paths"),
-        ):
-            patch.setattr(validator, name, _at_the_root(getattr(validator, name)))
+        patch.setattr(ActionCountValidator, "traverse", ActionCountValidator.verify_action_counts)
+        patch.setattr(OverlappingPathsValidator, "traverse", OverlappingPathsValidator.check_for_overlapping_paths)
         # It parses an update again for each item of a transaction.
-        make = PARSER.make
-        patch.setattr(PARSER, "make", staticmethod(lru_cache(maxsize=256)(make)))
+        make = EXPRESSIONS.UpdateExpressionParser.make
+        patch.setattr(EXPRESSIONS.UpdateExpressionParser, "make", staticmethod(lru_cache(maxsize=256)(make)))
+        patch.setattr(ConditionExpressionParser, "_lex_condition_expression", _lexed_once())
+        # It copies a whole table for each item of a transaction, to go back to.
+        patch.setattr(DynamoDBBackend, "transact_write_items", _copying_once(DynamoDBBackend.transact_write_items))
+        # It writes XML for each error, which answers in JSON, and takes some for a way of saying no.
+        patch.setattr(JsonRESTError, "__init__", _say)
         # It asks an abstract class about each node of an update, ten times over.
         patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
         # It makes an RSA key for each topic to sign messages with.
@@ -83,8 +92,41 @@ def _in_use() -> list[Any]:
     return found
 
 
-def _at_the_root(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, node: node if node.parent else check(self, node)
+def _lexed_once() -> Callable[[Any], deque[Any]]:
+    lexed: dict[str, tuple[Any, ...]] = {}
+    original = ConditionExpressionParser._lex_condition_expression
+
+    def lex(self: Any) -> deque[Any]:
+        text = self.condition_expression
+        if text not in lexed:
+            lexed[text] = tuple(original(self))
+        return deque(lexed[text])
+
+    return lex
+
+
+def _copying_once(original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def transact(self: Any, items: Any) -> None:
+        copies: dict[int, Table] = {}
+
+        def copied(table: Table, memo: dict[int, Any]) -> Table:
+            if id(table) not in copies:
+                copies[id(table)] = memo[id(table)] = found = copy.copy(table)
+                vars(found).update(copy.deepcopy(vars(table), memo))
+            return copies[id(table)]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Table, "__deepcopy__", copied, raising=False)
+            original(self, items)
+
+    return transact
+
+
+def _say(self: Any, error_type: str, message: str, _: str = "", **__: Any) -> None:
+    HTTPException.__init__(self)
+    self.error_type, self.message = error_type, message
+    self.description = json.dumps({"__type": error_type, "message": message})
+    self.content_type = "application/json"
 
 
 def _visit(self: Any, root: Any, _: int = -1) -> Any:

@@ -47,6 +47,7 @@ def marks(world: World, monkeypatch: pytest.MonkeyPatch) -> Undeliverable:
     monkeypatch.setenv("CONTACT_KEY_ID", key)
     monkeypatch.setattr(app, "client", world.clients.__getitem__)
     monkeypatch.setattr("reaching.parts.client", world.clients.__getitem__)
+    monkeypatch.setattr("appointments.wiring.client", world.clients.__getitem__)
     app._undeliverable.cache_clear()
     # As another process, which derives the key by itself.
     return Undeliverable(world.storage.database, "CalendarsTable", ContactDigests(kms, key))
