@@ -141,6 +141,18 @@ def test_the_history_says_that_it_was_by_a_link(world: World, visitor: Visitor) 
     assert (item.version, item.by) == (2, "link")
 
 
+def test_what_is_held_is_not_booked_by_its_link_without_a_name(world: World, visitor: Visitor) -> None:
+    visit = visitor.hold(NINE_NY)
+    holder = Holder(world, world.links.appointment_of(visit["token"]))
+    for form in ({"action": "confirm"}, {"action": "cancel"}, {"action": "move", "startTime": "2030-01-15T15:00:00Z"}):
+        assert holder.post(**form).status == 410
+    assert (holder.open().status, holder.open().actions) == (410, [])
+    kept = stored(world, visit)
+    assert (kept["status"], kept["startTime"], kept["version"]) == ("held", NINE_NY, 1)
+    assert visitor.confirm(visit)[0] == 200
+    assert holder.open().actions == ["confirm", "cancel"]
+
+
 def test_a_service_says_for_how_long_it_holds(world: World, visitor: Visitor) -> None:
     put_service(world, "check-up", step(30, "dr-kim"), version=2, holdMinutes=3)
     assert visitor.hold(NINE_NY)["expiresAt"] == "2029-12-01T12:03:00Z"

@@ -19,7 +19,7 @@ from appointments.errors import (
     TimeTakenError,
     VisitNotFoundError,
 )
-from appointments.model import LINK, with_status
+from appointments.model import GUEST, LINK, with_status
 from appointments.reader import Reader
 from appointments.statuses import Status
 from conflict_detector import booking
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from appointments.model import Appointment
     from conflict_detector.request import Call, Request
 
-# How the ids of visitors begin, and of nobody else.
-GUEST = "guest-"
 # Where the service does not say for how long it holds a time.
 HOLD = timedelta(minutes=10)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
