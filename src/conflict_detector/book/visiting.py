@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 # Where the service does not say for how long it holds a time.
 HOLD = timedelta(minutes=10)
+# What ends a label of a domain, also as other scripts write it; and what else makes an address, by a number too.
+_DOT = re.compile(r"[.\u3002\uff0e\uff61](?=\S)")
+_NO_NAME = re.compile(r"[@\uff20]|//|:\S")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _GUESTS = uuid.UUID("0d3a1f52-0a2f-4f0e-9b5c-6f0f2d5f7c11")
 
@@ -147,11 +150,20 @@ def _of_visitor(update: Callable[[Appointment], Appointment]) -> Callable[[Appoi
 
 
 def _contact(reader: Reader) -> None:
-    """Add the faults of the contact. The place has to know who comes, so a visitor has a name."""
-    read_contact(reader)
+    """Add the faults of the contact. The place has to know who comes, so a visitor has a name.
+
+    It stands in messages of the place, to an address that nobody has checked, and shall lead nowhere: dots in it are
+    followed by a space, so that no program makes a link of it.
+    """
     contact = reader.body["contact"]
-    if isinstance(contact, dict) and "name" not in contact:
+    name = contact.get("name") if isinstance(contact, dict) else ""
+    if isinstance(name, str) and name:
+        reader.body = {**reader.body, "contact": contact | {"name": _DOT.sub(r"\g<0> ", name)}}
+    read_contact(reader)
+    if name is None:
         reader.fault("contact.name", "is required")
+    elif isinstance(name, str) and _NO_NAME.search(name):
+        reader.fault("contact.name", "must be a name, without an address of the web or of email")
 
 
 @contextmanager
