@@ -300,6 +300,14 @@ def test_a_name_is_no_link_in_messages_to_others(world: World, visitor: Visitor,
     assert stored(world, visit)["contact"]["name"] == kept
 
 
+def test_what_is_large_is_not_looked_through(visitor: Visitor) -> None:
+    """Anybody can send it, also without a link: the page of a token asks for none."""
+    large = {"contact": ANNA | {"email": "a" * 20_000 + "@example.org"}}
+    for method, path in (("PATCH", f"/book/appointments/{'A' * 43}"), ("POST", f"{SERVICE}/appointments")):
+        status, refused = visitor.ask(method, path, large | ({"startTime": NINE_NY} if method == "POST" else {}))
+        assert (status, refused["type"]) == (413, "/docs#payload-too-large")
+
+
 def test_nothing_else_is_taken(visitor: Visitor) -> None:
     visit = visitor.hold(NINE_NY)
     own: list[tuple[str, str, Any]] = [

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from appointments.model import Appointment
     from conflict_detector.request import Call, Request
 
+# Of what strangers send. A contact is far smaller, and checking one is dear.
+MAX_BODY_BYTES = 16 * 1024
 # Where the service does not say for how long it holds a time.
 HOLD = timedelta(minutes=10)
 # What ends a label of a domain, also as other scripts write it; and what else makes an address, by a number too.
@@ -73,7 +75,7 @@ def _asked(request: Request) -> tuple[dict[str, Any], str | None]:
 
     Of the key, the visitor's id is made: whoever guessed another's could see what that one holds.
     """
-    reader = Reader(request.json(), ("startTime", "contact"), ("startTime",))
+    reader = Reader(request.json(MAX_BODY_BYTES), ("startTime", "contact"), ("startTime",))
     reader.text("startTime")
     key = read_idempotency_key(request.headers, reader)
     if key and not _UUID.fullmatch(key):
@@ -89,7 +91,7 @@ def confirm(call: Call, token: str) -> Appointment:
 
     Raises InvalidRequestError, VisitNotFoundError, TimeTakenError, and what the same change of a person's own raises.
     """
-    reader = Reader(call.request.json(), ("contact",), ("contact",))
+    reader = Reader(call.request.json(MAX_BODY_BYTES), ("contact",), ("contact",))
     if "contact" in reader.body:
         _contact(reader)
     else:
