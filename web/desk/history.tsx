@@ -34,13 +34,16 @@ export function HistoryOf({ appointment, work, clock, zone }: { appointment: App
         {entries?.map(({ version, at, by, type, changes }) => (
           <li key={version}>
             <b>{happened(type)}</b> <span class="soft">{clock.dayAndTime(moment(at), zone)}, by {whoIs(by)}</span>
-            {type !== "appointment.booked" && <ul>{Object.entries(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{told(from, to, clock, zone)}</li>)}</ul>}
+            {type !== "appointment.booked" && <ul>{changesOf(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{told(from, to, clock, zone)}</li>)}</ul>}
           </li>
         ))}
       </ol>
     </section>
   );
 }
+
+/** What was changed, without the steps of a visit: they follow from its times and calendars. */
+const changesOf = (changes: HistoryEntry["changes"]) => Object.entries(changes).filter(([name]) => name !== "steps");
 
 function whoIs(by: string): string {
   if (by === "system") return "the system";
