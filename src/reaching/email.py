@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _FOR_GOOD = ("MessageRejected", "BadRequestException")
 
 
-# What means nothing else in any header.
-_PLAIN = re.compile(r"[A-Za-z0-9 '-]{0,60}", re.ASCII)
+# What is sent as it is: text that no reader takes for encoded words, and names without what has a meaning in addresses.
+_PLAIN = re.compile(r"(?!.*=\?)[ -~]{0,65}", re.ASCII)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 '-]{0,60}", re.ASCII)
+ONE_LINE, FOLD = 65, "\r\n "
 _ADDRESS = re.compile(r"[!-;=?-~]+", re.ASCII)
 # Controls, which are in no header, and halves of characters, which are in no text.
 _BEYOND_HEADERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -88,7 +90,7 @@ class Mailer:
         heads = [
             f"From: {_mailbox(self.sender_name, self.sender)}",
             f"To: {_mailbox(letter.name or '', letter.to)}",
-            f"Subject: {_encoded(letter.subject)}",
+            f"Subject: {_encoded(letter.subject, _PLAIN)}",
         ]
         return "".join(f"{head}\r\n" for head in heads).encode("ascii")
 
@@ -114,15 +116,16 @@ def _mailbox(name: str, address: str) -> str:
         raise RefusedError("no valid address") from exc
     if plain != address or not _ADDRESS.fullmatch(address):
         raise RefusedError("no valid address")
-    phrase = _encoded(name)
+    phrase = _encoded(name, _PLAIN_NAME)
     if not phrase:
         return address
-    return f"{phrase}\r\n <{address}>"
+    one_line = "\r\n" not in phrase and len(phrase) + len(address) <= ONE_LINE
+    return f"{phrase}{' ' if one_line else FOLD}<{address}>"
 
 
-def _encoded(text: str) -> str:
+def _encoded(text: str, plain: re.Pattern[str]) -> str:
     """A text as it stands in a header: as it is where it is plain and short, else in the encoded words of RFC 2047."""
     from email.header import Header  # noqa: PLC0415 - few reminders go to people
 
     line = " ".join(_BEYOND_HEADERS.sub(" ", text).split())
-    return line if _PLAIN.fullmatch(line) else Header(line, "utf-8", header_name="Subject").encode(linesep="\r\n")
+    return line if plain.fullmatch(line) else Header(line, "utf-8", header_name="Subject").encode(linesep="\r\n")
