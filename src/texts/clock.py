@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
 FOLDER = Path(__file__).parent / "dates"
 # A quoted text, a field such as `EEEE`, or one other character.
@@ -79,6 +79,15 @@ class Clock:
         name = self.written["zones"].get(_zones().get(zone.key)) or self.written["cities"].get(zone.key)
         return str(name) if name else None
 
+    def place(self, local: datetime, other: ZoneInfo | None = None) -> str:
+        """The zone of an aware time, as people read it; with its offset where the name alone tells too little."""
+        zone = local.tzinfo
+        name = self.zone(zone) if isinstance(zone, ZoneInfo) else None
+        if name is None:
+            return self.offset(local)
+        same = other is not None and name == self.zone(other)
+        return f"{name}, {self.offset(local)}" if same or is_vague(local) else name
+
     def _filled(self, pattern: str, local: datetime) -> str:
         return self._fill(self.written[pattern], local)
 
@@ -110,7 +119,14 @@ def parts_of(locale: str) -> tuple[str, str | None]:
     return language.lower(), next(iter(regions), None)
 
 
-@cache
+def is_vague(local: datetime) -> bool:
+    """Whether a time needs its zone: a clock that is put back shows it twice, or nobody said where it is: in UTC."""
+    is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+    return is_twice or str(local.tzinfo) == "UTC"
+
+
+# Few are kept: which regions are asked for, strangers say.
+@lru_cache(maxsize=64)
 def clock(language: str, region: str | None = None) -> Clock | None:
     """How a language writes times, in a region where that differs. None where nobody has made its file."""
     path = FOLDER / f"{language}.json"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from texts.clean import lines, one_line, shortened
+from texts.clock import is_vague
 from texts.facts import Email
 from texts.gsm import GSM, excess, in_gsm
 from texts.templates import OWN, Language, Library, TextError, filled, tokens, tokens_of
@@ -142,7 +143,7 @@ def _values(facts: Facts, language: Language) -> dict[str, Any]:
         "wasDay": was and clock.day(was),
         "wasTime": was and clock.time(was),
         "wasWhen": was and clock.both(clock.day(was), clock.time(was)),
-        "zone": clock.offset(start) if _is_elsewhere(facts) or _is_vague(start) else None,
+        "zone": clock.offset(start) if _is_elsewhere(facts) or is_vague(start) else None,
         "link": facts.link if has_link else None,
         "attend": facts.attend and has_link,
         "hint": words[f"{step}Hint"],
@@ -214,12 +215,10 @@ def _times(when: When, language: Language, other: When | None) -> list[str]:
     else:
         ends = [clock.both(clock.date(moment), clock.time(moment)) for moment in (when.start, when.end)]
         said = [clock.span(*ends)]
-    name, offset = clock.zone(when.zone), clock.offset(when.start)
     if other:
-        same = name == clock.zone(other.zone) or _is_vague(when.start)
-        said.append(", ".join(part for part in (name, offset) if part) if same or not name else name)
-    elif _is_vague(when.start):
-        said.append(offset)
+        said.append(clock.place(when.start, other.zone))
+    elif is_vague(when.start):
+        said.append(clock.offset(when.start))
     return said
 
 
@@ -229,12 +228,6 @@ def _is_elsewhere(facts: Facts) -> bool:
         moment.astimezone(facts.zone).utcoffset() != moment.astimezone(facts.person_zone).utcoffset()
         for moment in (facts.start, facts.end)
     )
-
-
-def _is_vague(local: datetime) -> bool:
-    """Whether a time needs its zone: a clock that is put back shows it twice, or nobody said where it is: in UTC."""
-    is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-    return is_twice or str(local.tzinfo) == "UTC"
 
 
 def _in_figures(values: Mapping[str, Any], facts: Facts, language: Language) -> dict[str, Any]:

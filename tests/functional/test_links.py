@@ -64,7 +64,7 @@ def test_the_page_says_when_and_where_and_offers_three_things(world: World) -> N
         SAY["title"],
         "Tuesday, January 15, 2030",
         "9:00\u202fAM \u2013 9:30\u202fAM",
-        "UTC",
+        "Coordinated Universal Time, GMT",
         "12 High Street",
     ):
         assert text in page.text
@@ -472,12 +472,62 @@ def test_times_are_shown_in_the_zone_in_which_they_were_agreed_on(world: World) 
     who = holder(world, start="2030-03-30T09:00", end="2030-03-30T09:30", timeZone="Europe/Berlin")
     page = who.open()
     assert "9:00\u202fAM \u2013 9:30\u202fAM" in page.text
-    assert "Europe/Berlin" in page.text
+    assert SAY["zone"].format(zone="Central European Time") in page.text
     assert who.post(action="move", startTime="2030-04-01T08:00:00Z").status == 200
     after = stored(world, who)
     assert (after["startTime"], after["timeZone"]) == ("2030-04-01T08:00:00Z", "Europe/Berlin")
     item = json.dumps(world.items("AppointmentsTable"))
     assert "2030-04-01T10:00:00" in item  # on the wall, which stays what was agreed on
+
+
+def reached(world: World, locale: str | None, zone: str | None, **more: Any) -> Holder:
+    """The holder of a link to an appointment in Berlin, 9:00 to 9:30 there, whose contact is elsewhere."""
+    body = {"start": "2030-01-15T09:00", "end": "2030-01-15T09:30", "timeZone": "Europe/Berlin"} | more
+    said = {"locale": locale, "timeZone": zone}
+    contact = {"email": "anna@example.com"} | {key: value for key, value in said.items() if value}
+    return holder(world, **body, contact=contact)
+
+
+def test_a_reader_elsewhere_is_told_both_times_as_their_region_writes_them(world: World) -> None:
+    who = reached(world, "en-GB", "Asia/Kolkata")
+    page = who.open()
+    here = f"{SAY['when']}\nTuesday, 15 January 2030\n09:00 \u2013 09:30\nTime zone: Central European Time\n"
+    there = f"{SAY['yours']}\nTuesday, 15 January 2030\n13:30 \u2013 14:00\nTime zone: India Standard Time\n"
+    assert here + there in page.text
+    choice = who.open("?day=2030-01-16")
+    assert SAY["so far"].format(time="Tuesday, 15 January 2030, 09:00 (13:30 GMT+5:30)") in choice.text
+    assert f"Time zone: Central European Time\n{SAY['yours']} \u2013 India Standard Time\n" in choice.text
+    labels = [text for form in choice.forms for text, sent in form.buttons if "startTime" in sent]
+    # What is evening there is tomorrow for who reads it.
+    assert labels[20] == "10:00 14:30 GMT+5:30"
+    assert labels[-1] == "23:30 Thu 17 Jan, 04:00 GMT+5:30"
+    done = who.press(choice, "10:00 14:30 GMT+5:30")
+    assert done.roles == {"status": SAY["done move"]}
+    assert "10:00 \u2013 10:30\n" in done.text
+    assert "14:30 \u2013 15:00\n" in done.text
+    gone = who.press(done, SAY["do cancel"])
+    assert gone.roles == {"status": SAY["done cancel"]}
+    assert "14:30 \u2013 15:00\n" in gone.text
+
+
+def test_a_time_that_is_taken_is_answered_in_both_zones(world: World) -> None:
+    who = reached(world, "en-GB", "Asia/Kolkata")
+    page = who.open("?day=2030-01-15")
+    booked(world, "9:00", "9:30", user="ben")  # by UTC
+    taken = who.press(page, "2030-01-15T09:00:00Z")
+    assert taken.roles == {"alert": SAY["taken"]}
+    assert "Tuesday, 15 January 2030, 10:30 15:00 GMT+5:30" in [text for text, _ in taken.forms[0].buttons]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Paris", "Europe/Berlin"])
+def test_a_reader_whose_clock_shows_the_same_is_told_one_time(world: World, zone: str | None) -> None:
+    who = reached(world, None, zone)
+    who.headers = {"Accept-Language": "en-GB"}
+    page = who.open()
+    assert "09:00 \u2013 09:30\nTime zone: Central European Time\n" in page.text
+    for shown in (page, who.open("?day=2030-01-16")):
+        assert SAY["yours"] not in shown.text
+        assert "GMT" not in shown.text
 
 
 def test_what_others_wrote_is_text_and_no_markup(world: World) -> None:

@@ -13,10 +13,10 @@ from babel import Locale
 from babel.dates import format_date, format_time
 
 from appointments.contacts import Contact
-from conflict_detector.links.dates import short_day, written_date, written_time
+from conflict_detector.links.dates import clock_of, short_day, written_date, written_time
 from conflict_detector.links.offering import WEEKS, week_around
 from conflict_detector.links.page import POLICY
-from conflict_detector.links.phrases import PHRASES, language_of
+from conflict_detector.links.phrases import PHRASES, locale_of
 from conflict_detector.links.style import STYLE
 from texts.clock import FOLDER
 
@@ -24,16 +24,16 @@ from texts.clock import FOLDER
 @pytest.mark.parametrize("language", PHRASES)
 def test_dates_are_written_as_cldr_writes_them(language: str) -> None:
     for day in (date(2028, 1, 1) + timedelta(days=n) for n in range(366)):
-        assert written_date(day, language) == format_date(day, "full", language)
+        assert written_date(day, clock_of(language)) == format_date(day, "full", language)
     short = Locale(language).days["format"]["abbreviated"]
     monday = date(2028, 1, 3)
-    assert [short_day(monday + timedelta(days=n), language) for n in range(7)] == [short[n] for n in range(7)]
+    assert [short_day(monday + timedelta(days=n), clock_of(language)) for n in range(7)] == [short[n] for n in range(7)]
 
 
 @pytest.mark.parametrize("language", PHRASES)
 def test_times_are_written_as_cldr_writes_them(language: str) -> None:
     for moment in (datetime(2030, 1, 15, tzinfo=UTC) + timedelta(minutes=17 * n) for n in range(85)):
-        assert written_time(moment, language) == format_time(moment.time(), "short", locale=language)
+        assert written_time(moment, clock_of(language)) == format_time(moment.time(), "short", locale=language)
 
 
 def test_every_language_has_every_phrase_with_the_same_blanks() -> None:
@@ -51,12 +51,13 @@ def test_every_language_has_every_phrase_with_the_same_blanks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "accepted", "language"),
+    ("locale", "accepted", "expected"),
     [
         ("pl", ["de"], "pl"),
-        ("de-CH", [], "de"),
+        ("de-CH", [], "de-CH"),
         ("PT", [], "pt"),
-        (None, ["fr-CA,fr;q=0.9,en;q=0.8"], "fr"),
+        ("en_Latn_GB", ["en-US"], "en-GB"),
+        (None, ["fr-CA,fr;q=0.9,en;q=0.8"], "fr-CA"),
         (None, ["en;q=0.2, nl;q=0.7", "it;q=0.9"], "it"),
         ("tlh", ["xx, es;q=0.5"], "es"),
         (None, ["de;q=0, nl;q=0.1"], "nl"),
@@ -67,11 +68,23 @@ def test_every_language_has_every_phrase_with_the_same_blanks() -> None:
     ],
 )
 def test_the_language_is_the_persons_else_the_browsers_else_english(
-    locale: str | None, accepted: list[str], language: str
+    locale: str | None, accepted: list[str], expected: str
 ) -> None:
-    assert language_of(Contact(locale=locale), accepted) == language
+    language, _, region = expected.partition("-")
+    assert locale_of(Contact(locale=locale), accepted) == (language, region or None)
     if locale is None:
-        assert language_of(None, accepted) == language
+        assert locale_of(None, accepted) == (language, region or None)
+
+
+def test_a_region_writes_times_in_its_way() -> None:
+    noon = datetime(2030, 1, 15, 12, 5, tzinfo=UTC)
+    said = {
+        region: (written_date(noon.date(), by), written_time(noon, by))
+        for region in (None, "GB", "XX")
+        if (by := clock_of("en", region))
+    }
+    assert said[None] == said["XX"] == ("Tuesday, January 15, 2030", "12:05\u202fPM")
+    assert said["GB"] == ("Tuesday, 15 January 2030", "12:05")
 
 
 def test_weeks_are_counted_from_today_and_end_half_a_year_after_the_appointment() -> None:

@@ -1,4 +1,4 @@
-"""Dates and times on the page of a link, as its language writes them."""
+"""Dates and times on the page of a link, as the language and the region of its reader write them."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ if TYPE_CHECKING:
     from texts.clock import Clock
 
 
-def written_date(day: date, language: str) -> str:
+def clock_of(language: str, region: str | None = None) -> Clock:
+    """How a language of the page writes times, in a region where that differs."""
+    found = clock(language, region)
+    assert found is not None  # noqa: S101 - a test holds that every language of the page has its file
+    return found
+
+
+def written_date(day: date, by: Clock) -> str:
     """A date with its weekday, such as `Dienstag, 15. Januar 2030`."""
-    return _clock(language).date(_at_midnight(day))
+    return by.date(_at_midnight(day))
 
 
-def written_time(local: datetime, language: str) -> str:
+def written_time(local: datetime, by: Clock) -> str:
     """A time of the day, such as `09:05` or `9:05 AM`."""
     # The narrow space of CLDR, which texts leave to mail programs that know only the wide one.
-    return _clock(language).time(local).replace("\u00a0", "\u202f")
+    return by.time(local).replace("\u00a0", "\u202f")
 
 
-def short_day(day: date, language: str) -> str:
+def short_day(day: date, by: Clock) -> str:
     """A day of the week, such as `Di.`."""
-    return _clock(language).weekday(_at_midnight(day))
+    return by.weekday(_at_midnight(day))
 
 
-def month(day: date, language: str) -> str:
+def month(day: date, by: Clock) -> str:
     """The month of a date, such as `Januar`."""
-    return _clock(language).month(_at_midnight(day))
+    return by.month(_at_midnight(day))
 
 
 def _at_midnight(day: date) -> datetime:
     return datetime.combine(day, time())
-
-
-def _clock(language: str) -> Clock:
-    found = clock(language)
-    assert found is not None  # noqa: S101 - a test holds that every language of the page has its file
-    return found

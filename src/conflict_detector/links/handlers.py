@@ -20,7 +20,7 @@ from conflict_detector.links import page
 from conflict_detector.links.acting import act, parse_form
 from conflict_detector.links.changing import Action, may_move, refuse_ended
 from conflict_detector.links.offering import free_week
-from conflict_detector.links.phrases import language_of
+from conflict_detector.links.phrases import locale_of
 from conflict_detector.problems import PROBLEMS, RETRY_AFTER_SECONDS
 from conflict_detector.refusals import log_refusal
 
@@ -63,7 +63,7 @@ def submit(call: Call, token: str) -> Response:
             if asked.action is not Action.MOVE or not may_move(view.appointment):
                 raise
             return _not_free(call, view, asked, exc)
-        now_is = page.view_of(after, view.words.language, call.now)
+        now_is = page.view_of(after, view.words, call.now)
         if after.status is Status.CANCELLED:
             return page.cancelled(now_is)
         key = "book" if before.status is Status.HELD and after.status is Status.SCHEDULED else asked.action
@@ -75,12 +75,12 @@ def submit(call: Call, token: str) -> Response:
 def _answered(call: Call, token: str, answer: Callable[[View], Response]) -> Response:
     """The page that `answer` makes for the appointment of a link, or the one that says why there is none."""
     accepted = call.request.headers.get("accept-language", ())
-    words = page.Words(language_of(None, accepted))
+    words = page.Words(*locale_of(None, accepted))
     try:
         with busy_where_crowded():
             appointment = _appointment(call, call.links().appointment_of(token))
-            view = page.view_of(appointment, language_of(appointment.contact, accepted), call.now)
-            words = view.words
+            words = page.Words(*locale_of(appointment.contact, accepted))
+            view = page.view_of(appointment, words, call.now)
             return _with_refusals(call, view, answer)
     except LinkNotFoundError:
         return page.unknown(words)
@@ -95,7 +95,7 @@ def _with_refusals(call: Call, view: View, answer: Callable[[View], Response]) -
     try:
         return answer(view)
     except LinkEndedError as exc:
-        return page.ended(page.view_of(exc.appointment, view.words.language, call.now))
+        return page.ended(page.view_of(exc.appointment, view.words, call.now))
     except PreconditionFailedError:
         return _overtaken(call, view)
     except CalendarBusyError:
@@ -114,7 +114,7 @@ def _appointment(call: Call, appointment_id: str) -> Appointment:
 
 def _overtaken(call: Call, view: View) -> Response:
     """The appointment as it is now: it was changed after the page was made, and may have ended since."""
-    current = page.view_of(_appointment(call, view.appointment.appointment_id), view.words.language, call.now)
+    current = page.view_of(_appointment(call, view.appointment.appointment_id), view.words, call.now)
     try:
         refuse_ended(current.appointment, call.now)
     except LinkEndedError:

@@ -16,19 +16,20 @@ from appointments.statuses import Status
 from appointments.times import find_zone, to_utc_text
 from conflict_detector.access import Caller
 from conflict_detector.links.changing import Action, may_cancel, may_confirm, may_move
-from conflict_detector.links.dates import month, short_day, written_date, written_time
+from conflict_detector.links.dates import clock_of, month, short_day, written_date, written_time
 from conflict_detector.links.offering import WEEK
 from conflict_detector.links.phrases import PHRASES
 from conflict_detector.links.style import STYLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from zoneinfo import ZoneInfo
 
     from appointments.model import Appointment, Interval
     from conflict_detector.links.offering import Week
     from conflict_detector.responses import Response
+    from texts.clock import Clock
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 # Nothing is loaded, nothing runs, and a form leads nowhere else.
@@ -43,6 +44,12 @@ class Words:
     """What is said in one language. Everything comes out fit for HTML."""
 
     language: str
+    region: str | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """How times are written."""
+        return clock_of(self.language, self.region)
 
     def say(self, key: str, **put: str) -> str:
         """A phrase, with what is put into it."""
@@ -56,24 +63,62 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An appointment as the holder of its link sees it, in a language and a zone."""
+    """An appointment as the holder of its link sees it, in a language and the zone of its place.
+
+    `reader` is the zone where the person is, if it is known: where its clock shows another time, both are told.
+    """
 
     appointment: Appointment
     words: Words
     zone: ZoneInfo
     now: datetime
+    reader: ZoneInfo | None = None
 
     def moment(self, moment: datetime) -> str:
         """A date with its time, on one line."""
-        local = moment.astimezone(self.zone)
-        return f"{written_date(local.date(), self.words.language)}, {self.clock(moment)}"
+        text, theirs = self.dated(moment), self.theirs(moment)
+        return f"{text} ({theirs})" if theirs else text
+
+    def dated(self, moment: datetime) -> str:
+        """A date with its time where the place is."""
+        return self._dated(moment.astimezone(self.zone))
 
     def clock(self, moment: datetime) -> str:
+        """A time of the day where the place is."""
+        return self._timed(moment.astimezone(self.zone))
+
+    def elsewhere(self, *moments: datetime) -> ZoneInfo | None:
+        """The zone of the reader, if its clock shows another time than that of the place."""
+        zone = self.reader
+        if zone and any(one.astimezone(zone).utcoffset() != one.astimezone(self.zone).utcoffset() for one in moments):
+            return zone
+        return None
+
+    def theirs(self, moment: datetime) -> str:
+        """The same time where the reader is, with its offset, and its date if that is another one."""
+        zone = self.elsewhere(moment)
+        if zone is None:
+            return ""
+        here, there = moment.astimezone(self.zone), moment.astimezone(zone)
+        by = self.words.clock
+        text = f"{written_time(there, by)} {by.offset(there)}"
+        return text if here.date() == there.date() else by.both(by.day(there), text)
+
+    def times(self, zone: ZoneInfo) -> tuple[str, str]:
+        """The date of the appointment in a zone, and from when to when it is."""
+        start, end = (moment.astimezone(zone) for moment in self.appointment.interval)
+        last = self._timed(end) if start.date() == end.date() else self._dated(end)
+        return written_date(start.date(), self.words.clock), f"{self._timed(start)} \u2013 {last}"
+
+    def _dated(self, local: datetime) -> str:
+        by = self.words.clock
+        return by.both(written_date(local.date(), by), self._timed(local))
+
+    def _timed(self, local: datetime) -> str:
         """A time of the day; in the hour that comes twice, with its offset."""
-        local = moment.astimezone(self.zone)
-        text = written_time(local, self.words.language)
+        text = written_time(local, self.words.clock)
         twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-        return f"{text} ({local:%z})" if twice else text
+        return f"{text} ({self.words.clock.offset(local)})" if twice else text
 
     def too_late(self, *, cancels: bool) -> datetime | None:
         """Until when the service let people cancel, or move, if that is over."""
@@ -156,17 +201,17 @@ def choice(view: View, week: Week, asked: date, instead: Instead | None = None) 
     words = view.words
     shown = week.pick(asked)
     starts = week.starts.get(shown, [])
+    near = [one.start for one in instead.nearest] if instead else []
     title = words.say("move")
     so_far = words.say("so far", time=view.moment(view.appointment.interval.start))
     parts = [*_service(view), f"<h1>{title}</h1>", f'<p class="soft">{so_far}</p>']
-    parts.append(f'<p class="soft">{_zone(view)}</p>')
+    parts.append(_zones(view, [*starts, *near, view.appointment.interval.start]))
     if instead:
-        near = [(one.start, view.moment(one.start)) for one in instead.nearest]
-        parts += [instead.note, _times(view, near, "near") if near else ""]
+        parts += [instead.note, _times(view, near, "near", view.dated) if near else ""]
     parts.append(f"<h2>{words.say('free')}</h2>{_days(view, week, shown)}{_turns(view, week)}")
     if starts:
-        parts.append(f"<h2>{escape(written_date(shown, words.language))}</h2>")
-        parts.append(_times(view, [(start, view.clock(start)) for start in starts], "times"))
+        parts.append(f"<h2>{escape(written_date(shown, words.clock))}</h2>")
+        parts.append(_times(view, starts, "times", view.clock))
     else:
         parts.append(f"<p>{words.say('none')}</p>")
     parts.append(f'<div class="actions"><a class="button" href="?">{words.say("back")}</a></div>')
@@ -195,25 +240,33 @@ def _standing(view: View) -> str:
 
 
 def _facts(view: View, *, gone: bool = False) -> str:
-    words, interval = view.words, view.appointment.interval
-    first, last = (moment.astimezone(view.zone).date() for moment in (interval.start, interval.end))
-    end = view.clock(interval.end) if first == last else view.moment(interval.end)
-    times = f"{view.clock(interval.start)} \u2013 {end}"
-    crossed = ' class="gone"' if gone else ""
-    when = (
-        f"<strong{crossed}>{escape(written_date(first, words.language))}</strong>"
-        f'<span class="time{" gone" if gone else ""}">{escape(times)}</span>'
-        f'<span class="soft">{_zone(view)}</span>'
-    )
-    rows = f"<dt>{words.say('when')}</dt><dd>{when}</dd>"
+    words, (start, end) = view.words, view.appointment.interval
+    crossed = " gone" if gone else ""
+    there = view.elsewhere(start, end)
+    rows = ""
+    for key, zone, other in (("when", view.zone, there), ("yours", there, view.zone)):
+        if zone is None:
+            continue
+        date, times = view.times(zone)
+        named = words.say("zone", zone=words.clock.place(start.astimezone(zone), other))
+        rows += (
+            f'<dt>{words.say(key)}</dt><dd><strong class="date{crossed}">{escape(date)}</strong>'
+            f'<span class="time{crossed}">{escape(times)}</span><span class="soft">{named}</span></dd>'
+        )
     place = view.appointment.details.get("location")
     if isinstance(place, str) and place.strip():
         rows += f"<dt>{words.say('where')}</dt><dd>{escape(place.strip())}</dd>"
     return f"<dl>{rows}</dl>"
 
 
-def _zone(view: View) -> str:
-    return view.words.say("zone", zone=view.zone.key.replace("_", " "))
+def _zones(view: View, moments: Sequence[datetime]) -> str:
+    """In which zone times are told, and in which one the reader's are beside them."""
+    words, first, there = view.words, moments[0], view.elsewhere(*moments)
+    lines = [words.say("zone", zone=words.clock.place(first.astimezone(view.zone), there))]
+    if there:
+        place = words.clock.place(first.astimezone(there), view.zone)
+        lines.append(f"{words.say('yours')} \u2013 {escape(place)}")
+    return "".join(f'<p class="soft">{line}</p>' for line in lines)
 
 
 def _actions(view: View) -> str:
@@ -246,21 +299,25 @@ def _form(view: View, action: Action, inner: str) -> str:
     )
 
 
-def _times(view: View, starts: Iterable[tuple[datetime, str]], kind: str) -> str:
-    buttons = "".join(
-        f'<li><button name="startTime" value="{to_utc_text(start)}">{escape(text)}</button></li>'
-        for start, text in starts
-    )
+def _times(view: View, starts: Iterable[datetime], kind: str, write: Callable[[datetime], str]) -> str:
+    """A button for each start: the time of the place and, beside it, that of a reader elsewhere."""
+    buttons = ""
+    for start in starts:
+        theirs = view.theirs(start)
+        beside = f" <small>{escape(theirs)}</small>" if theirs else ""
+        buttons += (
+            f'<li><button name="startTime" value="{to_utc_text(start)}">{escape(write(start))}{beside}</button></li>'
+        )
     return _form(view, Action.MOVE, f'<ul class="{kind}">{buttons}</ul>')
 
 
 def _days(view: View, week: Week, shown: date) -> str:
     """The dates of the week; those with a free time lead to it. Who listens hears the month too."""
-    language = view.words.language
+    by = view.words.clock
     cells = []
     for day, starts in week.starts.items():
-        unseen = f'<span class="unseen"> {month(day, language)}</span>'
-        face = f"{short_day(day, language)} <b>{day.day}</b>{unseen}"
+        unseen = f'<span class="unseen"> {month(day, by)}</span>'
+        face = f"{short_day(day, by)} <b>{day.day}</b>{unseen}"
         current = ' aria-current="date"' if day == shown else ""
         inner = f'<a href="?day={day}"{current}>{face}</a>' if starts else f"<span>{face}</span>"
         cells.append(f"<li>{inner}</li>")
@@ -274,8 +331,9 @@ def _turns(view: View, week: Week) -> str:
     return f'<div class="turn">{"<span></span>" if week.is_first else before}{"" if week.is_last else after}</div>'
 
 
-def view_of(appointment: Appointment, language: str, now: datetime) -> View:
-    """The view in the zone in which people read the appointment's times."""
+def view_of(appointment: Appointment, words: Words, now: datetime) -> View:
+    """The view in the zone in which people read the appointment's times, and in that of its contact."""
     zone = find_zone(appointment.time_zone) or find_zone(appointment.people_zone) or find_zone("UTC")
     assert zone is not None  # noqa: S101 - UTC is in every version of the data
-    return View(appointment, Words(language), zone, now)
+    contact = appointment.contact
+    return View(appointment, words, zone, now, find_zone(contact.time_zone) if contact else None)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from texts.clock import parts_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "When",
         "where": "Where",
         "zone": "Time zone: {zone}",
+        "yours": "In your time zone",
         "confirm": "Yes, I will come",
         "confirmed": "You have confirmed this appointment.",
         "hold": "This time is held for you until {time}.",
@@ -63,6 +66,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Wann",
         "where": "Wo",
         "zone": "Zeitzone: {zone}",
+        "yours": "In Ihrer Zeitzone",
         "confirm": "Ja, ich komme",
         "confirmed": "Sie haben diesen Termin bestätigt.",
         "hold": "Diese Zeit ist bis {time} für Sie reserviert.",
@@ -103,6 +107,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Quand",
         "where": "Où",
         "zone": "Fuseau horaire\xa0: {zone}",
+        "yours": "Votre heure locale",
         "confirm": "Oui, je viendrai",
         "confirmed": "Vous avez confirmé ce rendez-vous.",
         "hold": "Ce créneau vous est réservé jusqu’au {time}.",
@@ -143,6 +148,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Cuándo",
         "where": "Dónde",
         "zone": "Zona horaria: {zone}",
+        "yours": "En su hora local",
         "confirm": "Sí, asistiré",
         "confirmed": "Ha confirmado esta cita.",
         "hold": "Esta hora está reservada para usted hasta: {time}.",
@@ -183,6 +189,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Quando",
         "where": "Onde",
         "zone": "Fuso horário: {zone}",
+        "yours": "No seu horário local",
         "confirm": "Sim, vou comparecer",
         "confirmed": "Confirmou esta marcação.",
         "hold": "Este horário está reservado para si até: {time}.",
@@ -223,6 +230,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Quando",
         "where": "Dove",
         "zone": "Fuso orario: {zone}",
+        "yours": "Nel suo fuso orario",
         "confirm": "Sì, ci sarò",
         "confirmed": "Ha confermato questo appuntamento.",
         "hold": "Questo orario è riservato per Lei fino a: {time}.",
@@ -263,6 +271,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Wanneer",
         "where": "Waar",
         "zone": "Tijdzone: {zone}",
+        "yours": "In uw tijdzone",
         "confirm": "Ja, ik kom",
         "confirmed": "U hebt deze afspraak bevestigd.",
         "hold": "Deze tijd is voor u vastgehouden tot {time}.",
@@ -303,6 +312,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "when": "Kiedy",
         "where": "Gdzie",
         "zone": "Strefa czasowa: {zone}",
+        "yours": "W Państwa strefie czasowej",
         "confirm": "Tak, przyjdę",
         "confirmed": "Ta wizyta została przez Państwa potwierdzona.",
         "hold": "Termin jest zarezerwowany dla Państwa do: {time}.",
@@ -341,17 +351,20 @@ PHRASES: dict[str, dict[str, str]] = {
 }
 
 # One of `Accept-Language`: a language, with or without a region, and how much it is wanted.
-_WANTED = re.compile(r"\s*([A-Za-z]{2,3})(?:-[\w-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII)
+_WANTED = re.compile(r"\s*([A-Za-z]{2,3}(?:-[\w-]+)?)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII)
 
 
-def language_of(contact: Contact | None, accepted: Sequence[str]) -> str:
-    """The language of a page: the person's own, else the first of those that their browser asks for, else English."""
-    own = (contact.locale or "").partition("-")[0].lower() if contact else ""
-    if own in PHRASES:
+def locale_of(contact: Contact | None, accepted: Sequence[str]) -> tuple[str, str | None]:
+    """The language of a page, and its region if one is named.
+
+    It is the person's own, else the first of those that their browser asks for, else English.
+    """
+    own = parts_of(contact.locale or "") if contact else ("", None)
+    if own[0] in PHRASES:
         return own
     wanted: list[tuple[float, int, str]] = []
     for part in ",".join(accepted)[:500].split(","):
         match = _WANTED.fullmatch(part)
-        if match and match[1].lower() in PHRASES and (weight := float(match[2] or 1)):
-            wanted.append((-weight, len(wanted), match[1].lower()))
-    return min(wanted, default=(0, 0, DEFAULT))[2]
+        if match and parts_of(match[1])[0] in PHRASES and (weight := float(match[2] or 1)):
+            wanted.append((-weight, len(wanted), match[1]))
+    return parts_of(min(wanted, default=(0, 0, DEFAULT))[2])

@@ -77,6 +77,8 @@ ul { list-style: none; margin: 0; padding: 0; }
 .days a[aria-current] { background: var(--brand); border-color: var(--brand); color: var(--on-brand); }
 .times { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 0.5rem; }
 .times button { padding: 0.6rem 0.3rem; font-variant-numeric: tabular-nums; }
+.times:has(small) { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+button small { display: block; color: var(--soft); font-size: 0.85rem; font-weight: 400; }
 .near { display: grid; gap: 0.5rem; margin-top: 0.75rem; }
 .turn { display: flex; justify-content: space-between; gap: 0.75rem; margin-top: 0.75rem; }
 .turn a { padding: 0.5rem 0; color: var(--brand); font-weight: 600; }
