@@ -213,6 +213,9 @@ def test_from_a_free_time_to_an_appointment(
     one.write()
     one.send()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
+    expect(page.locator(".address")).to_have_text(
+        page.get_by_role("link", name="Move or cancel").get_attribute("href") or ""
+    )
     one.keep("done")
     is_accessible(page)
     (booked,) = place.booked()

@@ -28,6 +28,7 @@ export function Done({ visit, onMore }: { visit: Visit; onMore: () => void }) {
           {say("change")}
         </a>
         <p class="soft">{say("keep")}</p>
+        <code class="address">{visits.link(visit.token)}</code>
       </div>
       <button class="plain" type="button" onClick={onMore}>
         {say("more")}
