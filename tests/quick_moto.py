@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.useragent import UserAgentString
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import JsonRESTError
@@ -57,9 +56,8 @@ def quick_moto() -> Iterator[None]:
         patch.setattr(Subscription, "private_key", lambda _: _private_key())
         # It looks for each of the ten kinds of each attribute value by four names.
         patch.setattr(ResponseSerializer, "get_value", _picked(ResponseSerializer.get_value))
-        # It lists the methods of a class at each call; and botocore composes who asks, of which moto reads nothing.
+        # It lists the methods of a class at each call.
         patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
-        patch.setattr(UserAgentString, "to_string", lambda _: "tests")
         # It writes down 1,300 addresses, and looks at them only for clients other than botocore's.
         patch.setattr(MockAWS, "_enable_patching", _enable)
         patch.setattr(MockAWS, "_disable_patching", _disable)
