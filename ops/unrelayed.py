@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from appointments.batches import batches
 from ops.emptying import Emptying, LeftError
@@ -55,7 +55,10 @@ class Unrelayed(Emptying):
         if which in self.done:
             raise LeftError("which this version cannot read either")
         self.done.add(which)
-        found = self._records(*which, info.get("shardId"))
+        try:
+            found = self._records(*which, info.get("shardId"))
+        except ParamValidationError as exc:
+            raise LeftError("which names no place in a stream") from exc
         records = [_as_lambda_gives_it(record, info["streamArn"]) for record in found.records]
         for batch in batches(((record, len(record.encode())) for record in records), MAX_BYTES):
             self._relay(batch)

@@ -92,6 +92,7 @@ def what_is_refused_is_explained(context: Any, response: Any, case: Any) -> None
         for fault in response.json()["errors"]:
             zone = fault["message"].startswith(WITHOUT_ZONE) and case.method != "POST"
             # A schema cannot require one parameter for the sake of another.
-            span = fault["field"] in ("from", "to") and "calendarId" in (case.query or {})
-            span |= fault["field"] in ("calendarIds", "durationMinutes") and case.path.startswith("/availability")
+            field, query = fault["field"], case.query or {}
+            span = field in ("from", "to") and ("calendarId" in query or "calendarIds" in query)
+            span |= field in ("calendarIds", "durationMinutes") and case.path.startswith("/availability")
             assert "rule" in fault or zone or span or EXPLAINED.match(fault["message"]), fault

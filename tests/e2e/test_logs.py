@@ -150,7 +150,6 @@ class Clinic:
 @pytest.fixture(scope="session")  # the tests of this file may be spread, and its stack is there once per process
 def clinic(engine: Engine, first_stack: Stack) -> Clinic:
     clinic = Clinic(engine, first_stack)
-    engine.client("events").disable_rule(Name=clinic.physical["ReminderSweepRule"])
     book_change_and_cancel(clinic)
     hear_of_a_bounce(clinic)
     send(clinic)

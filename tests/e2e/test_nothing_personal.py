@@ -220,6 +220,9 @@ def run(deployed_system: System, call_to: Callable[[str], Any]) -> Iterator[Run]
     yield run
     run.engine.client("sqs").delete_queue(QueueUrl=run.topic)
     run.engine.client("sqs").delete_queue(QueueUrl=run.bus)
+    for name in FAILED:
+        if name in run.physical:
+            run.engine.client("sqs").purge_queue(QueueUrl=run.physical[name])  # or others find there what failed here
 
 
 @pytest.mark.parametrize("where", ["lines", "topic", "bus", "webhooks", "dead_letters", "items", "urls", "metrics"])

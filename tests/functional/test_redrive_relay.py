@@ -205,6 +205,15 @@ def test_what_names_no_record_stays(relaying: Relaying, text: str, capsys: pytes
     assert "left, not the name of a record" in capsys.readouterr().err
 
 
+def test_what_names_no_stream_stays_and_the_others_go(relaying: Relaying, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = named(relaying, 0, 0)
+    nowhere["DDBStreamBatchInfo"]["streamArn"] = "arn"
+    for message in (nowhere, named(relaying, 0, 5)):
+        relaying.world.sqs.send_message(QueueUrl=relaying.failures_url, MessageBody=json.dumps(message))
+    assert redriven(relaying, Functions(relaying.relay)) == Redriven(sent=1, left=1)
+    assert "left, which names no place in a stream" in capsys.readouterr().err
+
+
 def test_a_large_range_goes_in_several_invocations(relaying: Relaying, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.unrelayed.MAX_BYTES", 4000)
     message = json.dumps(named(relaying, 0, 5))
