@@ -175,6 +175,16 @@ test("a conflict says where, and what is free", () => {
   assert.deepEqual(alternatives, [free]);
 });
 
+test("what is free instead is told in order of time, each once, without the time that it has", () => {
+  const at = (hour: string) => ({ startTime: `2030-01-15T${hour}:00:00Z`, endTime: `2030-01-15T${hour}:30:00Z` });
+  const error = new ApiError({ type: "#conflict", title: "Conflict", status: 409, alternatives: ["11", "09", "12", "08", "13", "14"].map(at) });
+  const hours = (own?: ReturnType<typeof at>): string[] => refusalOf(error, String, own).alternatives.map(({ startTime }) => startTime.slice(11, 13));
+  assert.deepEqual(hours(), ["08", "09", "11", "12"]); // the nearest four
+  assert.deepEqual(hours({ startTime: "2030-01-15T09:00:00.000Z", endTime: "2030-01-15T09:30:00Z" }), ["08", "11", "12", "13"]);
+  const errors = [{ field: "startTime", message: "is taken", nearest: free }];
+  assert.deepEqual(refused({ alternatives: [free], errors }).alternatives, [free]);
+});
+
 test("broken rules say what is nearest", () => {
   const errors = [{ field: "startTime", message: "is outside working hours", calendarId: "dr-lee", nearest: free }];
   const { lines, alternatives } = refused({ type: "#invalid-request", status: 422, errors });

@@ -77,7 +77,9 @@ export class Moves {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const take = (one: Interval): void => void this.take(appointment, body, held, at, one);
-      const refusal = refusalOf(error, (one) => this.write.interval(one, column));
+      // On another calendar the time that it has is an offer.
+      const own = "resourceIds" in body ? undefined : appointment;
+      const refusal = refusalOf(error, (one) => this.write.interval(one, column), own);
       this.set({ refused: { refusal, at, column, take } });
       void this.feed.poll(); // the truth, where it is another one than was seen
     } finally {

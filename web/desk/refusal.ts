@@ -38,10 +38,13 @@ const RULES: Record<string, string> = {
 };
 const TIME = "(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z)";
 
-/** The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. */
-export function refusalOf(error: ApiError, clock: (interval: Interval) => string): Refusal {
+/**
+ * The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. `own` is the time that is
+ * kept if nothing is taken, which is no offer.
+ */
+export function refusalOf(error: ApiError, clock: (interval: Interval) => string, own?: Interval): Refusal {
   const { problem } = error;
-  const alternatives = [...(problem.alternatives ?? []), ...nearestOf(problem)].slice(0, 4);
+  const alternatives = offered(problem, own);
   switch (error.slug) {
     case "conflict":
       return { title: "This time is taken", lines: conflictLines(problem, clock), alternatives };
@@ -62,6 +65,14 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     default:
       return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives };
   }
+}
+
+/** The server names the nearest first; people read them by the clock. */
+function offered(problem: Problem, own?: Interval): Interval[] {
+  const key = (one: Interval): string => `${Date.parse(one.startTime)} ${Date.parse(one.endTime)}`;
+  const found = new Map([...(problem.alternatives ?? []), ...nearestOf(problem)].map((one) => [key(one), one]));
+  if (own) found.delete(key(own));
+  return [...found.values()].slice(0, 4).sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime));
 }
 
 function nearestOf(problem: Problem): Interval[] {
