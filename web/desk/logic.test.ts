@@ -204,6 +204,13 @@ test("broken rules are told in words, and their times as the desk shows them", (
   assert.deepEqual(told("breaks timeZone of calendar dr-lee"), ["Start breaks timeZone of calendar dr-lee"]);
 });
 
+test("a phone number that is refused is told at its field, with what it lacks", () => {
+  const errors = [{ field: "contact.phone", message: "must be an existing phone number with + and the country, such as +4915123456789" }];
+  const { lines, fields } = refused({ type: "#invalid-request", status: 422, errors });
+  assert.deepEqual(fields, ["contact.phone"]);
+  assert.deepEqual(lines, ["Phone must be a number that exists, with the country code, such as +49 30 123456"]);
+});
+
 test("what others have changed is told, and nothing is offered", () => {
   for (const slug of ["precondition-failed", "appointment-ended", "appointment-not-found", "unreachable", "calendar-busy"]) {
     const { title, alternatives } = refused({ type: `#${slug}` });

@@ -6,6 +6,8 @@ export interface Refusal {
   lines: string[];
   /** What the server offers instead; one click takes one. */
   alternatives: Interval[];
+  /** The fields that it names, as requests have them, such as `contact.phone`. */
+  fields?: readonly string[];
 }
 
 interface FaultWithNearest {
@@ -63,7 +65,7 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field) };
   }
 }
 
@@ -104,6 +106,7 @@ function inWords(message: string, clock: (interval: Interval) => string): string
   const span = (whole: string, startTime: string, endTime: string): string => clock({ startTime, endTime }) || whole;
   const time = (whole: string): string => clock({ startTime: whole, endTime: whole }).split(" – ")[0] || whole;
   return message
+    .replace(/^must be an existing phone number .*/, "must be a number that exists, with the country code, such as +49 30 123456")
     .replace(/^breaks (\w+) of (?:calendar [^\s;:,]+|the service)/, (whole, rule: string) => RULES[rule] ?? whole)
     .replace("the nearest time that its rules accept is", "the nearest time is")
     .replace(new RegExp(`${TIME} to ${TIME}`, "g"), span)
