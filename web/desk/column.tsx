@@ -158,7 +158,7 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, star
         <Icon name={look.icon} /> <b>{start}</b> {person}
         {appointment.confirmedAt && appointment.status === "scheduled" && <Icon name="confirmed" />}
       </span>
-      {tall && <span class="line more"> {state && <i>{state}</i>} {subject}</span>}
+      {tall && <span class="line more"> {state && <i class={look.short ? "long" : ""}>{state}</i>}{state && look.short && <i class="brief">{look.short}</i>} {subject}</span>}
       {isResizable(appointment) && <span class="grip" data-grip />}
     </button>
   );
