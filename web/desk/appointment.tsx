@@ -122,7 +122,7 @@ function Facts({ appointment, clock, zone, services, length }: Pick<Props, "appo
   );
 }
 
-function Sure({ action, busy, onYes, onNo }: { action: Action; busy: boolean; onYes: () => void; onNo: () => void }) {
+export function Sure({ action, busy, onYes, onNo }: { action: Action; busy: boolean; onYes: () => void; onNo: () => void }) {
   const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => keep.current?.focus(), []); // what was pressed is gone
   return (

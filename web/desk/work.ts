@@ -89,6 +89,11 @@ export class Work {
     return this.api.get("appointments", { userId, ...range, limit: 100 });
   }
 
+  /** The requests of everyone that wait, the earliest first. */
+  requests(): Promise<Page> {
+    return this.api.get("appointments", { status: "requested", limit: 100 });
+  }
+
   private async once<T>(what: unknown, send: (key: string) => Promise<T>): Promise<T> {
     const text = JSON.stringify(what);
     const key = this.keys.get(text) ?? crypto.randomUUID();
