@@ -93,7 +93,7 @@ def test_everyone_can_read_it(browser: Browser, clinic: Clinic, api_url: str, vi
         seen(page, f"{name}-block")
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Find a person").click()
-        page.get_by_label("Name in view").fill("haddad")
+        page.get_by_label("Name, phone").fill("haddad")
         page.keyboard.press("Enter")
         expect(page.locator(".results button").first).to_contain_text("Farid Haddad")
         seen(page, f"{name}-find")
@@ -166,7 +166,7 @@ def test_a_person_is_found_by_phone_and_shown_on_their_day(browser: Browser, cli
         page.goto(f"{api_url}/desk?calendars={clinic.room}")
         for wanted in (f"{phone[:5]} {phone[5:]}", found["userId"]):
             page.get_by_role("button", name="Find a person").click()
-            page.get_by_label("Name in view").fill(wanted)
+            page.get_by_label("Name, phone").fill(wanted)
             page.keyboard.press("Enter")
             page.locator(".results button").first.click()
             expect(page.get_by_role("dialog", name="Farid Haddad")).to_contain_text(phone)

@@ -69,7 +69,7 @@ export function Dialogs(props: Props) {
       return <BookingForm begin={open.begin} calendars={ids} services={[...known.services.values()]} {...{ work, clock }} onClose={close} onBooked={booked} onBlocked={blocked} />;
     }
     case "find":
-      return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} onClose={close} onGo={(one) => goTo(one, props)} />;
+      return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} calendarIds={shown.calendarIds} onClose={close} onGo={(one) => goTo(one, props)} />;
     case "requests":
       return <RequestsHere {...props} />;
     case "calendars":

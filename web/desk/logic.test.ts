@@ -8,7 +8,7 @@ import { byCalendar, groupsOf } from "./columns";
 import { bookingOf, contactText, isContact, missing, startOf, timesOf, whenOf, type Draft } from "./forms";
 import { openRanges, rest } from "./hours";
 import { freeFrom, lanesOf, shownHours } from "./layout";
-import { backBody, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
+import { backBody, isOf, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
 import { refusalOf } from "./refusal";
 import { actionsOf, happened, isMovable, isResizable, lookOf } from "./states";
 
@@ -109,6 +109,11 @@ test("people are called by their name where it is known", () => {
   assert.equal(subjectOf(visit, new Map()), "Check-up");
   const served = { ...visit, details: {}, serviceId: "s" };
   assert.equal(subjectOf(served, new Map([["s", { serviceId: "s", title: "Massage", steps: [] }]])), "Massage");
+});
+
+test("people are found by a part of their name, without its accents, and by what reaches them", () => {
+  const carla = { ...visit, contact: { name: "Carla Díaz-Fernández", phone: "+4930123456" } };
+  assert.deepEqual(["diaz", "DÍAZ", "carla d", "30123", "anna", "berta"].map((wanted) => isOf(carla, wanted)), [true, true, true, true, true, false]);
 });
 
 test("a move asks for what differs", () => {
