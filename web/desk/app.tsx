@@ -148,7 +148,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         {visible.length === 0 ? (
           <Standing title="No calendar is shown" text={known.calendars.length ? "Choose the doctors and rooms that you work with." : "No calendar is configured yet. Add one by its id, such as dr-lee: whatever is booked on it shows here."} action="Choose calendars" onAction={() => setOpen({ is: "calendars" })} />
         ) : (
-          <Grid groups={groups} services={known.services} clock={clock} now={now} today={today} week={shown.view === "week"} pending={moving.pending}
+          <Grid groups={groups} services={known.services} clock={clock} now={now} today={today} week={shown.view === "week"} marked={told?.about} pending={moving.pending}
             onOpen={openBox} onDrop={(held, at) => moves.drop(held, at)} onFree={free} onHead={({ calendar, line }) => beginAt(line.day, calendar.calendarId)} />
         )}
       </main>

@@ -61,9 +61,8 @@ export function Dialogs(props: Props) {
         const zone = open.begin.when.zone;
         const when = clock.dayAndTime(moment(appointment.startTime), zone);
         const done = { held: "Held", requested: "Requested" }[appointment.status as string] ?? "Booked";
-        say({ text: `${done}: ${personOf(appointment)}, ${when}.` });
-        const { day } = wallOf(moment(appointment.startTime), zone);
-        if (shown.view === "day" && day !== shown.day) show({ day });
+        show(whereOf(appointment, { ...props, zone }));
+        say({ text: `${done}: ${personOf(appointment)}, ${when}.`, about: appointment.appointmentId });
       };
       const blocked = (text: string): void => (close(), void feed.poll(), say({ text }));
       return <BookingForm begin={open.begin} calendars={ids} services={[...known.services.values()]} {...{ work, clock }} onClose={close} onBooked={booked} onBlocked={blocked} />;
@@ -77,17 +76,23 @@ export function Dialogs(props: Props) {
   }
 }
 
-/** To the day of an appointment that was found, with a column in which it lies. */
-function goTo(appointment: Appointment, { shown, show, setOpen, zone, only }: Props): void {
+/** The day of an appointment, with a column in which it lies. */
+function whereOf(appointment: Appointment, { shown, zone, only }: Props): Partial<Shown> {
   const lies = calendarsOf(appointment);
   const resources = lies.filter((id) => id !== appointment.userId);
   const [column = appointment.userId] = resources.length ? resources : lies;
   const there = lies.some((id) => shown.calendarIds.includes(id));
-  show({
+  return {
     day: wallOf(moment(appointment.startTime), zone).day,
     ...(there ? {} : { calendarIds: [...shown.calendarIds, column] }),
     ...(only !== ALL && !lies.includes(only) ? { only: column } : {}),
-  });
+  };
+}
+
+/** To an appointment that was found. */
+function goTo(appointment: Appointment, props: Props): void {
+  const { show, setOpen, zone } = props;
+  show(whereOf(appointment, props));
   setOpen({ is: "appointment", appointment, zone });
 }
 

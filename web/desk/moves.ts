@@ -19,6 +19,8 @@ export interface RefusedMove {
 export interface Told {
   text: string;
   undo?: boolean;
+  /** The appointment that it is about, which the grid marks and scrolls to. */
+  about?: string;
 }
 
 /** What the page shows of moves. */
