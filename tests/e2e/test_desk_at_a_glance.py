@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browsing import BROWSER, QUIET
-from desks import PHONE, PIXELS, SCREENS, WIDE, Clinic, box, column, fits, point, tab
+from desks import PHONE, PIXELS, SCREENS, WIDE, Clinic, box, column, fits, point, tab, to_approve
 from support import NO_NODE, NODE, NODE_MODULES
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ def test_everyone_can_read_it(browser: Browser, clinic: Clinic, api_url: str, vi
         expect(page.locator(".results button").first).to_contain_text("Farid Haddad")
         seen(page, f"{name}-find")
         page.keyboard.press("Escape")
+        to_approve(page).click()
+        seen(page, f"{name}-requests")
+        page.keyboard.press("Escape")
         page.get_by_role("button", name="Week").click()
         expect(box(page, clinic.lee, "Anna Schmidt")).to_be_visible()
         seen(page, f"{name}-week")
@@ -176,6 +180,37 @@ def test_a_person_is_found_by_phone_and_shown_on_their_day(browser: Browser, cli
         # No name, phone or email stands in the page's address.
         assert phone[1:] not in page.url
         assert "arid" not in page.url
+
+
+def test_requests_of_any_day_are_answered_from_one_list(browser: Browser, clinic: Clinic, api_url: str) -> None:
+    settings = clinic.call("GET", f"/calendars/{clinic.lee}").body
+    assert clinic.call("PUT", f"/calendars/{clinic.lee}", settings | {"approval": True}).status == 200
+    asked = [
+        clinic.book(name, f"{hour}:00", f"{hour}:40") for name, hour in (("Carla", 10), ("Dana", 11), ("Emil", 14))
+    ]
+    listed = "/appointments?status=requested&limit=100&from=" + clinic.at("09:00")
+    while str(clinic.call("GET", listed).body).count(clinic.lee) < len(asked):
+        time.sleep(0.5)  # the list is read from an index
+    with tab(browser, viewport=PHONE, has_touch=True) as page:
+        # Today is another day, on which none of them is.
+        page.goto(f"{api_url}/desk?calendars={clinic.lee}")
+        to_approve(page).click()
+        requests = page.get_by_role("dialog", name="To approve")
+        row = requests.get_by_role("listitem").filter(has_text=clinic.lee)
+        expect(row).to_have_count(3)
+        expect(row.first).to_contain_text(f"{clinic.day.year}, 10:00 \u2013 10:40")
+        row.get_by_role("button", name="Approve Carla").click()
+        expect(requests.get_by_role("status")).to_contain_text("Approved: Carla")
+        row.get_by_role("button", name="Decline Dana").click()
+        row.get_by_role("button", name="Yes, decline").click()
+        expect(requests.get_by_role("status")).to_contain_text("Declined: Dana")
+        expect(row).to_have_count(1)
+        row.get_by_role("button", name="Show Emil").click()
+        expect(page.get_by_role("dialog", name="Emil")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(box(page, clinic.lee, "14:00 Emil")).to_be_visible()
+        expect(box(page, clinic.lee, "10:00 Carla")).to_be_visible()
+    assert [clinic.now(one)["status"] for one in asked] == ["scheduled", "declined", "requested"]
 
 
 def test_who_changed_what_is_told(browser: Browser, clinic: Clinic, api_url: str) -> None:

@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browsing import BROWSER, QUIET
-from desks import PHONE, PIXELS, WIDE, Clinic, box, column, drag, point, tab
+from desks import PHONE, PIXELS, WIDE, Clinic, box, column, drag, point, tab, to_approve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no browser to open the page with: run `make browser`, or install Debian's package chromium"
@@ -328,41 +328,6 @@ def test_people_arrive_holds_are_confirmed_requests_answered_and_appointments_ca
     assert found == dict(zip(names, ("arrived", "scheduled", "scheduled", "declined", "cancelled"), strict=True))
     act(either, clinic, "Anna", "Back to booked")
     told(either, "Booked: Anna")
-
-
-def to_approve(page: Page) -> Locator:
-    """Its number counts what other tests have left too."""
-    return page.get_by_role("button", name=re.compile(r"^\d+ to approve$"))
-
-
-def test_requests_of_any_day_are_answered_from_one_list(either: Page, clinic: Clinic, api_url: str) -> None:
-    settings = clinic.call("GET", f"/calendars/{clinic.lee}").body
-    assert clinic.call("PUT", f"/calendars/{clinic.lee}", settings | {"approval": True}).status == 200
-    asked = [
-        clinic.book(name, f"{hour}:00", f"{hour}:40") for name, hour in (("Carla", 10), ("Dana", 11), ("Emil", 14))
-    ]
-    listed = "/appointments?status=requested&limit=100&from=" + clinic.at("09:00")
-    while str(clinic.call("GET", listed).body).count(clinic.lee) < len(asked):
-        either.wait_for_timeout(500)  # the list is read from an index
-    # Today is another day, on which none of them is.
-    either.goto(f"{api_url}/desk?calendars={clinic.lee}")
-    to_approve(either).click()
-    requests = either.get_by_role("dialog", name="To approve")
-    row = requests.get_by_role("listitem").filter(has_text=clinic.lee)
-    expect(row).to_have_count(3)
-    expect(row.first).to_contain_text(f"{clinic.day.year}, 10:00 \u2013 10:40")
-    row.get_by_role("button", name="Approve Carla").click()
-    expect(requests.get_by_role("status")).to_contain_text("Approved: Carla")
-    row.get_by_role("button", name="Decline Dana").click()
-    row.get_by_role("button", name="Yes, decline").click()
-    expect(requests.get_by_role("status")).to_contain_text("Declined: Dana")
-    expect(row).to_have_count(1)
-    row.get_by_role("button", name="Show Emil").click()
-    expect(either.get_by_role("dialog", name="Emil")).to_be_visible()
-    either.keyboard.press("Escape")
-    expect(box(either, clinic.lee, "14:00 Emil")).to_be_visible()
-    expect(box(either, clinic.lee, "10:00 Carla")).to_be_visible()
-    assert [clinic.now(one)["status"] for one in asked] == ["scheduled", "declined", "requested"]
 
 
 def test_what_has_begun_is_completed_or_a_no_show(either: Page, clinic: Clinic, api_url: str) -> None:
