@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,6 +180,23 @@ def test_a_person_is_found_by_phone_and_shown_on_their_day(browser: Browser, cli
         # No name, phone or email stands in the page's address.
         assert phone[1:] not in page.url
         assert "arid" not in page.url
+
+
+def test_a_name_is_found_in_the_next_days(browser: Browser, clinic: Clinic, api_url: str) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=3)
+    clinic.book("Åsa Lindgren", "09:00", "09:30", startTime=f"{day}T09:00", endTime=f"{day}T09:30")
+    with tab(browser) as page:
+        page.goto(clinic.address(api_url))
+        page.get_by_role("button", name="Find a person").click()
+        page.get_by_label("Name, phone").fill("nobody")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("the appointment may be later")
+        page.get_by_label("Name, phone").fill("asa lind")
+        page.keyboard.press("Enter")
+        page.locator(".results button").first.click()
+        expect(page.get_by_role("dialog", name="Åsa Lindgren")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(box(page, clinic.lee, "09:00 Åsa")).to_be_visible()
 
 
 def test_requests_of_any_day_are_answered_from_one_list(browser: Browser, clinic: Clinic, api_url: str) -> None:

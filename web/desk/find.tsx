@@ -7,7 +7,7 @@ import { contactText, isContact } from "./forms";
 import { isCalendarId } from "./address";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
-import { calendarsOf, isOf, moment, personOf, subjectOf, utcText, type Appointment, type Service } from "./model";
+import { calendarsOf, isOf, moment, personOf, subjectOf, utcText, type Appointment, type Page, type Service } from "./model";
 import { lookOf } from "./states";
 import type { Work } from "./work";
 
@@ -29,6 +29,8 @@ interface Found {
   appointments: Appointment[];
   /** Whose they all are, so that earlier ones can be asked for. */
   person?: string;
+  /** Where the search for a name ended, as more lies in the next days than one answer lists. */
+  until?: string;
   earlier?: boolean;
 }
 
@@ -40,15 +42,16 @@ export function FindPerson(props: Props) {
   const [failed, setFailed] = useState("");
 
   const look = async (wanted: string): Promise<Found> => {
-    const soon = calendarIds.length && !isContact(wanted) ? (await work.near(calendarIds, today, zone)).appointments : [];
-    const near = [...inView, ...soon].filter((one) => isOf(one, wanted));
+    const soon: Page = calendarIds.length && !isContact(wanted) ? await work.near(calendarIds, today, zone) : { appointments: [] };
+    const until = soon.nextCursor === undefined ? undefined : soon.appointments[soon.appointments.length - 1]?.startTime;
+    const near = [...inView, ...soon.appointments].filter((one) => isOf(one, wanted));
     const byContact = isContact(wanted) ? (await work.byContact(contactText(wanted))).appointments : [];
     const from = utcText(startOfDay(today, zone));
     const own = byContact.length === 0 && isCalendarId(wanted) ? (await work.ofPerson(wanted, { from })).appointments : [];
     const all = new Map([...near, ...byContact, ...own].map((one) => [one.appointmentId, one]));
     const people = new Set([...all.values()].map(({ userId }) => userId));
     const [only] = people.size === 1 ? people : isCalendarId(wanted) && !people.size ? [wanted] : [];
-    return { text: wanted, appointments: inOrder([...all.values()]), ...(only === undefined ? {} : { person: only }) };
+    return { text: wanted, appointments: inOrder([...all.values()]), ...(only === undefined ? {} : { person: only }), ...(until === undefined ? {} : { until }) };
   };
   const run = async (search: () => Promise<Found>): Promise<void> => {
     setBusy(true);
@@ -79,10 +82,11 @@ export function FindPerson(props: Props) {
         </label>
         <button type="submit" class="primary" disabled={busy}>{busy ? "Searching…" : "Find"}</button>
       </form>
-      <p class="hint">A name finds who is on the days in view, or on these calendars in the next 8 days. A phone number with its country code (+49 …), an email address and an id find all days.</p>
+      <p class="hint">A name finds who is on the days in view, or in the next 8 days on the calendars that are shown. A phone number with its country code (+49 …), an email address and an id find all days.</p>
       {failed && <p class="refusal" role="alert">{failed}</p>}
       <div role="status">
         {found && found.appointments.length === 0 && !found.earlier && <p class="soft">Nothing was found for “{found.text}”.{isContact(found.text) ? "" : " If it is a name, the appointment may be later, or on a calendar that is not shown: look by phone or email."}</p>}
+        {found?.until !== undefined && <p class="soft">So much is booked that names were looked for until {clock.dayAndTime(moment(found.until), zone)} only.</p>}
         {found && found.appointments.length === 0 && found.earlier && <p class="soft">There is nothing earlier either.</p>}
       </div>
       {found && <Results {...props} appointments={found.appointments} clock={clock} />}
