@@ -143,3 +143,8 @@ def fits(page: Page) -> bool:
     return bool(
         page.evaluate("document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth")
     )
+
+
+def to_approve(page: Page) -> Locator:
+    """Its number counts what other tests have left too."""
+    return page.get_by_role("button", name=re.compile(r"^\d+\+? to approve$"))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browsing import BROWSER, QUIET
-from desks import PHONE, PIXELS, SCREENS, WIDE, Clinic, box, column, fits, point, tab
+from desks import PHONE, PIXELS, SCREENS, WIDE, Clinic, box, column, fits, point, tab, to_approve
 from support import NO_NODE, NODE, NODE_MODULES
 
 if TYPE_CHECKING:
@@ -93,10 +94,13 @@ def test_everyone_can_read_it(browser: Browser, clinic: Clinic, api_url: str, vi
         seen(page, f"{name}-block")
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Find a person").click()
-        page.get_by_label("Name in view").fill("haddad")
+        page.get_by_label("Name, phone").fill("haddad")
         page.keyboard.press("Enter")
         expect(page.locator(".results button").first).to_contain_text("Farid Haddad")
         seen(page, f"{name}-find")
+        page.keyboard.press("Escape")
+        to_approve(page).click()
+        seen(page, f"{name}-requests")
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Week").click()
         expect(box(page, clinic.lee, "Anna Schmidt")).to_be_visible()
@@ -166,7 +170,7 @@ def test_a_person_is_found_by_phone_and_shown_on_their_day(browser: Browser, cli
         page.goto(f"{api_url}/desk?calendars={clinic.room}")
         for wanted in (f"{phone[:5]} {phone[5:]}", found["userId"]):
             page.get_by_role("button", name="Find a person").click()
-            page.get_by_label("Name in view").fill(wanted)
+            page.get_by_label("Name, phone").fill(wanted)
             page.keyboard.press("Enter")
             page.locator(".results button").first.click()
             expect(page.get_by_role("dialog", name="Farid Haddad")).to_contain_text(phone)
@@ -176,6 +180,54 @@ def test_a_person_is_found_by_phone_and_shown_on_their_day(browser: Browser, cli
         # No name, phone or email stands in the page's address.
         assert phone[1:] not in page.url
         assert "arid" not in page.url
+
+
+def test_a_name_is_found_in_the_next_days(browser: Browser, clinic: Clinic, api_url: str) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=3)
+    clinic.book("Åsa Lindgren", "09:00", "09:30", startTime=f"{day}T09:00", endTime=f"{day}T09:30")
+    with tab(browser) as page:
+        page.goto(clinic.address(api_url))
+        page.get_by_role("button", name="Find a person").click()
+        page.get_by_label("Name, phone").fill("nobody")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("the appointment may be later")
+        page.get_by_label("Name, phone").fill("asa lind")
+        page.keyboard.press("Enter")
+        page.locator(".results button").first.click()
+        expect(page.get_by_role("dialog", name="Åsa Lindgren")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(box(page, clinic.lee, "09:00 Åsa")).to_be_visible()
+
+
+def test_requests_of_any_day_are_answered_from_one_list(browser: Browser, clinic: Clinic, api_url: str) -> None:
+    settings = clinic.call("GET", f"/calendars/{clinic.lee}").body
+    assert clinic.call("PUT", f"/calendars/{clinic.lee}", settings | {"approval": True}).status == 200
+    asked = [
+        clinic.book(name, f"{hour}:00", f"{hour}:40") for name, hour in (("Carla", 10), ("Dana", 11), ("Emil", 14))
+    ]
+    listed = "/appointments?status=requested&limit=100&from=" + clinic.at("09:00")
+    while str(clinic.call("GET", listed).body).count(clinic.lee) < len(asked):
+        time.sleep(0.5)  # the list is read from an index
+    with tab(browser, viewport=PHONE, has_touch=True) as page:
+        # Today is another day, on which none of them is.
+        page.goto(f"{api_url}/desk?calendars={clinic.lee}")
+        to_approve(page).click()
+        requests = page.get_by_role("dialog", name="To approve")
+        row = requests.get_by_role("listitem").filter(has_text=clinic.lee)
+        expect(row).to_have_count(3)
+        expect(row.first).to_contain_text(f"{clinic.day.year}, 10:00 \u2013 10:40")
+        row.get_by_role("button", name="Approve Carla").click()
+        expect(requests.get_by_role("status")).to_contain_text("Approved: Carla")
+        row.get_by_role("button", name="Decline Dana").click()
+        row.get_by_role("button", name="Yes, decline").click()
+        expect(requests.get_by_role("status")).to_contain_text("Declined: Dana")
+        expect(row).to_have_count(1)
+        row.get_by_role("button", name="Show Emil").click()
+        expect(page.get_by_role("dialog", name="Emil")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(box(page, clinic.lee, "14:00 Emil")).to_be_visible()
+        expect(box(page, clinic.lee, "10:00 Carla")).to_be_visible()
+    assert [clinic.now(one)["status"] for one in asked] == ["scheduled", "declined", "requested"]
 
 
 def test_who_changed_what_is_told(browser: Browser, clinic: Clinic, api_url: str) -> None:

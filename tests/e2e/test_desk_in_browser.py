@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browsing import BROWSER, QUIET
-from desks import PHONE, PIXELS, WIDE, Clinic, box, column, drag, point, tab
+from desks import PHONE, PIXELS, WIDE, Clinic, box, column, drag, point, tab, to_approve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,13 +93,36 @@ def test_a_form_books_for_somebody_who_is_known(either: Page, clinic: Clinic, ap
     form.get_by_label("Email").fill(email)
     form.get_by_label("Phone").focus()
     expect(form.get_by_role("status")).to_contain_text("Known here as Emine Kaya")
-    form.get_by_label("Start").fill("14:00")
+    form.get_by_label("Start").fill("17:20")
     form.get_by_label(clinic.lee).check()
     form.get_by_role("button", name="Book", exact=True).click()
     told(either, "Booked: Emine Kaya")
-    expect(box(either, clinic.lee, "14:00 Emine Kaya")).to_be_visible()
+    # Late in the day, it is scrolled to and marked, and what is told of it does not lie over it.
+    booked = box(either, clinic.lee, "17:20 Emine Kaya")
+    expect(booked).to_have_class(re.compile("marked"))
+    expect(booked).to_be_in_viewport(ratio=1)
+    at, toast = booked.bounding_box(), either.locator(".toast").bounding_box()
+    assert at
+    assert toast
+    assert at["y"] + at["height"] <= toast["y"]
     query = f"userId={known['userId']}"
     assert len(clinic.call("GET", f"/appointments?{query}").body["appointments"]) == 2
+
+
+def test_a_phone_number_without_its_country_is_told_at_its_field(either: Page, clinic: Clinic, api_url: str) -> None:
+    either.goto(clinic.address(api_url, only=clinic.lee))
+    either.get_by_role("button", name=f"{clinic.lee}: book or block").click()
+    form = either.get_by_role("dialog", name="New appointment")
+    form.get_by_label("Name").fill("Ida Novak")
+    phone = form.get_by_label("Phone")
+    phone.fill("030 123456")
+    form.get_by_role("button", name="Book", exact=True).click()
+    expect(form.get_by_role("alert")).to_contain_text("with the country code, such as +49 30 123456")
+    expect(phone).to_be_focused()
+    expect(phone).to_have_attribute("aria-invalid", "true")
+    phone.fill("+49 30 123456")
+    form.get_by_role("button", name="Book", exact=True).click()
+    told(either, "Booked: Ida Novak")
 
 
 def test_a_service_is_booked_and_a_taken_time_offers_others(either: Page, clinic: Clinic, api_url: str) -> None:
@@ -286,7 +309,7 @@ def test_people_arrive_holds_are_confirmed_requests_answered_and_appointments_ca
     either.goto(clinic.address(api_url, only=clinic.lee))
     for name, word in (("Ben", "Held"), ("Carla", "Requested"), ("Dana", "Requested")):
         expect(box(either, clinic.lee, name)).to_contain_text(word)
-    expect(either.get_by_text("2 to approve")).to_be_visible()
+    expect(to_approve(either)).to_be_visible()
     act(either, clinic, "Anna", "Arrived")
     told(either, "Arrived: Anna")
     either.keyboard.press("Escape")

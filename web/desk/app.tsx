@@ -16,8 +16,10 @@ import type { Calendar, Service } from "./model";
 import { Moves, type MoveState, type Told } from "./moves";
 import { onPaper } from "./print";
 import { RefusedHere } from "./refused";
+import { NONE, Requests, waitingOf } from "./requests";
 import { Standing, Summary, Toast } from "./standing";
 import { Toolbar } from "./toolbar";
+import { ToApprove } from "./waiting";
 import { Work } from "./work";
 
 const CHOSEN = "desk.calendars";
@@ -74,6 +76,10 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
   const [wholeDay, setWholeDay] = useState(false);
   const [moving, setMoving] = useState<MoveState>({ pending: new Map() });
   const feed = useMemo(() => new Feed(work.ask, setSeen), [work]);
+  const [listed, setListed] = useState(NONE);
+  const requests = useMemo(() => new Requests(() => work.requests(), setListed), [work]);
+  useEffect(() => void requests.poll(), [requests]);
+  const waiting = useMemo(() => waitingOf(listed, seen.appointments), [listed, seen.appointments]);
   const moves = useMemo(() => {
     const write = {
       interval: (one: { startTime: string; endTime: string }, { line }: Column) => clock.interval(one, line.zone, line.day),
@@ -95,7 +101,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
     const near = [1, -1].map((steps) => daysOf({ ...shown, day: moved(shown, steps) }));
     void feed.prepare(near.flatMap((next) => wantedOf(visible, next.days[0] as string, next.after)));
   }, [live, visible, days]);
-  useWatching((watching) => feed.watch(watching), () => void feed.poll());
+  useWatching((watching) => (feed.watch(watching), requests.watch(watching)), () => (void feed.poll(), void requests.poll()));
 
   const show = (some: Partial<Shown>): void => {
     const next = { ...shown, ...some };
@@ -130,6 +136,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
     const when = day === today ? whenOf(start, start + HALF_HOUR, zone) : { day, clock: "09:00", minutes: 30, zone };
     setOpen({ is: "book", begin: { when, calendarIds: calendarId ? [calendarId] : visible.length === 1 ? [visible[0]?.calendarId as string] : [] } });
   };
+  const toApprove = <ToApprove waiting={waiting} onOpen={() => setOpen({ is: "requests" })} />;
   return (
     <>
       <Toolbar {...{ shown, days, today, clock, only }} canUndo={moving.last !== undefined} onShow={show} onStep={(steps) => show({ day: moved(shown, steps) })}
@@ -137,11 +144,11 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         {session.signOut && <button type="button" class="quiet" onClick={session.signOut} title={session.person?.name}>Sign out</button>}
       </Toolbar>
       <main class="board">
-        {visible.length > 0 && <Summary seen={seen} clock={clock} zone={zone} wholeDay={wholeDay} onWholeDay={setWholeDay} onRetry={() => void feed.poll()} />}
+        {visible.length === 0 ? <div class="summary">{toApprove}</div> : <Summary seen={seen} clock={clock} zone={zone} wholeDay={wholeDay} onWholeDay={setWholeDay} onRetry={() => void feed.poll()}>{toApprove}</Summary>}
         {visible.length === 0 ? (
           <Standing title="No calendar is shown" text={known.calendars.length ? "Choose the doctors and rooms that you work with." : "No calendar is configured yet. Add one by its id, such as dr-lee: whatever is booked on it shows here."} action="Choose calendars" onAction={() => setOpen({ is: "calendars" })} />
         ) : (
-          <Grid groups={groups} services={known.services} clock={clock} now={now} today={today} week={shown.view === "week"} pending={moving.pending}
+          <Grid groups={groups} services={known.services} clock={clock} now={now} today={today} week={shown.view === "week"} marked={told?.about} pending={moving.pending}
             onOpen={openBox} onDrop={(held, at) => moves.drop(held, at)} onFree={free} onHead={({ calendar, line }) => beginAt(line.day, calendar.calendarId)} />
         )}
       </main>
@@ -149,7 +156,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onClose={() => moves.dismiss()}
           say={(interval) => clock.interval(interval, moving.refused?.column.line.zone ?? zone, moving.refused?.column.line.day)} />
       )}
-      {open && <Dialogs {...{ open, setOpen, work, feed, moves, known, clock, now, zone, only, today, shown, show, seen }} say={setTold} />}
+      {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} say={setTold} />}
       {told && <Toast told={told} onUndo={() => void moves.undo()} onGone={() => setTold(undefined)} />}
     </>
   );

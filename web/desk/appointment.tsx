@@ -31,7 +31,7 @@ interface Props {
 export function AppointmentDialog(props: Props) {
   const { appointment, zone, clock, services, now } = props;
   const [busy, setBusy] = useState(false);
-  const [refusal, setRefusal] = useState<Refusal>();
+  const [refused, setRefused] = useState<{ refusal: Refusal; asked: Record<string, unknown> }>();
   const [sure, setSure] = useState<Action>();
   const [open, setOpen] = useState<"move" | "title" | "history">();
   const [start, end] = [moment(appointment.startTime), moment(appointment.endTime)];
@@ -42,14 +42,15 @@ export function AppointmentDialog(props: Props) {
   const change = async (body: Record<string, unknown>, what: string): Promise<void> => {
     if (busy) return;
     setBusy(true);
-    setRefusal(undefined);
+    setRefused(undefined);
     try {
       const after = await props.work.change(appointment, body);
       setOpen(undefined);
       props.onChanged(appointment, after, what);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setRefusal(refusalOf(error, say));
+      const own = "resourceIds" in body ? undefined : appointment;
+      setRefused({ refusal: refusalOf(error, say, own), asked: body });
       if (error.status === 412 || error.status === 404 || error.status === 409) props.onOutdated();
     }
     setSure(undefined);
@@ -59,7 +60,12 @@ export function AppointmentDialog(props: Props) {
     if (action.sure && sure?.status !== action.status) setSure(action);
     else void change({ status: action.status }, done(appointment, action));
   };
-  const take = ({ startTime }: Interval): void => void change({ startTime }, "Moved");
+  // On the calendars and with the length that were asked for.
+  const take = (one: Interval): void => {
+    const { status: _, ...asked } = refused?.asked ?? {};
+    const end = "endTime" in asked ? { endTime: stamp(appointment, moment(one.endTime)) } : {};
+    void change({ ...asked, startTime: stamp(appointment, moment(one.startTime)), ...end }, "Moved");
+  };
   const toggle = (what: "move" | "title" | "history"): void => setOpen(open === what ? undefined : what);
   const actions = actionsOf(appointment, now);
   const button = (action: Action) => <button type="button" key={action.label} class={action.kind} disabled={busy} onClick={() => act(action)}>{action.label}</button>;
@@ -67,7 +73,7 @@ export function AppointmentDialog(props: Props) {
     <Modal title={personOf(appointment)} onClose={props.onClose} kind="of-appointment">
       <p class={`state s-${appointment.status}`}><Icon name={look.icon} /> <b>{look.label}</b>{appointment.confirmedAt && " · the person confirmed"}{expiry(appointment, clock, zone)}</p>
       <Facts {...{ appointment, clock, zone, services }} length={lengthText((end - start) / 60_000)} />
-      {refusal && <Refused refusal={refusal} say={say} onTake={isMovable(appointment) ? take : undefined} />}
+      {refused && <Refused refusal={refused.refusal} say={say} onTake={isMovable(appointment) ? take : undefined} />}
       {sure ? <Sure action={sure} busy={busy} onYes={() => act(sure)} onNo={() => setSure(undefined)} /> : (
         <div class="actions">
           {actions.filter(({ kind }) => kind !== "danger").map(button)}
@@ -116,7 +122,7 @@ function Facts({ appointment, clock, zone, services, length }: Pick<Props, "appo
   );
 }
 
-function Sure({ action, busy, onYes, onNo }: { action: Action; busy: boolean; onYes: () => void; onNo: () => void }) {
+export function Sure({ action, busy, onYes, onNo }: { action: Action; busy: boolean; onYes: () => void; onNo: () => void }) {
   const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => keep.current?.focus(), []); // what was pressed is gone
   return (

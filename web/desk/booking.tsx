@@ -1,5 +1,5 @@
 /** The form to book an appointment, or to block time. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, type Interval } from "../shared/api";
 import type { Clock } from "./clock";
 import { CalendarFields, TextField, WhenFields } from "./fields";
@@ -37,6 +37,11 @@ export function BookingForm(props: Props) {
   const [busy, setBusy] = useState(false);
   const [faults, setFaults] = useState<string[]>([]);
   const [refusal, setRefusal] = useState<Refusal>();
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    // Where times are offered, one of these is what comes next.
+    if (form.current && refusal?.fields && refusal.alternatives.length === 0) focusOn(form.current, refusal.fields);
+  }, [refusal]);
   const { zone } = draft.when;
   const say = (one: Interval): string => clock.interval(one, zone, draft.when.day);
 
@@ -76,8 +81,8 @@ export function BookingForm(props: Props) {
         <button type="button" aria-pressed={!blocks} onClick={() => turn(false)}>Appointment</button>
         <button type="button" aria-pressed={blocks} onClick={() => turn(true)}>Block time</button>
       </div>
-      <form onSubmit={submit} noValidate>
-        {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} draft={draft} change={change} />}
+      <form ref={form} onSubmit={submit} noValidate>
+        {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} {...{ draft, change }} refused={refusal?.fields ?? []} />}
         {faults.length > 0 && <Lacking lines={faults} />}
         {refusal && <Refused refusal={refusal} say={say} onTake={blocks ? undefined : take} />}
         <footer class="modal-foot">
@@ -87,6 +92,13 @@ export function BookingForm(props: Props) {
       </form>
     </Modal>
   );
+}
+
+/** To the first of the fields that a refusal names. */
+function focusOn(form: HTMLFormElement, fields: readonly string[]): void {
+  const named = fields.map((name) => form.elements.namedItem(name)).find((one) => one instanceof HTMLInputElement);
+  named?.closest("details")?.setAttribute("open", "");
+  named?.focus();
 }
 
 /** Blocks each of the calendars; what is said of it afterwards. */
@@ -116,7 +128,15 @@ function BlockFields({ draft, change, reason, setReason, all }: BlockProps) {
   );
 }
 
-function AppointmentFields({ draft, change, services, calendars, work }: Props & { draft: Draft; change: (some: Partial<Draft>) => void }) {
+interface AppointmentProps extends Props {
+  draft: Draft;
+  change: (some: Partial<Draft>) => void;
+  /** The fields that the server refused. */
+  refused: readonly string[];
+}
+
+function AppointmentFields({ draft, change, services, calendars, work, refused }: AppointmentProps) {
+  const field = (name: string) => ({ name, refused: refused.includes(name) });
   const [known, setKnown] = useState<string>();
   const service = services.find(({ serviceId }) => serviceId === draft.serviceId);
   const look = async (typed: string): Promise<void> => {
@@ -129,10 +149,10 @@ function AppointmentFields({ draft, change, services, calendars, work }: Props &
   };
   return (
     <>
-      <TextField label="Name" value={draft.name} onChange={(name) => change({ name })} first />
+      <TextField label="Name" {...field("contact.name")} value={draft.name} onChange={(name) => change({ name })} first />
       <div class="row">
-        <TextField label="Phone" type="tel" value={draft.phone} onChange={(phone) => change({ phone })} onLeave={() => void look(draft.phone)} hint="With the country, such as +49" />
-        <TextField label="Email" type="email" value={draft.email} onChange={(email) => change({ email })} onLeave={() => void look(draft.email)} />
+        <TextField label="Phone" type="tel" {...field("contact.phone")} value={draft.phone} onChange={(phone) => change({ phone })} onLeave={() => void look(draft.phone)} hint="With the country code, such as +49 …" />
+        <TextField label="Email" type="email" {...field("contact.email")} value={draft.email} onChange={(email) => change({ email })} onLeave={() => void look(draft.email)} />
       </div>
       {known !== undefined && <p class="hint" role="status">Known here as {known} ({draft.person}).</p>}
       {services.length > 0 && (
@@ -144,13 +164,13 @@ function AppointmentFields({ draft, change, services, calendars, work }: Props &
           </select>
         </label>
       )}
-      <WhenFields when={draft.when} fixed={service !== undefined} onChange={(when) => change({ when })} />
+      <WhenFields when={draft.when} fixed={service !== undefined} refused={refused.includes("startTime")} onChange={(when) => change({ when })} />
       {!service && <CalendarFields legend="Calendars" all={calendars} chosen={draft.calendarIds} onChange={(calendarIds) => change({ calendarIds })} />}
       {service && <p class="hint">The service takes {lengthText(minutesOfService(service))} and chooses its calendars.</p>}
       <TextField label="Title" value={draft.title} onChange={(title) => change({ title })} hint="Optional, such as Check-up" />
       <details>
         <summary>More</summary>
-        <TextField label="Person’s id" value={draft.person} onChange={(person) => change({ person })} hint="Of somebody who is known; somebody new gets one." />
+        <TextField label="Person’s id" {...field("userId")} value={draft.person} onChange={(person) => change({ person })} hint="Of somebody who is known; somebody new gets one." />
         <label class="check"><input type="checkbox" checked={draft.hold} onChange={() => change({ hold: !draft.hold })} /> <span>Only hold it for 10 minutes</span></label>
       </details>
     </>

@@ -23,6 +23,7 @@ interface Props {
   clock: Clock;
   week: boolean;
   now: number | undefined;
+  marked: string | undefined;
   pending: ReadonlyMap<string, Pending>;
   held: Held | undefined;
   first: boolean;
@@ -53,11 +54,12 @@ export class ColumnBody extends Component<Props> {
   }
 
   private boxes() {
-    const { column, axis, clock, pending, held, services } = this.props;
+    const { column, axis, clock, pending, held, services, marked } = this.props;
     const drawn = column.boxes.map((box) => {
       const waits = box.appointment && pending.get(box.appointment.appointmentId);
       const away = held?.box?.key === box.key && held.from.key === column.key;
-      return <BoxView key={box.key} box={box} column={column} axis={axis} clock={clock} services={services} dim={away || waits !== undefined} />;
+      return <BoxView key={box.key} box={box} column={column} axis={axis} clock={clock} services={services} dim={away || waits !== undefined}
+        marked={marked !== undefined && box.appointment?.appointmentId === marked} />;
     });
     for (const [id, waits] of pending) if (waits.columnKey === column.key) drawn.push(<Waiting key={`waits ${id}`} waits={waits} axis={axis} column={column} clock={clock} />);
     return drawn;
@@ -108,9 +110,10 @@ interface BoxProps {
   clock: Clock;
   services: ReadonlyMap<string, Service>;
   dim: boolean;
+  marked: boolean;
 }
 
-function BoxView({ box, column, axis, clock, services, dim }: BoxProps) {
+function BoxView({ box, column, axis, clock, services, dim, marked }: BoxProps) {
   const { appointment, block, placed, start, end } = box;
   const [top, height] = extent(column, axis, start, end);
   const { zone } = column.line;
@@ -127,7 +130,7 @@ function BoxView({ box, column, axis, clock, services, dim }: BoxProps) {
       </button>
     );
   }
-  return <AppointmentBox {...{ appointment, box, column, style, span, size, dim, services }} start={clock.time(start, zone)} />;
+  return <AppointmentBox {...{ appointment, box, column, style, span, size, dim, marked, services }} start={clock.time(start, zone)} />;
 }
 
 interface AppointmentProps {
@@ -138,11 +141,12 @@ interface AppointmentProps {
   span: string;
   size: string;
   dim: boolean;
+  marked: boolean;
   start: string;
   services: ReadonlyMap<string, Service>;
 }
 
-function AppointmentBox({ appointment, box, column, style, span, size, dim, start, services }: AppointmentProps) {
+function AppointmentBox({ appointment, box, column, style, span, size, dim, marked, start, services }: AppointmentProps) {
   const look = lookOf(appointment.status);
   const person = personOf(appointment);
   const subject = subjectOf(appointment, services);
@@ -151,14 +155,14 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, star
   // It begins with what can be seen, so that who speaks to the page can say that.
   const shown = `${start} ${person}${tall ? ` ${state} ${subject ?? ""}` : ""}`.replace(/\s+/g, " ").trim();
   const label = [shown, span, !tall && subject, look.label, appointment.confirmedAt && "confirmed", column.calendar.calendarId].filter(Boolean).join(", ");
-  const kind = `box s-${appointment.status} ${size}${dim ? " dim" : ""}${isMovable(appointment) ? " movable" : ""}`;
+  const kind = `box s-${appointment.status} ${size}${dim ? " dim" : ""}${marked ? " marked" : ""}${isMovable(appointment) ? " movable" : ""}`;
   return (
     <button type="button" class={kind} style={style} data-box={box.key} data-appointment={appointment.appointmentId} tabIndex={-1} aria-label={label} title={label}>
       <span class="line">
         <Icon name={look.icon} /> <b>{start}</b> {person}
         {appointment.confirmedAt && appointment.status === "scheduled" && <Icon name="confirmed" />}
       </span>
-      {tall && <span class="line more"> {state && <i>{state}</i>} {subject}</span>}
+      {tall && <span class="line more"> {state && <i class={look.short ? "long" : ""}>{state}</i>}{state && look.short && <i class="brief">{look.short}</i>} {subject}</span>}
       {isResizable(appointment) && <span class="grip" data-grip />}
     </button>
   );

@@ -10,7 +10,9 @@ import type { Feed, Seen } from "./feed";
 import { FindPerson } from "./find";
 import { calendarsOf, moment, personOf, type Appointment, type Block } from "./model";
 import type { Moves, Told } from "./moves";
+import type { Requests, Waiting } from "./requests";
 import { isLive } from "./states";
+import { WaitingRequests } from "./waiting";
 import type { Work } from "./work";
 
 export type Open =
@@ -18,6 +20,7 @@ export type Open =
   | { is: "block"; block: Block; zone: string }
   | { is: "book"; begin: Begin }
   | { is: "find" }
+  | { is: "requests" }
   | { is: "calendars" };
 
 interface Props {
@@ -25,6 +28,8 @@ interface Props {
   setOpen: (open: Open | undefined) => void;
   work: Work;
   feed: Feed;
+  requests: Requests;
+  waiting: Waiting;
   moves: Moves;
   known: Known;
   clock: Clock;
@@ -52,35 +57,59 @@ export function Dialogs(props: Props) {
       const booked = (appointment: Appointment): void => {
         close();
         feed.keep(appointment);
+        props.requests.keep(appointment);
         const zone = open.begin.when.zone;
         const when = clock.dayAndTime(moment(appointment.startTime), zone);
         const done = { held: "Held", requested: "Requested" }[appointment.status as string] ?? "Booked";
-        say({ text: `${done}: ${personOf(appointment)}, ${when}.` });
-        const { day } = wallOf(moment(appointment.startTime), zone);
-        if (shown.view === "day" && day !== shown.day) show({ day });
+        show(whereOf(appointment, { ...props, zone }));
+        say({ text: `${done}: ${personOf(appointment)}, ${when}.`, about: appointment.appointmentId });
       };
       const blocked = (text: string): void => (close(), void feed.poll(), say({ text }));
       return <BookingForm begin={open.begin} calendars={ids} services={[...known.services.values()]} {...{ work, clock }} onClose={close} onBooked={booked} onBlocked={blocked} />;
     }
     case "find":
-      return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} onClose={close} onGo={(one) => goTo(one, props)} />;
+      return <FindPerson {...{ work, clock, zone: props.zone, today: props.today, services: known.services }} inView={seen.appointments} calendarIds={shown.calendarIds} onClose={close} onGo={(one) => goTo(one, props)} />;
+    case "requests":
+      return <RequestsHere {...props} />;
     case "calendars":
       return <Chooser all={ids} chosen={shown.calendarIds} onClose={close} onChoose={(calendarIds) => show({ calendarIds, ...(shown.only && !calendarIds.includes(shown.only) ? { only: calendarIds[0] ?? ALL } : {}) })} />;
   }
 }
 
-/** To the day of an appointment that was found, with a column in which it lies. */
-function goTo(appointment: Appointment, { shown, show, setOpen, zone, only }: Props): void {
+/** The day of an appointment, with a column in which it lies. */
+function whereOf(appointment: Appointment, { shown, zone, only }: Props): Partial<Shown> {
   const lies = calendarsOf(appointment);
   const resources = lies.filter((id) => id !== appointment.userId);
   const [column = appointment.userId] = resources.length ? resources : lies;
   const there = lies.some((id) => shown.calendarIds.includes(id));
-  show({
+  return {
     day: wallOf(moment(appointment.startTime), zone).day,
     ...(there ? {} : { calendarIds: [...shown.calendarIds, column] }),
     ...(only !== ALL && !lies.includes(only) ? { only: column } : {}),
-  });
+  };
+}
+
+/** To an appointment that was found. */
+function goTo(appointment: Appointment, props: Props): void {
+  const { show, setOpen, zone } = props;
+  show(whereOf(appointment, props));
   setOpen({ is: "appointment", appointment, zone });
+}
+
+function RequestsHere(props: Props) {
+  const { work, feed, requests, waiting, moves, known, clock, now, setOpen, say } = props;
+  const zones = new Map(known.calendars.map(({ calendarId, timeZone }) => [calendarId, timeZone]));
+  const zoneOf = (one: Appointment): string => calendarsOf(one).reverse().map((id) => zones.get(id)).find((zone) => zone !== undefined) ?? props.zone;
+  const answered = (after: Appointment, what: string): void => {
+    feed.keep(after);
+    requests.keep(after);
+    if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);
+    say({ text: `${what}: ${personOf(after)}.` });
+  };
+  return (
+    <WaitingRequests {...{ waiting, work, clock, now, zoneOf }} services={known.services} onClose={() => setOpen(undefined)} onAnswered={answered}
+      onShow={(one) => goTo(one, { ...props, zone: zoneOf(one) })} onOutdated={() => (void feed.poll(), void requests.poll())} />
+  );
 }
 
 function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment" }>; ids: readonly string[] }) {
@@ -91,6 +120,7 @@ function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment"
   const appointment = newer ?? opened;
   const changed = (before: Appointment, after: Appointment, what: string): void => {
     feed.keep(after);
+    props.requests.keep(after);
     const moved = before.startTime !== after.startTime || before.endTime !== after.endTime || before.resourceIds.join() !== after.resourceIds.join();
     if (moved) moves.remember({ before, after });
     else if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);

@@ -9,10 +9,12 @@ interface WhenProps {
   when: When;
   /** A service decides how long it takes. */
   fixed?: boolean;
+  /** The server refused the time. */
+  refused?: boolean;
   onChange: (when: When) => void;
 }
 
-export function WhenFields({ when, fixed = false, onChange }: WhenProps) {
+export function WhenFields({ when, fixed = false, refused = false, onChange }: WhenProps) {
   const lengths = LENGTHS.includes(when.minutes) ? LENGTHS : [...LENGTHS, when.minutes].sort((a, b) => a - b);
   const begin = minutesOf(when.clock);
   const end = begin === undefined ? "" : clockText((begin + when.minutes) % 1440);
@@ -22,9 +24,9 @@ export function WhenFields({ when, fixed = false, onChange }: WhenProps) {
         Date
         <input type="date" required value={when.day} onInput={({ currentTarget }) => currentTarget.value && onChange({ ...when, day: currentTarget.value })} />
       </label>
-      <label class="field">
+      <label class={refused ? "field refused" : "field"}>
         Start
-        <input type="time" required value={when.clock} onInput={({ currentTarget }) => onChange({ ...when, clock: currentTarget.value.slice(0, 5) })} />
+        <input type="time" required name="startTime" aria-invalid={refused || undefined} value={when.clock} onInput={({ currentTarget }) => onChange({ ...when, clock: currentTarget.value.slice(0, 5) })} />
       </label>
       {!fixed && (
         <label class="field">
@@ -67,15 +69,19 @@ interface TextProps {
   /** Where the keyboard begins in a dialog. */
   first?: boolean;
   autocomplete?: string;
+  /** As requests name it, so that a refusal finds it. */
+  name?: string;
+  /** The server refused what is in it. */
+  refused?: boolean;
   onChange: (text: string) => void;
   onLeave?: () => void;
 }
 
-export function TextField({ label, value, type = "text", hint, first = false, autocomplete = "off", onChange, onLeave }: TextProps) {
+export function TextField({ label, value, type = "text", hint, first = false, autocomplete = "off", name, refused = false, onChange, onLeave }: TextProps) {
   return (
-    <label class="field wide">
+    <label class={refused ? "field wide refused" : "field wide"}>
       {label}
-      <input {...({ type } as { type: "text" })} value={value} autocomplete={autocomplete} data-first={first || undefined} onInput={({ currentTarget }) => onChange(currentTarget.value)} onBlur={() => onLeave?.()} />
+      <input {...({ type } as { type: "text" })} name={name} value={value} autocomplete={autocomplete} aria-invalid={refused || undefined} data-first={first || undefined} onInput={({ currentTarget }) => onChange(currentTarget.value)} onBlur={() => onLeave?.()} />
       {hint && <span class="hint">{hint}</span>}
     </label>
   );

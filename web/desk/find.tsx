@@ -1,4 +1,4 @@
-/** Find a person: by a name that is in view, or by id, phone or email. */
+/** Find a person: by phone, email or id everywhere; by name, which nothing is listed by, in what lies near. */
 import { useState } from "preact/hooks";
 import { ApiError } from "../shared/api";
 import { startOfDay } from "../shared/zones";
@@ -7,7 +7,7 @@ import { contactText, isContact } from "./forms";
 import { isCalendarId } from "./address";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
-import { calendarsOf, moment, personOf, subjectOf, utcText, type Appointment, type Service } from "./model";
+import { calendarsOf, isOf, moment, personOf, subjectOf, utcText, type Appointment, type Page, type Service } from "./model";
 import { lookOf } from "./states";
 import type { Work } from "./work";
 
@@ -17,6 +17,8 @@ interface Props {
   zone: string;
   today: string;
   inView: readonly Appointment[];
+  /** Whose next days are searched for a name. */
+  calendarIds: readonly string[];
   services: ReadonlyMap<string, Service>;
   onClose: () => void;
   onGo: (appointment: Appointment) => void;
@@ -27,25 +29,29 @@ interface Found {
   appointments: Appointment[];
   /** Whose they all are, so that earlier ones can be asked for. */
   person?: string;
+  /** Where the search for a name ended, as more lies in the next days than one answer lists. */
+  until?: string;
   earlier?: boolean;
 }
 
 export function FindPerson(props: Props) {
-  const { work, clock, zone, today, inView } = props;
+  const { work, clock, zone, today, inView, calendarIds } = props;
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const [found, setFound] = useState<Found>();
   const [failed, setFailed] = useState("");
 
   const look = async (wanted: string): Promise<Found> => {
-    const near = inView.filter((one) => `${personOf(one)} ${one.userId} ${one.contact?.email ?? ""} ${one.contact?.phone ?? ""}`.toLowerCase().includes(wanted.toLowerCase()));
+    const soon: Page = calendarIds.length && !isContact(wanted) ? await work.near(calendarIds, today, zone) : { appointments: [] };
+    const until = soon.nextCursor === undefined ? undefined : soon.appointments[soon.appointments.length - 1]?.startTime;
+    const near = [...inView, ...soon.appointments].filter((one) => isOf(one, wanted));
     const byContact = isContact(wanted) ? (await work.byContact(contactText(wanted))).appointments : [];
     const from = utcText(startOfDay(today, zone));
     const own = byContact.length === 0 && isCalendarId(wanted) ? (await work.ofPerson(wanted, { from })).appointments : [];
     const all = new Map([...near, ...byContact, ...own].map((one) => [one.appointmentId, one]));
     const people = new Set([...all.values()].map(({ userId }) => userId));
     const [only] = people.size === 1 ? people : isCalendarId(wanted) && !people.size ? [wanted] : [];
-    return { text: wanted, appointments: inOrder([...all.values()]), ...(only === undefined ? {} : { person: only }) };
+    return { text: wanted, appointments: inOrder([...all.values()]), ...(only === undefined ? {} : { person: only }), ...(until === undefined ? {} : { until }) };
   };
   const run = async (search: () => Promise<Found>): Promise<void> => {
     setBusy(true);
@@ -54,7 +60,7 @@ export function FindPerson(props: Props) {
       setFound(await search());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setFailed(error.unreachable ? "The server could not be reached. Try again." : error.message);
+      setFailed(whyNot(error));
     }
     setBusy(false);
   };
@@ -71,14 +77,16 @@ export function FindPerson(props: Props) {
     <Modal title="Find a person" onClose={props.onClose}>
       <form class="find" role="search" onSubmit={submit}>
         <label class="field wide">
-          Name in view, phone, email or person’s id
+          Name, phone, email or person’s id
           <input type="text" value={text} data-first autocomplete="off" onInput={({ currentTarget }) => setText(currentTarget.value)} />
         </label>
         <button type="submit" class="primary" disabled={busy}>{busy ? "Searching…" : "Find"}</button>
       </form>
+      <p class="hint">A name finds who is on the days in view, or in the next 8 days on the calendars that are shown. A phone number with its country code (+49 …), an email address and an id find all days.</p>
       {failed && <p class="refusal" role="alert">{failed}</p>}
       <div role="status">
-        {found && found.appointments.length === 0 && !found.earlier && <p class="soft">Nothing was found for “{found.text}”. A name is looked for on the days in view only; phone, email and id everywhere.</p>}
+        {found && found.appointments.length === 0 && !found.earlier && <p class="soft">Nothing was found for “{found.text}”.{isContact(found.text) ? "" : " If it is a name, the appointment may be later, or on a calendar that is not shown: look by phone or email."}</p>}
+        {found?.until !== undefined && <p class="soft">So much is booked that names were looked for until {clock.dayAndTime(moment(found.until), zone)} only.</p>}
         {found && found.appointments.length === 0 && found.earlier && <p class="soft">There is nothing earlier either.</p>}
       </div>
       {found && <Results {...props} appointments={found.appointments} clock={clock} />}
@@ -104,6 +112,12 @@ function Results({ appointments, clock, zone, services, onGo }: Props & { appoin
       })}
     </ul>
   );
+}
+
+function whyNot(error: ApiError): string {
+  if (error.unreachable) return "The server could not be reached. Try again.";
+  // All that is sent for a search is of the form that the server asks for, except a number without its country.
+  return error.status === 422 ? "Write a phone number with its country code, such as +49 30 123456." : error.message;
 }
 
 const inOrder = (appointments: Appointment[]): Appointment[] => appointments.sort((a, b) => moment(a.startTime) - moment(b.startTime));

@@ -18,6 +18,8 @@ export interface GridProps {
   today: string;
   week: boolean;
   pending: ReadonlyMap<string, Pending>;
+  /** An appointment to look at: it is scrolled to. */
+  marked: string | undefined;
   onOpen: (box: Box, column: Column) => void;
   onDrop: (held: Held, at: DOMRect) => void;
   /** A stretch that was chosen, or a click into free time, with no end. */
@@ -31,7 +33,7 @@ export function Grid(props: GridProps) {
   const [held, setHeld] = useState<Held>();
   const stop = useRef<(() => void) | undefined>(undefined);
   useEffect(() => () => stop.current?.(), []);
-  useScrollToNow(root, props);
+  useScrolling(root, props);
   // The Tab key reaches one box; from there, arrow keys reach the others.
   useEffect(() => {
     const boxes = root.current?.querySelector('[data-box][tabindex="0"]') ?? root.current?.querySelector<HTMLElement>("[data-box]");
@@ -82,7 +84,7 @@ export function Grid(props: GridProps) {
         {groups.map(({ zone, axis, columns }, index) => [
           <Gutter key={`gutter ${zone}`} axis={axis} />,
           ...columns.map((column) => (
-            <ColumnBody key={column.key} column={column} axis={axis} services={props.services} clock={clock} week={week}
+            <ColumnBody key={column.key} column={column} axis={axis} services={props.services} clock={clock} week={week} marked={props.marked}
               now={column.line.day === today ? props.now : undefined} pending={props.pending} first={index === 0}
               held={held && (held.column.key === column.key || held.from.key === column.key) ? held : undefined} />
           )),
@@ -167,8 +169,8 @@ function opening(groups: readonly Group[]): number {
   return Math.max((Math.min(...places, 1440) - 10) * PIXELS, 0) % (1430 * PIXELS);
 }
 
-/** Once for each day: begin where the day is now, or where the first appointment is. */
-function useScrollToNow(root: { current: HTMLDivElement | null }, { groups, today, now }: GridProps): void {
+/** Once for each day: begin where the day is now, or where the first appointment is; and go to what is marked. */
+function useScrolling(root: { current: HTMLDivElement | null }, { groups, today, now, marked }: GridProps): void {
   const shown = groups.map(({ columns, axis }) => [columns[0]?.line.day, axis.from]).join();
   useEffect(() => {
     const group = groups.find(({ columns }) => columns.some(({ line }) => line.day === today));
@@ -178,4 +180,8 @@ function useScrollToNow(root: { current: HTMLDivElement | null }, { groups, toda
     grid.scrollTop = group && line && now ? Math.max(line.offsetTop - grid.clientHeight / 3, 0) : opening(groups);
     grid.scrollLeft = 0;
   }, [shown]);
+  const there = marked !== undefined && groups.some(({ columns }) => columns.some(({ boxes }) => boxes.some(({ appointment }) => appointment?.appointmentId === marked)));
+  useEffect(() => {
+    if (there) root.current?.querySelector(`[data-appointment="${marked}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [shown, marked, there]);
 }

@@ -8,7 +8,7 @@ import { byCalendar, groupsOf } from "./columns";
 import { bookingOf, contactText, isContact, missing, startOf, timesOf, whenOf, type Draft } from "./forms";
 import { openRanges, rest } from "./hours";
 import { freeFrom, lanesOf, shownHours } from "./layout";
-import { backBody, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
+import { backBody, isOf, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
 import { refusalOf } from "./refusal";
 import { actionsOf, happened, isMovable, isResizable, lookOf } from "./states";
 
@@ -111,6 +111,11 @@ test("people are called by their name where it is known", () => {
   assert.equal(subjectOf(served, new Map([["s", { serviceId: "s", title: "Massage", steps: [] }]])), "Massage");
 });
 
+test("people are found by a part of their name, without its accents, and by what reaches them", () => {
+  const carla = { ...visit, contact: { name: "Carla Díaz-Fernández", phone: "+4930123456" } };
+  assert.deepEqual(["diaz", "DÍAZ", "carla d", "30123", "anna", "berta"].map((wanted) => isOf(carla, wanted)), [true, true, true, true, true, false]);
+});
+
 test("a move asks for what differs", () => {
   assert.deepEqual(moveBody(visit, target), {});
   assert.deepEqual(moveBody(visit, { ...target, start: at("2030-01-15T09:00:00Z"), end: at("2030-01-15T09:30:00Z") }), { startTime: "2030-01-15T09:00:00Z" });
@@ -175,6 +180,16 @@ test("a conflict says where, and what is free", () => {
   assert.deepEqual(alternatives, [free]);
 });
 
+test("what is free instead is told in order of time, each once, without the time that it has", () => {
+  const at = (hour: string) => ({ startTime: `2030-01-15T${hour}:00:00Z`, endTime: `2030-01-15T${hour}:30:00Z` });
+  const error = new ApiError({ type: "#conflict", title: "Conflict", status: 409, alternatives: ["11", "09", "12", "08", "13", "14"].map(at) });
+  const hours = (own?: ReturnType<typeof at>): string[] => refusalOf(error, String, own).alternatives.map(({ startTime }) => startTime.slice(11, 13));
+  assert.deepEqual(hours(), ["08", "09", "11", "12"]); // the nearest four
+  assert.deepEqual(hours({ startTime: "2030-01-15T09:00:00.000Z", endTime: "2030-01-15T09:30:00Z" }), ["08", "11", "12", "13"]);
+  const errors = [{ field: "startTime", message: "is taken", nearest: free }];
+  assert.deepEqual(refused({ alternatives: [free], errors }).alternatives, [free]);
+});
+
 test("broken rules say what is nearest", () => {
   const errors = [{ field: "startTime", message: "is outside working hours", calendarId: "dr-lee", nearest: free }];
   const { lines, alternatives } = refused({ type: "#invalid-request", status: 422, errors });
@@ -192,6 +207,13 @@ test("broken rules are told in words, and their times as the desk shows them", (
     ["Start is outside the working hours; the nearest time is 09:00 – 09:30"],
   );
   assert.deepEqual(told("breaks timeZone of calendar dr-lee"), ["Start breaks timeZone of calendar dr-lee"]);
+});
+
+test("a phone number that is refused is told at its field, with what it lacks", () => {
+  const errors = [{ field: "contact.phone", message: "must be an existing phone number with + and the country, such as +4915123456789" }];
+  const { lines, fields } = refused({ type: "#invalid-request", status: 422, errors });
+  assert.deepEqual(fields, ["contact.phone"]);
+  assert.deepEqual(lines, ["Phone must be a number that exists, with the country code, such as +49 30 123456"]);
 });
 
 test("what others have changed is told, and nothing is offered", () => {

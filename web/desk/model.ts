@@ -118,6 +118,13 @@ export function personOf(appointment: Appointment): string {
   return text(appointment.contact?.name) ?? text(appointment.details["contact"]) ?? appointment.userId;
 }
 
+/** Whether it is of somebody who is called so, whatever the case and the accents. */
+export function isOf(appointment: Appointment, wanted: string): boolean {
+  const { userId, contact } = appointment;
+  const plain = (part: string): string => part.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  return plain([personOf(appointment), userId, contact?.email, contact?.phone].join(" ")).includes(plain(wanted));
+}
+
 /** What it is about, if anybody said so. */
 export function subjectOf(appointment: Appointment, services: ReadonlyMap<string, Service>): string | undefined {
   const service = appointment.serviceId;

@@ -19,6 +19,8 @@ export interface RefusedMove {
 export interface Told {
   text: string;
   undo?: boolean;
+  /** The appointment that it is about, which the grid marks and scrolls to. */
+  about?: string;
 }
 
 /** What the page shows of moves. */
@@ -77,7 +79,9 @@ export class Moves {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const take = (one: Interval): void => void this.take(appointment, body, held, at, one);
-      const refusal = refusalOf(error, (one) => this.write.interval(one, column));
+      // On another calendar the time that it has is an offer.
+      const own = "resourceIds" in body ? undefined : appointment;
+      const refusal = refusalOf(error, (one) => this.write.interval(one, column), own);
       this.set({ refused: { refusal, at, column, take } });
       void this.feed.poll(); // the truth, where it is another one than was seen
     } finally {

@@ -6,6 +6,8 @@ export interface Refusal {
   lines: string[];
   /** What the server offers instead; one click takes one. */
   alternatives: Interval[];
+  /** The fields that it names, as requests have them, such as `contact.phone`. */
+  fields?: readonly string[];
 }
 
 interface FaultWithNearest {
@@ -38,10 +40,13 @@ const RULES: Record<string, string> = {
 };
 const TIME = "(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z)";
 
-/** The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. */
-export function refusalOf(error: ApiError, clock: (interval: Interval) => string): Refusal {
+/**
+ * The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. `own` is the time that is
+ * kept if nothing is taken, which is no offer.
+ */
+export function refusalOf(error: ApiError, clock: (interval: Interval) => string, own?: Interval): Refusal {
   const { problem } = error;
-  const alternatives = [...(problem.alternatives ?? []), ...nearestOf(problem)].slice(0, 4);
+  const alternatives = offered(problem, own);
   switch (error.slug) {
     case "conflict":
       return { title: "This time is taken", lines: conflictLines(problem, clock), alternatives };
@@ -60,8 +65,16 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field) };
   }
+}
+
+/** The server names the nearest first; people read them by the clock. */
+function offered(problem: Problem, own?: Interval): Interval[] {
+  const key = (one: Interval): string => `${Date.parse(one.startTime)} ${Date.parse(one.endTime)}`;
+  const found = new Map([...(problem.alternatives ?? []), ...nearestOf(problem)].map((one) => [key(one), one]));
+  if (own) found.delete(key(own));
+  return [...found.values()].slice(0, 4).sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime));
 }
 
 function nearestOf(problem: Problem): Interval[] {
@@ -93,6 +106,7 @@ function inWords(message: string, clock: (interval: Interval) => string): string
   const span = (whole: string, startTime: string, endTime: string): string => clock({ startTime, endTime }) || whole;
   const time = (whole: string): string => clock({ startTime: whole, endTime: whole }).split(" – ")[0] || whole;
   return message
+    .replace(/^must be an existing phone number .*/, "must be a number that exists, with the country code, such as +49 30 123456")
     .replace(/^breaks (\w+) of (?:calendar [^\s;:,]+|the service)/, (whole, rule: string) => RULES[rule] ?? whole)
     .replace("the nearest time that its rules accept is", "the nearest time is")
     .replace(new RegExp(`${TIME} to ${TIME}`, "g"), span)

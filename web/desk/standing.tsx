@@ -1,4 +1,5 @@
 /** What stands on the page beside the grid: how current it is, what was just done, and what to do where nothing is shown. */
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Clock } from "./clock";
 import type { Seen } from "./feed";
@@ -31,18 +32,20 @@ interface SummaryProps {
   wholeDay: boolean;
   onWholeDay: (whole: boolean) => void;
   onRetry: () => void;
+  children?: ComponentChildren;
 }
 
-export function Summary({ seen, clock, zone, wholeDay, onWholeDay, onRetry }: SummaryProps) {
+export function Summary({ seen, clock, zone, wholeDay, onWholeDay, onRetry, children }: SummaryProps) {
   return (
     <div class="summary">
       <Current seen={seen} clock={clock} zone={zone} onRetry={onRetry} />
+      {children}
       <label class="check"><input type="checkbox" checked={wholeDay} onChange={() => onWholeDay(!wholeDay)} /> <span>24 hours</span></label>
     </div>
   );
 }
 
-function Current({ seen, clock, zone, onRetry }: Omit<SummaryProps, "wholeDay" | "onWholeDay">) {
+function Current({ seen, clock, zone, onRetry }: Omit<SummaryProps, "wholeDay" | "onWholeDay" | "children">) {
   const { state, at, error, appointments } = seen;
   if (state === "failed") {
     const why = error?.unreachable ? "No connection." : `${error?.message ?? ""}`;
@@ -54,12 +57,11 @@ function Current({ seen, clock, zone, onRetry }: Omit<SummaryProps, "wholeDay" |
     );
   }
   if (state === "loading") return <p class="soft" role="status">Loading appointments…</p>;
-  const waiting = appointments.filter(({ status }) => status === "requested").length;
   const count = appointments.length === 1 ? "1 appointment" : `${appointments.length} appointments`;
   const text = appointments.length ? count : "Nothing is booked. Click a free time to book it.";
   return (
     <p class="soft">
-      <span role="status">{text}{waiting ? ` · ${waiting} to approve` : ""}</span>
+      <span role="status">{text}</span>
       <span class="current" data-state={state}>{state === "live" && at !== undefined ? ` · up to date at ${clock.seconds(at, zone)}` : " · updating…"}</span>
     </p>
   );

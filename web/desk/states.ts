@@ -6,6 +6,8 @@ export type Icon = "held" | "requested" | "scheduled" | "arrived" | "completed" 
 
 export interface Look {
   label: string;
+  /** Where there is little room beside the icon. */
+  short?: string;
   icon: Icon;
   /** One sentence for the key. */
   meaning: string;
@@ -13,11 +15,11 @@ export interface Look {
 
 export const LOOKS: Record<Status, Look> = {
   held: { label: "Held", icon: "held", meaning: "Kept for a few minutes, until it is confirmed." },
-  requested: { label: "Requested", icon: "requested", meaning: "Waits until it is approved or declined." },
+  requested: { label: "Requested", short: "Asked", icon: "requested", meaning: "Waits until it is approved or declined." },
   scheduled: { label: "Booked", icon: "scheduled", meaning: "Will take place." },
   arrived: { label: "Arrived", icon: "arrived", meaning: "The person is here." },
-  completed: { label: "Completed", icon: "completed", meaning: "It is over." },
-  no_show: { label: "No-show", icon: "no_show", meaning: "The person did not come." },
+  completed: { label: "Completed", short: "Done", icon: "completed", meaning: "It is over." },
+  no_show: { label: "No-show", short: "Missed", icon: "no_show", meaning: "The person did not come." },
   cancelled: { label: "Cancelled", icon: "ended", meaning: "It takes no time any more." },
   declined: { label: "Declined", icon: "ended", meaning: "The request was refused." },
   expired: { label: "Expired", icon: "ended", meaning: "Nobody confirmed it in time." },

@@ -1,5 +1,6 @@
 /** What the desk asks the server to do. Every change names the version that was seen, so that nobody's is overwritten. */
 import type { Answer, Api } from "../shared/api";
+import { plusDays } from "../shared/zones";
 import type { Ask } from "./feed";
 import { backBody, type Appointment, type Block, type Calendar, type HistoryEntry, type Page, type Service, type Status } from "./model";
 
@@ -85,8 +86,19 @@ export class Work {
     return this.api.get("appointments", { contact });
   }
 
+  /** What lies on the first 20 of some calendars in the 8 days from one on, as far as one answer has it. */
+  near(calendarIds: readonly string[], from: string, timeZone: string): Promise<Page> {
+    const range = { from: `${from}T00:00`, to: `${plusDays(from, 8)}T00:00`, timeZone };
+    return this.api.get("appointments", { calendarIds: calendarIds.slice(0, 20), ...range });
+  }
+
   ofPerson(userId: string, range: { from?: string; to?: string }): Promise<Page> {
     return this.api.get("appointments", { userId, ...range, limit: 100 });
+  }
+
+  /** The requests of everyone that wait, the earliest first. */
+  requests(): Promise<Page> {
+    return this.api.get("appointments", { status: "requested", limit: 100 });
   }
 
   private async once<T>(what: unknown, send: (key: string) => Promise<T>): Promise<T> {
