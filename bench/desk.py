@@ -1,13 +1,15 @@
 """The desk in Chromium against the local stack: 12 calendars with 360 appointments a day.
 
 Milliseconds from the beginning of the navigation until the columns are drawn, and until all appointments are; and from
-the click on "Next day" until those of that day are, when it is first seen and when it was seen before. The last two
-columns are what the page itself takes: from the answer until the next frame. The stack's own time is in the others.
+the click on "Next day" until those of that day are, when nothing is known of it and when it was asked for beforehand.
+The last two columns are the processor time of the page's main thread for the visit and for a day, which does not grow
+with the load of the machine as the others do.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from local.system import system
 if TYPE_CHECKING:
     from datetime import date
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, CDPSession, Page
 
 CALENDARS = [f"bench-{n:02}" for n in range(12)]
 A_DAY = 30
@@ -31,7 +33,6 @@ ROUNDS = 7
 # Notes when the columns are there, and when as many boxes as are asked for are; each with the frame after it.
 WATCH = """
 window.marks = {};
-window.answered = 0;
 window.wanted = 360;
 window.note = (name) => requestAnimationFrame(() => { window.marks[name] ??= performance.now(); });
 const count = () => {
@@ -39,17 +40,6 @@ const count = () => {
   if (document.querySelectorAll('[data-appointment]').length >= window.wanted) note('appointments');
 };
 new MutationObserver(count).observe(document, { childList: true, subtree: true });
-const fetched = window.fetch;
-window.fetch = async (...asked) => {
-  const answer = await fetched(...asked);
-  const json = answer.json.bind(answer);
-  answer.json = async () => {
-    const body = await json();
-    if (body.appointments) window.answered = performance.now();
-    return body;
-  };
-  return answer;
-};
 """
 # A day's change: from the click until the heading and the boxes are those of the day that was asked for.
 CHANGE = """
@@ -58,9 +48,7 @@ CHANGE = """
   const began = performance.now();
   const there = () => document.querySelector('[data-column]').dataset.day !== before
     && document.querySelectorAll('[data-appointment]').length >= 360;
-  const look = () => there() ? requestAnimationFrame(() => done({
-    all: performance.now() - began, drawing: performance.now() - Math.max(window.answered, began),
-  })) : requestAnimationFrame(look);
+  const look = () => requestAnimationFrame(there() ? () => done(performance.now() - began) : look);
   document.querySelector(`[aria-label="${name}"]`).click();
   look();
 })
@@ -79,7 +67,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=BROWSER, args=QUIET.split())
             rows = [opened(browser, running.api_url, first) for _ in range(ROUNDS)]
             browser.close()
-    print("| columns | appointments | next day, new | back to one that was seen | drawing at first | drawing a day |")
+    print("| columns | appointments | a day, unknown | a day, known | processor, visit | processor, a day |")
     print("|---:|---:|---:|---:|---:|---:|")
     print("| " + " | ".join(f"{median(row[n] for row in rows):.0f}" for n in range(6)) + " |")
     print(f"\nMedians of {ROUNDS}, in ms.")
@@ -118,25 +106,40 @@ def send(api_url: str, method: str, path: str, body: dict[str, Any]) -> None:
 
 
 def opened(browser: Browser, api_url: str, day: date) -> tuple[float, ...]:
-    """One visit with an empty cache."""
+    """One visit with an empty cache: to a day, to the next before it was asked for, and back."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, bypass_csp=True
     )  # for what is evaluated here
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.add_init_script(WATCH)
+    main_thread = context.new_cdp_session(page)
+    main_thread.send("Performance.enable", {"timeDomain": "threadTicks"})
+    # Nothing is known of the next day: who asks for it beforehand gets no answer.
+    page.route(re.compile(rf"from={day + timedelta(days=1)}"), lambda route: route.abort(), times=1)
     page.goto(f"{api_url}/desk?day={day}&calendars={','.join(CALENDARS)}")
     page.wait_for_function("window.marks.appointments")
     marks: dict[str, float] = page.evaluate("window.marks")
-    drawn: float = page.evaluate("window.marks.appointments - window.answered")
-    new, seen = change(page, "Next day"), change(page, "Previous day")
+    first = busy(main_thread)
+    page.wait_for_timeout(3000)
+    new = change(page, "Next day")
+    page.wait_for_timeout(3000)
+    before = busy(main_thread)
+    known = change(page, "Previous day")
+    drawn = busy(main_thread) - before
     context.close()
-    return marks["columns"], marks["appointments"], new["all"], seen["all"], drawn, new["drawing"]
+    return marks["columns"], marks["appointments"], new, known, first, drawn
 
 
-def change(page: Page, name: str) -> dict[str, float]:
+def busy(main_thread: CDPSession) -> float:
+    """How long the page's main thread was busy, in ms."""
+    metrics: list[dict[str, Any]] = main_thread.send("Performance.getMetrics")["metrics"]
+    return float(sum(one["value"] for one in metrics if one["name"] == "TaskDuration")) * 1000
+
+
+def change(page: Page, name: str) -> float:
     """Click on another day, and wait until it is drawn."""
-    found: dict[str, float] = page.evaluate(CHANGE, name)
+    found: float = page.evaluate(CHANGE, name)
     return found
 
 

@@ -35,6 +35,8 @@ MAX_CAPACITY = 1000
 SYSTEM = "system"
 # Who makes the changes of whoever holds the appointment's link.
 LINK = "link"
+# How the ids of visitors begin, who have not signed in.
+GUEST = "guest-"
 # A hold keeps others away, so it is short.
 MAX_HOLD_MINUTES = 60
 

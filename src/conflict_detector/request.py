@@ -85,18 +85,18 @@ class Request:
             is_base64=bool(event.get("isBase64Encoded")),
         )
 
-    def json(self) -> dict[str, Any]:
+    def json(self, most: int = MAX_BODY_BYTES) -> dict[str, Any]:
         """The body as an object. Raises PayloadTooLargeError, BadRequestError, InvalidRequestError."""
-        return read_object(self.text())
+        return read_object(self.text(most))
 
-    def text(self) -> str | None:
-        """The body. Raises PayloadTooLargeError, BadRequestError."""
+    def text(self, most: int = MAX_BODY_BYTES) -> str | None:
+        """The body, of at most so many bytes. Raises PayloadTooLargeError, BadRequestError."""
         if self.raw_body is None:
             return None
         try:
             sent = base64.b64decode(self.raw_body) if self.is_base64 else self.raw_body.encode()
-            if len(sent) > MAX_BODY_BYTES:
-                raise PayloadTooLargeError(MAX_BODY_BYTES)
+            if len(sent) > most:
+                raise PayloadTooLargeError(most)
             return sent.decode()
         except ValueError as exc:
             raise BadRequestError("The body is not UTF-8 text.") from exc

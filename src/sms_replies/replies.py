@@ -134,8 +134,9 @@ class Replies:
 
     def _meant(self, reply: Reply, now: datetime) -> Appointment | None:
         """The one appointment of a number that waited for the answer. Of several, nobody knows which is meant."""
-        found = self.finder.reached_at(reply.phone, Interval(now, now + REACH))
-        waited = [one for one in found if _may_be_meant(one, reply.at, now)] if found else []
+        # What has begun since the answer was given may be what it meant.
+        found = self.finder.reached_at(reply.phone, Interval(min(reply.at, now), now + REACH))
+        waited = [one for one in found if _may_be_meant(one, reply.at)] if found else []
         if found is None or len(waited) > 1:
             _skip("several wait for it")
         elif not waited:
@@ -160,10 +161,10 @@ def reply_of(record: Mapping[str, Any]) -> Reply:
     return Reply(phone, text, at)
 
 
-def _may_be_meant(one: Appointment, at: datetime, now: datetime) -> bool:
+def _may_be_meant(one: Appointment, at: datetime) -> bool:
     """Whether an appointment waits to be confirmed, or perhaps did when the answer came: it was changed since."""
     waits = one.status is Status.SCHEDULED and one.confirmed_at is None
-    return one.created_at <= at and one.interval.start > now and (waits or one.updated_at > at)
+    return one.created_at <= at < one.interval.start and (waits or one.updated_at > at)
 
 
 def _skip(reason: str, **about: str) -> None:

@@ -141,6 +141,32 @@ def test_the_history_says_that_it_was_by_a_link(world: World, visitor: Visitor) 
     assert (item.version, item.by) == (2, "link")
 
 
+def test_what_is_held_is_not_booked_by_its_link_without_a_name(world: World, visitor: Visitor) -> None:
+    visit = visitor.hold(NINE_NY)
+    holder = Holder(world, world.links.appointment_of(visit["token"]))
+    for form in ({"action": "confirm"}, {"action": "cancel"}, {"action": "move", "startTime": "2030-01-15T15:00:00Z"}):
+        assert holder.post(**form).status == 410
+    assert (holder.open().status, holder.open().actions) == (410, [])
+    kept = stored(world, visit)
+    assert (kept["status"], kept["startTime"], kept["version"]) == ("held", NINE_NY, 1)
+    assert visitor.confirm(visit)[0] == 200
+    assert holder.open().actions == ["confirm", "cancel"]
+
+
+def test_a_visitor_moves_so_often_and_no_more(world: World, visitor: Visitor) -> None:
+    """Each move is an email or an SMS to whomever the visitor named."""
+    visit = visitor.hold(NINE_NY)
+    visitor.confirm(visit)
+    holder = Holder(world, world.links.appointment_of(visit["token"]))
+    answers = [
+        holder.post(action="move", startTime=NINE_NY.replace(":00:", f":{30 - n % 2 * 30:02}:")) for n in range(24)
+    ]
+    assert [one.status for one in answers] == [200] * 18 + [422, 200] * 3  # to where it is, it is moved already
+    assert stored(world, visit)["version"] == 20
+    assert holder.open().actions == ["confirm", "cancel"]
+    assert holder.post(action="cancel").status == 200
+
+
 def test_a_service_says_for_how_long_it_holds(world: World, visitor: Visitor) -> None:
     put_service(world, "check-up", step(30, "dr-kim"), version=2, holdMinutes=3)
     assert visitor.hold(NINE_NY)["expiresAt"] == "2029-12-01T12:03:00Z"
@@ -244,6 +270,42 @@ def test_every_fault_of_a_contact_is_told_at_its_field(
     ):
         assert (status, {one["field"] for one in refused["errors"]}) == (422, fields)
     assert stored(world, visit)["status"] == "held"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("You won: evil.example/win", "You won: evil. example/win"),
+        ("see www.evil.example", "see www. evil. example"),
+        ("evil\uff0eexample", "evil\uff0e example"),
+        ("Dr.Kim", "Dr. Kim"),
+        ("J. R. Lee-O'Neil jr.", "J. R. Lee-O'Neil jr."),
+        ("http://evil.example", None),
+        ("//2130706433", None),
+        ("mailto:eve", None),
+        ("tel:+4915123", None),
+        ("eve@evil.example", None),
+    ],
+)
+def test_a_name_is_no_link_in_messages_to_others(world: World, visitor: Visitor, name: str, kept: str | None) -> None:
+    """A visitor chooses whom the place writes to, and what it calls them."""
+    contact = ANNA | {"name": name}
+    visit = visitor.hold(NINE_NY)
+    status, answer = visitor.confirm(visit, contact)
+    if kept is None:
+        assert (status, [one["field"] for one in answer["errors"]]) == (422, ["contact.name"])
+        return
+    assert status == 200
+    assert visitor.confirm(visit, contact)[0] == 200
+    assert stored(world, visit)["contact"]["name"] == kept
+
+
+def test_what_is_large_is_not_looked_through(visitor: Visitor) -> None:
+    """Anybody can send it, also without a link: the page of a token asks for none."""
+    large = {"contact": ANNA | {"email": "a" * 20_000 + "@example.org"}}
+    for method, path in (("PATCH", f"/book/appointments/{'A' * 43}"), ("POST", f"{SERVICE}/appointments")):
+        status, refused = visitor.ask(method, path, large | ({"startTime": NINE_NY} if method == "POST" else {}))
+        assert (status, refused["type"]) == (413, "/docs#payload-too-large")
 
 
 def test_nothing_else_is_taken(visitor: Visitor) -> None:

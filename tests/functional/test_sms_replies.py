@@ -212,6 +212,19 @@ def test_one_that_has_begun_is_not_confirmed(world: World, soon: str) -> None:
     assert confirmed(world, soon) is None
 
 
+def test_one_that_has_begun_since_keeps_an_answer_from_the_next(world: World, soon: str) -> None:
+    """Given a minute before the first of two, and brought after its start."""
+    other = world.book("11:00", "11:30", user="ben")[1]["appointmentId"]
+    world.now = datetime(2030, 1, 15, 8, 59, tzinfo=UTC)
+    answer = sns(world, "C")
+    world.now += timedelta(minutes=10)
+    answering(world, soon, other)[0].take(answer)
+    assert [confirmed(world, one) for one in (soon, other)] == [None, None]
+    # What is answered then is of the other one.
+    answering(world, soon, other)[0].take(sns(world, "C"))
+    assert confirmed(world, other)
+
+
 def test_what_is_moved_or_cancelled_meanwhile_is_not_confirmed(world: World, soon: str) -> None:
     replies, known = answering(world, soon)
     path = f"/appointments/{soon}"

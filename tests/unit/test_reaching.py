@@ -7,6 +7,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.parser import BytesParser
 from types import SimpleNamespace
@@ -100,6 +101,34 @@ def test_a_text_of_two_lines_makes_no_second_header() -> None:
     assert message["Bcc"] is None
     assert "Bcc: eve" in message["To"]
     assert "Bcc: eve" in message["Subject"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "=?utf-8?q?=0d=0aBcc:_eve@example.net?=",
+        "=?utf-8?q?=0d=0a=0d=0aPay_here?= \u00fc",
+        "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLm5ldA==?=",
+        'Anna <eve@example.net>, "=?utf-8?q?=0aBcc:_eve@example.net?=' + "\u00fc" * 60,
+        "\u6f22" * 80 + ", eve@example.net, (",
+        "Lee, Anna; <eve@example.net>\x00",
+        "\ud800 Anna",
+    ],
+)
+def test_a_text_that_looks_like_an_encoded_word_stays_what_it_is(told: str) -> None:
+    """Visitors choose their names: what stands in one must become neither a header, nor a body, nor an address."""
+    raw = mailer(Service(), sender_name=told).written(LETTER._replace(name=told, subject=told))
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] != b" "] == [
+        b"From", b"To", b"Subject", b"Auto-Submitted", b"MIME-Version", b"Content-Type",
+    ]  # fmt: skip
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    assert all(len(line) <= 78 and line.isascii() for line in head.split(b"\r\n"))
+    message = parsed(raw)
+    assert [one.addr_spec for one in message["To"].addresses] == [LETTER.to]
+    assert [one.addr_spec for one in message["From"].addresses] == ["clinic@example.com"]
+    expected = " ".join(re.sub("[\x00\ud800]", " ", told).split())
+    assert str(make_header(decode_header(BytesParser(policy=policy.compat32).parsebytes(raw)["Subject"]))) == expected
 
 
 @pytest.mark.parametrize("address", ["a b@x.org", "a@b@c", "x@", "", "a\nb@x.org"])

@@ -95,7 +95,13 @@ export function isZone(zone: string): boolean {
 }
 
 /** What people call a zone: New York for America/New_York. */
-export const placeOf = (zone: string): string => (zone.split("/").pop() ?? zone).replaceAll("_", " ");
+export const placeOf = (zone: string): string => {
+  const place = (zone.split("/").pop() ?? zone).replaceAll("_", " ");
+  return RENAMED[place] ?? place;
+};
+
+/** Browsers still call some zones by what their places were called before. */
+const RENAMED: Record<string, string> = { Calcutta: "Kolkata", Katmandu: "Kathmandu", Kiev: "Kyiv", Rangoon: "Yangon", Saigon: "Ho Chi Minh City" };
 
 /** Writes dates and times as a language does, in one zone. */
 export class Clock {

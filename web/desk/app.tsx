@@ -7,7 +7,7 @@ import { ALL, daysOf, moved, readAddress, writeAddress, type Shown } from "./add
 import { Clock } from "./clock";
 import { byCalendar, groupsOf, type Box, type Column } from "./columns";
 import { Dialogs, type Open } from "./dialogs";
-import { Feed, type Seen } from "./feed";
+import { Feed, type Seen, type Wanted } from "./feed";
 import { whenOf } from "./forms";
 import { Grid } from "./grid";
 import { useMedia, useNow, useWatching } from "./hooks";
@@ -37,8 +37,13 @@ export function Desk({ api, session }: { api: Api; session: Session }) {
   const [failed, setFailed] = useState("");
   const load = (): void => {
     setFailed("");
-    Promise.all([work.calendars(), work.services().catch(() => [])]).then(
-      ([calendars, services]) => setKnown({ calendars, services: new Map(services.map((one) => [one.serviceId, one])) }),
+    // The grid waits for the calendars alone: services are names of what it shows.
+    const named = work.services().catch(() => []);
+    work.calendars().then(
+      (calendars) => {
+        setKnown({ calendars, services: new Map() });
+        void named.then((services) => setKnown({ calendars, services: new Map(services.map((one) => [one.serviceId, one])) }));
+      },
       (error: unknown) => setFailed(error instanceof Error ? error.message : String(error)),
     );
   };
@@ -79,15 +84,17 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
 
   const one = shown.view === "week" || narrow;
   const only = shown.only ?? (one ? (shown.calendarIds[0] ?? ALL) : ALL);
-  const visible = useMemo(() => calendarsShown(known, shown.calendarIds, only), [known, shown.calendarIds, only]);
+  const visible = useMemo(() => calendarsShown(known, shown.calendarIds, only), [known.calendars, shown.calendarIds, only]);
   const zone = visible[0]?.timeZone ?? "UTC";
   const today = wallOf(now, zone).day;
   const { days, after } = useMemo(() => daysOf(shown), [shown.view, shown.day]);
+  useEffect(() => feed.show(wantedOf(visible, days[0] as string, after)), [feed, visible, days, after]);
+  const live = seen.state === "live";
   useEffect(() => {
-    const zones = [...new Set(visible.map(({ timeZone }) => timeZone))];
-    const ids = (own: string): string[] => visible.filter(({ timeZone }) => timeZone === own).map(({ calendarId }) => calendarId);
-    feed.show(zones.map((own) => ({ zone: own, calendarIds: ids(own), from: days[0] as string, to: after })));
-  }, [feed, visible, days, after]);
+    if (!live) return;
+    const near = [1, -1].map((steps) => daysOf({ ...shown, day: moved(shown, steps) }));
+    void feed.prepare(near.flatMap((next) => wantedOf(visible, next.days[0] as string, next.after)));
+  }, [live, visible, days]);
   useWatching((watching) => feed.watch(watching), () => void feed.poll());
 
   const show = (some: Partial<Shown>): void => {
@@ -146,6 +153,15 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
       {told && <Toast told={told} onUndo={() => void moves.undo()} onGone={() => setTold(undefined)} />}
     </>
   );
+}
+
+/** What is asked of the server for some days: a list for each zone, as each has midnights of its own. */
+function wantedOf(calendars: readonly Calendar[], from: string, to: string): Wanted[] {
+  const zones = [...new Set(calendars.map(({ timeZone }) => timeZone))];
+  return zones.map((zone) => {
+    const own = calendars.filter(({ timeZone }) => timeZone === zone);
+    return { zone, calendarIds: own.map(({ calendarId }) => calendarId), from, to };
+  });
 }
 
 /** The calendars of the columns, in order; one that nobody configured is open at all times. */

@@ -144,6 +144,8 @@ function MoveForm({ appointment, zone, busy, calendars, onMove }: MoveProps) {
   const [when, setWhen] = useState<When>(whenOf(start, end, zone));
   const [ids, setIds] = useState(appointment.resourceIds);
   const resizable = isResizable(appointment);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector("input")?.focus(), []); // by keyboard, it is what comes next
   const submit = (event: Event): void => {
     event.preventDefault();
     const body: Record<string, unknown> = {};
@@ -156,7 +158,7 @@ function MoveForm({ appointment, zone, busy, calendars, onMove }: MoveProps) {
     if (Object.keys(body).length) onMove(body);
   };
   return (
-    <form class="part" onSubmit={submit} noValidate>
+    <form class="part" ref={form} onSubmit={submit} noValidate>
       <h3>Move</h3>
       <WhenFields when={when} fixed={!resizable} onChange={setWhen} />
       {resizable && <CalendarFields legend="Calendars" all={calendars.filter((id) => id !== appointment.userId)} chosen={ids} onChange={setIds} />}

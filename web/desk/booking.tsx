@@ -8,7 +8,7 @@ import { Modal } from "./modal";
 import { moment, minutesOfService, personOf, type Appointment, type Service } from "./model";
 import { lengthText } from "./clock";
 import { refusalOf, type Refusal } from "./refusal";
-import { Refused } from "./refused";
+import { Lacking, Refused } from "./refused";
 import type { Work } from "./work";
 
 export interface Begin {
@@ -78,7 +78,7 @@ export function BookingForm(props: Props) {
       </div>
       <form onSubmit={submit} noValidate>
         {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} draft={draft} change={change} />}
-        {faults.length > 0 && <div class="refusal" role="alert">{faults.map((fault) => <p key={fault}>{fault}</p>)}</div>}
+        {faults.length > 0 && <Lacking lines={faults} />}
         {refusal && <Refused refusal={refusal} say={say} onTake={blocks ? undefined : take} />}
         <footer class="modal-foot">
           <button type="button" class="quiet" onClick={props.onClose}>Close</button>

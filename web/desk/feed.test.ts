@@ -108,3 +108,16 @@ test("more than twenty calendars are asked for in parts, and each page of a part
   assert.equal(world.asked.length, 4);
   assert.deepEqual(last().appointments.map((one) => one.appointmentId), ["1", "2"]);
 });
+
+test("days that somebody may look at next are asked for once, and shown at once", async () => {
+  const { world, feed, last } = made();
+  const next = { ...DAY, from: "2030-01-16", to: "2030-01-17" };
+  feed.show([DAY]);
+  await feed.poll();
+  world.asked.length = 0;
+  await feed.prepare([next]);
+  await feed.prepare([next, DAY]);
+  assert.equal(world.asked.length, 1);
+  feed.show([next]);
+  assert.deepEqual([last().state, last().appointments.length], ["stale", 1]);
+});

@@ -64,9 +64,17 @@ export class Feed {
 
   /** Show other days or calendars: what is known of them at once, and then what the server says. */
   show(wanted: readonly Wanted[]): void {
-    this.wanted = wanted.flatMap((one) => chunks(one.calendarIds).map((calendarIds) => ({ ...one, calendarIds })));
+    this.wanted = wanted.flatMap(parts);
     this.emit(false);
     void this.poll();
+  }
+
+  /** Ask for days that somebody may look at next, once, so that they are shown at once. */
+  async prepare(wanted: readonly Wanted[]): Promise<void> {
+    const began = this.now();
+    const missing = wanted.flatMap(parts).filter((part) => !this.known.has(keyOf(part)));
+    // One after the other: nobody waits for it. What fails is asked for when it is shown.
+    for (const part of missing) await this.load(part, began).catch(() => undefined);
   }
 
   /** Whether anybody looks. */
@@ -165,8 +173,11 @@ const same = (some: readonly unknown[], others: readonly unknown[]): boolean =>
   some.length === others.length && some.every((one, index) => one === others[index]);
 const keyOf = ({ zone, calendarIds, from, to }: Wanted): string => [zone, from, to, ...calendarIds].join(" ");
 
-function chunks(ids: readonly string[]): string[][] {
-  const found: string[][] = [];
-  for (let first = 0; first < ids.length; first += MAX_CALENDARS) found.push([...ids.slice(first, first + MAX_CALENDARS)]);
+/** As many calendars as one answer lists. */
+function parts(wanted: Wanted): Wanted[] {
+  const found: Wanted[] = [];
+  for (let first = 0; first < wanted.calendarIds.length; first += MAX_CALENDARS) {
+    found.push({ ...wanted, calendarIds: wanted.calendarIds.slice(first, first + MAX_CALENDARS) });
+  }
   return found;
 }

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Clock } from "./clock";
 import { moment, type Appointment, type HistoryEntry } from "./model";
-import { happened } from "./states";
+import { happened, lookOf } from "./states";
 import type { Work } from "./work";
 
 const NAMES: Record<string, string> = {
@@ -34,13 +34,19 @@ export function HistoryOf({ appointment, work, clock, zone }: { appointment: App
         {entries?.map(({ version, at, by, type, changes }) => (
           <li key={version}>
             <b>{happened(type)}</b> <span class="soft">{clock.dayAndTime(moment(at), zone)}, by {whoIs(by)}</span>
-            {type !== "appointment.booked" && <ul>{Object.entries(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{told(from, to, clock, zone)}</li>)}</ul>}
+            {type !== "appointment.booked" && <ul>{changesOf(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{name === "status" ? told(labelOf(from), labelOf(to), clock, zone) : told(from, to, clock, zone)}</li>)}</ul>}
           </li>
         ))}
       </ol>
     </section>
   );
 }
+
+/** What was changed, without the steps of a visit: they follow from its times and calendars. */
+const changesOf = (changes: HistoryEntry["changes"]) => Object.entries(changes).filter(([name]) => name !== "steps");
+
+/** A status by the name that the desk has for it. */
+const labelOf = (status: unknown): unknown => (typeof status === "string" ? lookOf(status).label : status);
 
 function whoIs(by: string): string {
   if (by === "system") return "the system";

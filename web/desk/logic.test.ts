@@ -181,6 +181,19 @@ test("broken rules say what is nearest", () => {
   assert.deepEqual([lines, alternatives], [["dr-lee: Start is outside working hours"], [free]]);
 });
 
+test("broken rules are told in words, and their times as the desk shows them", () => {
+  const told = (message: string): string[] => {
+    const error = new ApiError({ type: "#invalid-request", title: "Invalid", status: 422, errors: [{ field: "startTime", message }] });
+    return refusalOf(error, (one) => `${one.startTime.slice(11, 16)} – ${one.endTime.slice(11, 16)}`).lines;
+  };
+  assert.deepEqual(told("breaks minNoticeMinutes of the service; the earliest start is 2030-01-15T09:00:00Z"), ["Start is too soon; the earliest start is 09:00"]);
+  assert.deepEqual(
+    told("breaks workingHours of calendar dr-lee; the nearest time that its rules accept is 2030-01-15T09:00:00Z to 2030-01-15T09:30:00Z"),
+    ["Start is outside the working hours; the nearest time is 09:00 – 09:30"],
+  );
+  assert.deepEqual(told("breaks timeZone of calendar dr-lee"), ["Start breaks timeZone of calendar dr-lee"]);
+});
+
 test("what others have changed is told, and nothing is offered", () => {
   for (const slug of ["precondition-failed", "appointment-ended", "appointment-not-found", "unreachable", "calendar-busy"]) {
     const { title, alternatives } = refused({ type: `#${slug}` });

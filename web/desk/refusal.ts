@@ -27,6 +27,17 @@ const FIELDS: Record<string, string> = {
   reason: "Reason",
 };
 
+/** What breaking a rule means at a desk. */
+const RULES: Record<string, string> = {
+  workingHours: "is outside the working hours",
+  minNoticeMinutes: "is too soon",
+  horizonDays: "is too far ahead",
+  minDurationMinutes: "makes it too short",
+  maxDurationMinutes: "makes it too long",
+  maxPerPersonPerDay: "is on a day that is full for this person",
+};
+const TIME = "(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z)";
+
 /** The problem in words for a desk; `clock` writes an interval in the zone that the desk shows. */
 export function refusalOf(error: ApiError, clock: (interval: Interval) => string): Refusal {
   const { problem } = error;
@@ -49,7 +60,7 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem), alternatives };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives };
   }
 }
 
@@ -67,12 +78,23 @@ function conflictLines(problem: Problem, clock: (interval: Interval) => string):
   return lines;
 }
 
-function faultLines(problem: Problem): string[] {
+function faultLines(problem: Problem, clock: (interval: Interval) => string): string[] {
   const faults = (problem.errors ?? []) as FaultWithNearest[];
   if (!faults.length) return problem.detail ? [problem.detail] : [];
   return faults.slice(0, 5).map((fault) => {
     const name = FIELDS[fault.field] ?? fault.field;
     const where = fault.calendarId ? `${fault.calendarId}: ` : "";
-    return `${where}${name ? `${name} ` : ""}${fault.message}`;
+    return `${where}${name ? `${name} ` : ""}${inWords(fault.message, clock)}`;
   });
+}
+
+/** A message of the server without its names of rules, and with times as the desk shows them. */
+function inWords(message: string, clock: (interval: Interval) => string): string {
+  const span = (whole: string, startTime: string, endTime: string): string => clock({ startTime, endTime }) || whole;
+  const time = (whole: string): string => clock({ startTime: whole, endTime: whole }).split(" – ")[0] || whole;
+  return message
+    .replace(/^breaks (\w+) of (?:calendar [^\s;:,]+|the service)/, (whole, rule: string) => RULES[rule] ?? whole)
+    .replace("the nearest time that its rules accept is", "the nearest time is")
+    .replace(new RegExp(`${TIME} to ${TIME}`, "g"), span)
+    .replace(new RegExp(TIME, "g"), time);
 }

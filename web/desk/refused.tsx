@@ -11,9 +11,22 @@ interface Props {
   onTake?: ((interval: Interval) => void) | undefined;
 }
 
+/** What is told may begin below what is seen of a form: it is brought into view. */
+function useSeen(what: unknown) {
+  const told = useRef<HTMLDivElement>(null);
+  useEffect(() => told.current?.scrollIntoView({ block: "nearest" }), [what]);
+  return told;
+}
+
+/** What a form lacks before the server is asked. */
+export function Lacking({ lines }: { lines: string[] }) {
+  return <div class="refusal" role="alert" ref={useSeen(lines)}>{lines.map((line) => <p key={line}>{line}</p>)}</div>;
+}
+
 export function Refused({ refusal, say, onTake }: Props) {
+  const told = useSeen(refusal);
   return (
-    <div class="refusal" role="alert">
+    <div class="refusal" role="alert" ref={told}>
       <strong>{refusal.title}</strong>
       {refusal.lines.filter(Boolean).map((line) => <p key={line}>{line}</p>)}
       {onTake && refusal.alternatives.length > 0 && (

@@ -79,6 +79,7 @@ function Key() {
         {SHOWN.map((status) => (
           <div key={status}><dt class={`sample s-${status}`}><Icon name={LOOKS[status].icon} /> {LOOKS[status].label}</dt><dd>{LOOKS[status].meaning}</dd></div>
         ))}
+        <div><dt class="sample s-scheduled">09:00 Anna <Icon name="confirmed" /></dt><dd>The person confirmed that they will come.</dd></div>
         <div><dt class="sample s-blocked"><Icon name="blocked" /> Blocked</dt><dd>Nothing can be booked here.</dd></div>
         <div><dt class="sample s-closed">Closed</dt><dd>Outside working hours.</dd></div>
         <div><dt class="sample">Free</dt><dd>Click, or drag over it, to book.</dd></div>

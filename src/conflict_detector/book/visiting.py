@@ -19,7 +19,7 @@ from appointments.errors import (
     TimeTakenError,
     VisitNotFoundError,
 )
-from appointments.model import LINK, with_status
+from appointments.model import GUEST, LINK, with_status
 from appointments.reader import Reader
 from appointments.statuses import Status
 from conflict_detector import booking
@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from appointments.model import Appointment
     from conflict_detector.request import Call, Request
 
-# How the ids of visitors begin, and of nobody else.
-GUEST = "guest-"
+# Of what strangers send. A contact is far smaller, and checking one is dear.
+MAX_BODY_BYTES = 16 * 1024
 # Where the service does not say for how long it holds a time.
 HOLD = timedelta(minutes=10)
+# What ends a label of a domain, also as other scripts write it; and what else makes an address, by a number too.
+_DOT = re.compile(r"[.\u3002\uff0e\uff61](?=\S)")
+_NO_NAME = re.compile(r"[@\uff20]|//|:\S")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _GUESTS = uuid.UUID("0d3a1f52-0a2f-4f0e-9b5c-6f0f2d5f7c11")
 
@@ -72,7 +75,7 @@ def _asked(request: Request) -> tuple[dict[str, Any], str | None]:
 
     Of the key, the visitor's id is made: whoever guessed another's could see what that one holds.
     """
-    reader = Reader(request.json(), ("startTime", "contact"), ("startTime",))
+    reader = Reader(request.json(MAX_BODY_BYTES), ("startTime", "contact"), ("startTime",))
     reader.text("startTime")
     key = read_idempotency_key(request.headers, reader)
     if key and not _UUID.fullmatch(key):
@@ -88,7 +91,7 @@ def confirm(call: Call, token: str) -> Appointment:
 
     Raises InvalidRequestError, VisitNotFoundError, TimeTakenError, and what the same change of a person's own raises.
     """
-    reader = Reader(call.request.json(), ("contact",), ("contact",))
+    reader = Reader(call.request.json(MAX_BODY_BYTES), ("contact",), ("contact",))
     if "contact" in reader.body:
         _contact(reader)
     else:
@@ -149,11 +152,20 @@ def _of_visitor(update: Callable[[Appointment], Appointment]) -> Callable[[Appoi
 
 
 def _contact(reader: Reader) -> None:
-    """Add the faults of the contact. The place has to know who comes, so a visitor has a name."""
-    read_contact(reader)
+    """Add the faults of the contact. The place has to know who comes, so a visitor has a name.
+
+    It stands in messages of the place, to an address that nobody has checked, and shall lead nowhere: dots in it are
+    followed by a space, so that no program makes a link of it.
+    """
     contact = reader.body["contact"]
-    if isinstance(contact, dict) and "name" not in contact:
+    name = contact.get("name") if isinstance(contact, dict) else ""
+    if isinstance(name, str) and name:
+        reader.body = {**reader.body, "contact": contact | {"name": _DOT.sub(r"\g<0> ", name)}}
+    read_contact(reader)
+    if name is None:
         reader.fault("contact.name", "is required")
+    elif isinstance(name, str) and _NO_NAME.search(name):
+        reader.fault("contact.name", "must be a name, without an address of the web or of email")
 
 
 @contextmanager

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CONTACT_FIELDS = ("name", "email", "phone", "locale", "timeZone", "channels")
 MAX_NAME = 200
+# RFC 5321, 4.5.3.1.3, without the angle brackets.
+MAX_EMAIL = 254
 _LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{2}|[0-9]{3}))?", re.ASCII | re.IGNORECASE)
 # As people write them; letters, which some libraries read as digits, and extensions are for nobody's phone here.
 _PHONE = re.compile(r"\+[0-9 ()./-]{3,31}", re.ASCII)
@@ -61,7 +63,8 @@ def _name(reader: Reader) -> str | None:
     text = reader.text("name")
     if text is None:
         return None
-    name = unicodedata.normalize("NFC", text.strip(" "))
+    # A normal form is at most so much shorter: what is longer is not looked through.
+    name = unicodedata.normalize("NFC", text.strip(" ")[: 4 * MAX_NAME + 1])
     odd = _NO_NAME.search(name) or any(unicodedata.category(letter) in _NO_NAME_CATEGORIES for letter in name)
     if odd or not 1 <= len(name) <= MAX_NAME:
         reader.fault("name", f"must be 1 to {MAX_NAME} characters, without control characters")
@@ -71,6 +74,9 @@ def _name(reader: Reader) -> str | None:
 def _email(reader: Reader) -> str | None:
     text = reader.text("email")
     if text is None:
+        return None
+    if len(text) > MAX_EMAIL:  # the library looks through all of it
+        reader.fault("email", f"must be an email address of at most {MAX_EMAIL} characters")
         return None
     try:
         return validate_email(text, check_deliverability=False, allow_smtputf8=False).ascii_email

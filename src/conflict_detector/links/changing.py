@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.errors import Fault, InvalidRequestError, LinkEndedError, PreconditionFailedError
-from appointments.model import LINK
+from appointments.model import GUEST, LINK
 from appointments.statuses import Status
 from appointments.times import find_zone, wall_time
 from conflict_detector.access import Caller
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appointments.model import Appointment
+
+
+# Each move is told, and nobody has checked to whom a visitor has it told. Who changed a booking often asks the desk.
+MOST_VERSIONS = 20
 
 
 class Action(StrEnum):
@@ -37,8 +41,12 @@ class Asked(NamedTuple):
 
 
 def refuse_ended(appointment: Appointment, now: datetime) -> None:
-    """Raises LinkEndedError where a link does nothing any more: the appointment has begun, or has a final status."""
-    if appointment.interval.start <= now or not appointment.status.occupies or appointment.has_expired(now):
+    """Raises LinkEndedError where a link does nothing: the appointment has begun, or has a final status.
+
+    Nor does it yet where a visitor holds a time: that is booked with a name, on the page of visitors.
+    """
+    unnamed = appointment.status is Status.HELD and appointment.user_id.startswith(GUEST) and not appointment.contact
+    if appointment.interval.start <= now or not appointment.status.occupies or appointment.has_expired(now) or unnamed:
         raise LinkEndedError(appointment)
 
 
@@ -52,6 +60,8 @@ def may_confirm(appointment: Appointment) -> bool:
 def may_move(appointment: Appointment) -> bool:
     """Whether it has a time of its own, which is still to come: a session, and who joined it, keep the session's."""
     waiting = appointment.status in (Status.HELD, Status.REQUESTED, Status.SCHEDULED)
+    if appointment.user_id.startswith(GUEST) and appointment.version >= MOST_VERSIONS:
+        return False
     return waiting and appointment.session_seats is None and appointment.session_id is None
 
 
