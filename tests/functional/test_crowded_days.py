@@ -234,7 +234,7 @@ def test_an_older_release_books_nothing_on_a_day_with_overflow(crowded: World, m
     days = [each["day"]["S"] for each in crowded.items("CalendarsTable") if each["calendarId"]["S"] == "C"]
     assert not [day for day in days if day.startswith("overflow#") and "2030-01-15" <= day <= "2030-01-17"]
 
-    def old_day(item: Any) -> CalendarDay:
+    def old_day(item: Any, **_: Any) -> CalendarDay:
         entries = {
             name[2:]: calendar_days.entry_from_text(value["S"]) for name, value in item.items() if name[:2] == "a#"
         }

@@ -67,13 +67,13 @@ class CalendarDays:
     def span(self, calendar_id: str, first: date, last: date) -> Iterator[CalendarDay]:
         """All days of a calendar from `first` to `last`, both included; strongly consistent, one query.
 
-        Another query reads overflow items, if there are any. Pages are read as they are asked for. Raises
-        TooManyAppointmentsError where one day has too many.
+        They come without their counters, which are for decisions. Another query reads overflow items, if there are any.
+        Pages are read as they are asked for. Raises TooManyAppointmentsError where one day has too many.
         """
         following = self.overflow(calendar_id, first, last)
         key, entries = DayKey(calendar_id, date.min), NO_ENTRIES
         for item in self._query(calendar_id, first.isoformat(), last.isoformat()):
-            day = day_from_item(item)
+            day = day_from_item(item, counted=False)
             found = []
             size = 0
             while day.overflow is not None and key <= day.key:
@@ -252,17 +252,17 @@ class CalendarDays:
         }
 
 
-def day_from_item(item: Item) -> CalendarDay:
-    """Read a calendar day: the entries in its own item, and its counters."""
-    entries, counters, expiring = {}, {}, {}
-    for name, value in item.items():
-        if name in _QUARTERS:
-            counters[_QUARTERS[name]] = int(value["N"])
-        elif name.startswith(_ENTRY) and name != _MARKER:
-            id_, text = name.removeprefix(_ENTRY), value["S"]
-            entries[id_] = entry_from_text(text)
-            if ";until=" in text:
-                expiring[id_] = text
+def day_from_item(item: Item, *, counted: bool = True) -> CalendarDay:
+    """Read a calendar day: the entries in its own item, and its counters, unless it is not `counted`.
+
+    Nobody can decide by a day without its counters: a condition made of them would not hold.
+    """
+    # Entries alone have a # in their names. A month of a busy clinic has tens of thousands.
+    texts = {name.removeprefix(_ENTRY): value["S"] for name, value in item.items() if "#" in name and name != _MARKER}
+    entries = {id_: entry_from_text(text) for id_, text in texts.items()}
+    expiring = {id_: text for id_, text in texts.items() if ";" in text and ";until=" in text}
+    counts = item.items() if counted else ()
+    counters = {_QUARTERS[name]: int(value["N"]) for name, value in counts if name in _QUARTERS}
     settings = item[_SETTINGS]["S"] if _SETTINGS in item else None
     key = day_key_from_item(item)
     if _MARKER not in item:
