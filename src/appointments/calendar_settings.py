@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from appointments.calendars import CalendarSettings, Hours
+from appointments.json_text import to_json
 from appointments.model import MAX_CAPACITY
 from appointments.reader import Reader
 from appointments.times import load_zone
@@ -67,7 +67,7 @@ class _SettingsReader(Reader):
         if shortest and longest and shortest > longest:
             self.fault("maxDurationMinutes", "must not be less than minDurationMinutes")
         zone = self.zone() if "timeZone" in self.body else load_zone("UTC")
-        size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
+        size = len(to_json(self.body).encode())
         if size > MAX_BYTES:
             self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
         settings = CalendarSettings(

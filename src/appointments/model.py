@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from appointments.reminders import DEFAULT_REMINDERS, reminders_after_change
@@ -58,6 +59,7 @@ class Interval(NamedTuple):
         first, last = self.start.date(), (self.end - _MICROSECOND).date()
         return (first,) if first == last else [first + DAY * n for n in range((last - first).days + 1)]
 
+    @lru_cache(maxsize=256)  # noqa: B019 - a booking asks four times for the same, and what is kept is small
     def quarter_hours(self, day: date) -> range:
         """The quarter hours of a UTC day (0 to 95) that the interval touches."""
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)

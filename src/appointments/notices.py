@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from appointments.json_text import to_json
 from appointments.model import Interval
 from appointments.statuses import Status
 from appointments.times import from_utc_text, to_utc_text
@@ -135,7 +136,7 @@ class Change:
         }
         if self.was:
             body["was"] = known_body(self.was)
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return to_json(body)
 
     @classmethod
     def from_message(cls, text: str) -> Change:

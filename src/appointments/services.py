@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.json_text import to_json
 from appointments.matching import distinct
 from appointments.model import DAY, MAX_DURATION, MAX_HOLD_MINUTES
 from appointments.reader import MAX_CALENDARS, Reader
@@ -262,7 +262,7 @@ class _ServiceReader(_PartReader):
 
     def limit(self, service: Service) -> None:
         """Faults of the service as a whole, where each of its parts is good."""
-        size = len(json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode())
+        size = len(to_json(self.body).encode())
         if size > MAX_BYTES and not self.stored:
             self.fault("", f"must be at most {MAX_BYTES} bytes of JSON; these are {size}")
         if service.most_length > MAX_DURATION:

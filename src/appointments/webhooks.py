@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from appointments.errors import Fault, InvalidRequestError
+from appointments.json_text import to_json
 from appointments.reader import CALENDAR_ID_RULE, Reader, is_calendar_id
 from appointments.targets import TargetError, parse_target
 from appointments.times import from_utc_text, to_utc_text
@@ -78,12 +79,12 @@ class Delivery(NamedTuple):
     def message(self) -> str:
         """The delivery as it lies in the queue."""
         event = {"id": self.event_id, "type": self.type, "time": to_utc_text(self.time), "detail": self.detail}
-        return _to_json({"webhookId": self.webhook_id, "made": self.made, "event": event})
+        return to_json({"webhookId": self.webhook_id, "made": self.made, "event": event})
 
     @property
     def body(self) -> str:
         """What the receiver gets."""
-        return _to_json({"type": self.type, "timestamp": to_utc_text(self.time), "data": self.detail})
+        return to_json({"type": self.type, "timestamp": to_utc_text(self.time), "data": self.detail})
 
 
 def parse_webhook(body: Mapping[str, Any], targets: Targets) -> Webhook:
@@ -151,7 +152,3 @@ def signed_headers(delivery: Delivery, secrets: Iterable[str], now: datetime) ->
 
 def _key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

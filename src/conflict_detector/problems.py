@@ -41,7 +41,7 @@ from appointments.errors import (
     WebhookInactiveError,
     WebhookNotFoundError,
 )
-from conflict_detector.responses import to_json
+from appointments.json_text import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

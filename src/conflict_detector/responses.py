@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
+
+from appointments.json_text import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,11 +58,6 @@ def json_response(body: Mapping[str, Any], version: int | None = None) -> Respon
     if version is not None:
         headers["ETag"] = f'"{version}"'
     return {"statusCode": 200, "headers": headers, "body": to_json(body)}
-
-
-def to_json(value: Any) -> str:
-    """Compact, and not escaped: what is stored in so many bytes is answered in as many."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def preflight_response(methods: Iterable[str]) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appointments.batches import batches
+from appointments.json_text import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,5 +63,5 @@ class Bus:
             "Source": SOURCE,
             "DetailType": event.type,
             "Time": event.time,
-            "Detail": json.dumps(event.detail, ensure_ascii=False, separators=(",", ":")),
+            "Detail": to_json(event.detail),
         }

@@ -7,6 +7,7 @@ import zlib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from appointments.json_text import to_json
 from appointments.model import (
     SYSTEM,
     Appointment,
@@ -49,7 +50,7 @@ def appointment_to_item(appointment: Appointment, retention: timedelta) -> dict[
         "startTime": {"S": to_utc_text(appointment.interval.start)},
         "endTime": {"S": to_utc_text(end)},
         "resourceIds": texts(appointment.resource_ids),
-        "details": {"S": json.dumps(appointment.details, ensure_ascii=False, separators=(",", ":"))},
+        "details": {"S": to_json(appointment.details)},
         "offsets": texts(appointment.offsets),
         "reminders": reminders_to_item(appointment),
         "status": {"S": appointment.status},

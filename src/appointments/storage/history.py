@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.json_text import to_json
 from appointments.storage.dynamodb import ConditionFailedError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _to_item(kept: Kept) -> dict[str, Any]:
         "at": {"N": str(int(entry.at.timestamp()))},
         "by": {"S": entry.by},
         "type": {"S": entry.type.removeprefix(TYPES)},
-        "changes": {"S": json.dumps(_packed(entry.changes), ensure_ascii=False, separators=(",", ":"))},
+        "changes": {"S": to_json(_packed(entry.changes))},
         "expiresAt": {"N": str(rounded(kept.until))},
     }
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appointments.contacts import ChannelName
+from appointments.json_text import to_json
 from appointments.notices import Known, known_body, known_from_body
 from appointments.storage.dynamodb import ConditionFailedError
 from appointments.times import from_utc_text, to_utc_text
@@ -193,7 +194,7 @@ def _from_item(item: Item) -> NoticeRecord:
 
 
 def _text(value: Any) -> Mapping[str, str]:
-    return {"S": json.dumps(value, ensure_ascii=False, separators=(",", ":"))}
+    return {"S": to_json(value)}
 
 
 def _json(item: Item, name: str) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from appointments.json_text import to_json
 from appointments.model import SYSTEM
 from appointments.storage.dynamodb import (
     ConditionFailedError,
@@ -57,7 +57,7 @@ class Versioned(NamedTuple):
 
         `also` are attributes beside it, each with its value or, where it goes, None.
         """
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        text = to_json(body)
         update, values = _setting({"settings": {"S": text}, "deletedAt": None, **(also or {})}, now, by)
         over = self._current() if version is None else version
         while True:

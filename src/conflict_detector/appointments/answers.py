@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appointments.bodies import appointment_body
+from appointments.json_text import to_json
 from appointments.model import is_block
-from conflict_detector.responses import json_response, to_json
+from conflict_detector.responses import json_response
 
 if TYPE_CHECKING:
     from appointments.model import Appointment

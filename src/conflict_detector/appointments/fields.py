@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from appointments.errors import Fault
+from appointments.json_text import to_json
 from appointments.model import MAX_CAPACITY, MAX_DURATION, MAX_HOLD_MINUTES, Interval, WallTimes
 from appointments.reader import LAST_YEAR
 from appointments.storage.dynamodb import TRANSACTION_ACTIONS
@@ -146,7 +146,7 @@ def read_details(reader: Reader) -> dict[str, Any]:
     for name in DETAILS_TEXTS:
         if not isinstance(details.get(name, ""), str):
             reader.fault(f"details.{name}", "must be a string")
-    size = len(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode())
+    size = len(to_json(details).encode())
     if size > MAX_DETAILS_BYTES:
         reader.fault("details", f"must be at most {MAX_DETAILS_BYTES} bytes of JSON; these are {size}")
     return details
