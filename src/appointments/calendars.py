@@ -40,7 +40,7 @@ class Hours(NamedTuple):
 ALL_DAY = (Hours(0, 24 * 60),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CalendarSettings:
     """When and how a calendar may be booked. The default is always open, one appointment at a time.
 

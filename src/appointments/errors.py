@@ -26,7 +26,7 @@ class BadRequestError(RefusalError):
     """The body cannot be read as JSON, or not in one way only, so no field can be blamed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fault:
     """One thing wrong with a request: the field it is about, and what to send instead."""
 

@@ -108,7 +108,7 @@ class Taken(NamedTuple):
         return self.until is not None and now >= self.until + EXPIRY_GRACE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CalendarDay:
     """One calendar on one UTC day, as it was read.
 
@@ -186,7 +186,7 @@ class ServiceTerms(NamedTuple):
     per_person: PerPerson | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Appointment:
     """An interval on one or more calendars.
 

@@ -59,7 +59,7 @@ class Delivery(NamedTuple):
     unknown: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reminder:
     """One message, due a fixed span before the start.
 

@@ -60,7 +60,7 @@ class Auth(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Caller:
     """Who sent a request. `user_id` is the one person whom they may act for, None where that is everyone.
 
@@ -120,7 +120,7 @@ class Caller:
 NOBODY = Caller("(nobody)", LINK)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Access:
     """How callers are told apart. The ids are of the app clients whose tokens count, where there are any."""
 
