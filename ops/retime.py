@@ -5,6 +5,9 @@ current time-zone data, by the same change that a person would ask for. What the
 rule of a calendar, stays where it is and is reported, for people to decide. Running this twice moves nothing twice.
 Appointments that were given by another name of the zone are meant too: `US/Eastern` is `America/New_York`.
 
+A reminder of days before may be due at another instant though its appointment is not: the day before has other rules.
+Those that wait are placed anew as well; one that would be due already by the present rules stays as it was.
+
 Whatever takes time is meant: holds, requests and those who have arrived too. Blocks do not keep their time on the wall,
 so they stay where they are and are listed.
 
@@ -25,9 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from appointments.model import Interval
-from appointments.telemetry import logger
+from appointments.errors import PreconditionFailedError, RefusalError
+from appointments.model import SYSTEM, Interval
+from appointments.reminders import ReminderState, due_at
+from appointments.storage.dynamodb import busy_where_crowded
+from appointments.telemetry import log_arming, logger
 from appointments.times import InvalidTimeError, load_zone, parse_time, to_utc_text, to_wall_text
+from conflict_detector import booking
 from conflict_detector.access import Access, Auth
 from conflict_detector.app import api_of
 from conflict_detector.settings import Settings
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 
     from appointments.blocks import Block
     from appointments.model import Appointment
+    from appointments.reminders import Reminder
     from conflict_detector.api import Api
 
 
@@ -62,6 +70,8 @@ class Report:
     """What moved, and what did not with the reason why not."""
 
     unchanged: int = 0
+    # Those that lie right already, and had reminders that did not.
+    replanned: int = 0
     moved: list[Move] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     # They may have been given in local time, which nothing of them tells any more.
@@ -69,6 +79,7 @@ class Report:
 
     def __str__(self) -> str:
         text = f"{len(self.moved)} moved, {len(self.refused)} not moved, {self.unchanged} lie right already"
+        text += f", {self.replanned} with other times of reminders" if self.replanned else ""
         if not self.blocks:
             return text
         return (
@@ -107,10 +118,21 @@ def retime(api: Api, zone_name: str, report: Report | None = None) -> Report:
         except InvalidTimeError as exc:  # a clock change now skips or repeats it
             _refuse(report, f"{appointment.appointment_id}: {exc}")
             continue
-        if placed == appointment.interval:
+        # A move to another start places the reminders too.
+        same_start = placed.start == appointment.interval.start
+        current = _with_reminders_placed(api, appointment, report) if same_start else appointment
+        if current and placed != current.interval:
+            moves.append(Move(current, placed))
+        elif current is appointment:
             report.unchanged += 1
-        else:
-            moves.append(Move(appointment, placed))
+    _move_all(api, moves, report)
+    for block in api.storage.blocks.given_with_zone(same_zone(zone_name), api.clock()):
+        report.blocks.append(block)
+        print(f"block      {_shown(block)}", flush=True)
+    return report
+
+
+def _move_all(api: Api, moves: Sequence[Move], report: Report) -> None:
     # Neighbours move together, so whoever goes first must have room: to a later time the last one, to an earlier
     # time the first one. What is refused all the same is tried again once others have gone.
     waiting = sorted(moves, key=_room_first)
@@ -128,10 +150,6 @@ def retime(api: Api, zone_name: str, report: Report | None = None) -> Report:
                 _refuse(report, f"{move}: {problem}")
             break
         waiting = [move for move, _ in refused]
-    for block in api.storage.blocks.given_with_zone(same_zone(zone_name), api.clock()):
-        report.blocks.append(block)
-        print(f"block      {_shown(block)}", flush=True)
-    return report
 
 
 def _shown(block: Block) -> str:
@@ -157,6 +175,48 @@ def _placed(appointment: Appointment) -> Interval:
     if tuple(to_wall_text(moment, zone) for moment in appointment.interval) == wall:
         return appointment.interval  # also where the clock shows one of the two twice
     return Interval(parse_time(wall.start, zone), parse_time(wall.end, zone, exact=False))
+
+
+def _with_reminders_placed(api: Api, appointment: Appointment, report: Report) -> Appointment | None:
+    """The appointment, its reminders due by the zone's present rules; None where it cannot be changed now."""
+    now = api.clock()
+    reminders = _due_by_now(appointment, now)
+    if reminders == appointment.reminders:
+        return appointment
+
+    def updated(before: Appointment) -> Appointment:
+        if before.version != appointment.version:
+            raise PreconditionFailedError(before.version)
+        placed = _due_by_now(before, now)  # one may be in a sender's hands by now
+        return replace(before, reminders=placed, version=before.version + 1, updated_at=now, by=SYSTEM)
+
+    try:
+        with busy_where_crowded():
+            _, after = booking.change(appointment.appointment_id, updated, api.storage, now)
+    except RefusalError as exc:  # changed or removed meanwhile, or the table is too busy: the next run finds it
+        _refuse(report, f"{appointment.appointment_id}: its reminders, {type(exc).__name__}")
+        return None
+    for outcome in api.timers.arm(after, now):
+        log_arming(outcome, api.timers.backend)
+    report.replanned += 1
+    print(f"reminders  {after.appointment_id}: {_dues(appointment)} was, {_dues(after)} is", flush=True)
+    return after
+
+
+def _due_by_now(appointment: Appointment, now: datetime) -> tuple[Reminder, ...]:
+    """The reminders with those placed anew that wait. What was due, or would be, is the sender's and the sweep's."""
+
+    def placed(reminder: Reminder) -> Reminder:
+        if reminder.state is not ReminderState.PENDING:
+            return reminder
+        due = due_at(appointment.interval.start, reminder.offset, appointment.time_zone, appointment.quiet)
+        return replace(reminder, due_at=due) if min(due, reminder.due_at) > now else reminder
+
+    return tuple(sorted(map(placed, appointment.reminders), key=lambda one: one.due_at))
+
+
+def _dues(appointment: Appointment) -> str:
+    return ", ".join(f"{one.offset} {to_utc_text(one.due_at)}" for one in appointment.reminders if one.is_open)
 
 
 def _room_first(move: Move) -> tuple[bool, float]:

@@ -85,12 +85,13 @@ def _left(storage: Storage, session_id: str, now: datetime) -> int | None:
 def with_seats_left(session: Appointment, storage: Storage, now: datetime) -> tuple[Appointment, int | None]:
     """A session with how many of its seats are left, both as they were at one moment; None where it has ended.
 
-    Its item and those who take seats are read one after the other, until the session has not changed in between.
+    Its item and those who take seats are read one after the other, until the session has not changed in between. Nor
+    must anybody have joined it: who takes seats is read in two parts, and who has left may be in one, beside them.
     """
     while session.status.occupies and session.joins:
         left = storage.days.seats_left(session, now)
         again = storage.appointments.get(session.appointment_id)
-        if again is None or again.version == session.version:
+        if again is None or (again.version, again.joins) == (session.version, session.joins):
             return session, left
         session = again
     return session, session.session_seats if session.status.occupies else None
@@ -104,10 +105,19 @@ def left_after(before: Appointment, after: Appointment, storage: Storage, now: d
     """
     if not after.status.occupies:
         return None
-    had, has = before.session_seats or 0, after.session_seats or 0
-    taken = had - storage.days.seats_left(before, now) if before.joins else 0
+    taken = (before.session_seats or 0) - storage.days.seats_left(before, now) if before.joins else 0
+    if _refused(before, after, taken):
+        # A refusal has to be true of one moment. One that has ended meanwhile is met by the condition as well.
+        current, left = with_seats_left(before, storage, now)
+        taken = (current.session_seats or 0) - left if left is not None else 0
+        if change := _refused(before, after, taken):
+            raise SessionJoinedError(change, taken)
+    return max((after.session_seats or 0) - taken, 0)
+
+
+def _refused(before: Appointment, after: Appointment, taken: int) -> str | None:
+    """What is asked of a session that it cannot be, with so many seats taken."""
     if taken and (before.interval, before.time_zone) != (after.interval, after.time_zone):
-        raise SessionJoinedError("moved", taken)
-    if has < min(taken, had):
-        raise SessionJoinedError("given fewer seats", taken)
-    return max(has - taken, 0)
+        return "moved"
+    had, has = before.session_seats or 0, after.session_seats or 0
+    return "given fewer seats" if has < min(taken, had) else None

@@ -9,6 +9,7 @@ from appointments.contacts import ChannelName
 from appointments.telemetry import logger
 from reaching.email import Letter
 from reaching.refusals import OptedOutError, RefusedError
+from texts.clean import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ class Messenger:
         facts = replace(facts, sender=facts.sender or self.sender or None)
         if address and channel is ChannelName.EMAIL and self.mailer:
             subject, text, html = self.texts().email(facts, contact.locale)
-            return self.mailer.send(Letter(address, contact.name, subject, text, html, invitation))
+            return self.mailer.send(Letter(address, readable(contact.name), subject, text, html, invitation))
         if address and channel is ChannelName.SMS and self.texter:
             text = self.texts().sms(facts, contact.locale)
             try:

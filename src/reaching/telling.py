@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from appointments.times import find_zone
+from texts.clean import readable
 
 if TYPE_CHECKING:
     from appointments.contacts import Contact
     from appointments.model import Appointment
     from texts.facts import Facts, Kind
-
-# What ends a line, steers a terminal, or is no character: none of it belongs into one line of text.
-_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 def facts_of(kind: Kind, appointment: Appointment, contact: Contact, link: str | None = None) -> Facts:
@@ -46,11 +43,6 @@ def _zone(appointment: Appointment) -> ZoneInfo:
 def detail(appointment: Appointment, key: str) -> str | None:
     """`details` is the caller's own object: only a text is fit to be read out, on one line of the message."""
     return readable(appointment.details.get(key))
-
-
-def readable(value: Any) -> str | None:
-    """A text on one line; None where there is none."""
-    return " ".join(_UNREADABLE.sub(" ", value).split()) or None if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str | None:

@@ -10,7 +10,7 @@ and to break off: what one sweep leaves, the next one finds.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,7 +28,7 @@ from appointments.telemetry import EventType, log_arming, logger
 from reminder_sender.sender import log_missed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from appointments.storage.reminders import Reminders
@@ -225,7 +225,7 @@ class Sweep:
             # EventBridge Scheduler takes more.
             workers = self.workers if self.timers.backend is Backend.SCHEDULER else 1
             with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda due: self._arm(due, tally, seconds_left), unarmed))
+                list(pool.map(lambda due: self._arm(due, tally, seconds_left, self._keeper(minutes, due)), unarmed))
         for name, minute in minutes.items():
             if seconds_left() < STOP:
                 tally.unfinished.append("dead rules")
@@ -261,7 +261,17 @@ class Sweep:
         found = desk.page(self.storage().appointments, asked).entries
         return sum(request.created_at <= now - WAITS_LONG for _, request in found)
 
-    def _arm(self, due: Due, tally: Tally, seconds_left: Callable[[], float]) -> None:
+    def _keeper(self, minutes: Mapping[str, datetime], due: Due) -> ReminderTimers:
+        """What a timer is made by: not by a rule whose own minute has passed, as its event may still be on its way.
+
+        Two moves at once may have left it with the input of this reminder. While the same rule waited again, a late
+        event would be taken for one that is sent by hand, and the message would go out too early.
+        """
+        minute = minutes.get(due.timer_name)
+        fired = minute is not None and minute <= self.clock()
+        return replace(self.timers, backend=Backend.SCHEDULER) if fired else self.timers
+
+    def _arm(self, due: Due, tally: Tally, seconds_left: Callable[[], float], timers: ReminderTimers) -> None:
         if seconds_left() < STOP:
             tally.unfinished.append(due.timer_name)
             return
@@ -277,11 +287,11 @@ class Sweep:
             _fail(tally, due.timer_name)
             return
         # By now, and not as the sweep began: a rule for a minute that has begun would never fire.
-        for outcome in self.timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
+        for outcome in timers.arm(due.appointment, self.clock(), reminders=[due.reminder], deadline=STOP):
             if outcome.error:
                 # No timer, but not lost: the sweep after its due time sends it.
                 tally.failed.append(due.timer_name)
-            log_arming(outcome, self.timers.backend, appointment_id=due.appointment.appointment_id)
+            log_arming(outcome, timers.backend, appointment_id=due.appointment.appointment_id)
 
     def _is_still(self, due: Due) -> bool:
         """Whether the reminder is still wanted, and due when it was as the sweep read it."""

@@ -2,7 +2,8 @@
 
 Two-way SMS of AWS End User Messaging puts each answer on an SNS topic. SNS may bring it twice, or much later from the
 queue of failures. So an answer is taken for what was there when it came: what was booked since is not meant by it, and
-what was changed since is not confirmed.
+what was changed since is not confirmed. And it is an answer to a message: it confirms no time of which no reminder had
+gone out by SMS. Who was reminded of one time, and was moved to another, has said yes to the first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from appointments.contacts import OPTED_OUT, ChannelName
 from appointments.errors import CalendarBusyError, LinkEndedError, ProductError, RefusalError
 from appointments.happened import Happened, happened
 from appointments.model import Interval
+from appointments.reminders import DeliveryState, due_at
 from appointments.statuses import Status
+from appointments.storage.lists import END_OF_TIME
 from appointments.telemetry import EventType, logger
 from appointments.times import InvalidTimeError, parse_time
 from conflict_detector import booking
@@ -38,6 +41,7 @@ CONFIRMING = frozenset({"c", "confirm", "yes", "ja", "oui", "sí", "si", "sì", 
 # but SNS goes on to take messages to such a number as if they were sent.
 STOPPING = frozenset({"stop", "arret", "cancel", "end", "opt-out", "optout", "quit", "remove", "td", "unsubscribe"})
 STARTING = frozenset({"start", "unstop"})
+_MAY_HAVE_COME = (DeliveryState.SENT, DeliveryState.UNKNOWN)
 _PHONE = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
@@ -134,15 +138,17 @@ class Replies:
 
     def _meant(self, reply: Reply, now: datetime) -> Appointment | None:
         """The one appointment of a number that waited for the answer. Of several, nobody knows which is meant."""
-        # What has begun since the answer was given may be what it meant.
-        found = self.finder.reached_at(reply.phone, Interval(min(reply.at, now), now + REACH))
-        waited = [one for one in found if _may_be_meant(one, reply.at)] if found else []
+        # What has begun since the answer was given may be what it meant, and so may what was moved far away since.
+        found = self.finder.reached_at(reply.phone, Interval(min(reply.at, now), END_OF_TIME))
+        waited = [one for one in found if _may_be_meant(one, reply.at, now)] if found else []
         if found is None or len(waited) > 1:
             _skip("several wait for it")
         elif not waited:
             _skip("nothing waits for it")
         elif waited[0].updated_at > reply.at:
             _skip("came too late", appointment_id=waited[0].appointment_id)
+        elif not _was_reminded_of(waited[0], reply.at):
+            _skip("answers no reminder of its time", appointment_id=waited[0].appointment_id)
         else:
             return waited[0]
         return None
@@ -161,10 +167,20 @@ def reply_of(record: Mapping[str, Any]) -> Reply:
     return Reply(phone, text, at)
 
 
-def _may_be_meant(one: Appointment, at: datetime) -> bool:
+def _may_be_meant(one: Appointment, at: datetime, now: datetime) -> bool:
     """Whether an appointment waits to be confirmed, or perhaps did when the answer came: it was changed since."""
-    waits = one.status is Status.SCHEDULED and one.confirmed_at is None
+    waits = one.status is Status.SCHEDULED and one.confirmed_at is None and one.interval.start < now + REACH
     return one.created_at <= at < one.interval.start and (waits or one.updated_at > at)
+
+
+def _was_reminded_of(one: Appointment, at: datetime) -> bool:
+    """Whether a reminder of the time that the appointment has now had gone out by SMS, or may have."""
+    return any(
+        made.channel == ChannelName.SMS and made.state in _MAY_HAVE_COME and made.at <= at
+        for reminder in one.reminders
+        if reminder.due_at == due_at(one.interval.start, reminder.offset, one.time_zone, one.quiet)
+        for made in reminder.deliveries
+    )
 
 
 def _skip(reason: str, **about: str) -> None:

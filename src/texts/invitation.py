@@ -20,6 +20,8 @@ PRODUCT = "-//appointment-scheduler//EN"
 METHODS = {Kind.BOOKED: "REQUEST", Kind.APPROVED: "REQUEST", Kind.MOVED: "REQUEST", Kind.CANCELLED: "CANCEL"}
 # Bytes of a line; the longer ones are folded.
 LINE = 75
+# How the value of a parameter has what it cannot hold, or what would be read as such (RFC 6868).
+_IN_PARAMETER = str.maketrans({"^": "^^", '"': "^'"})
 # What an address may contain as it is in a `mailto:`.
 _SAFE = "@+-._=!$'*/~"
 
@@ -92,7 +94,7 @@ def _properties(facts: Facts, status: str, untitled: str) -> Iterator[str]:
 
 
 def _person(party: Party) -> str:
-    name = (one_line(party.name, 100) or "").replace('"', "'")
+    name = (one_line(party.name, 100) or "").translate(_IN_PARAMETER)
     return (f';CN="{name}"' if name else "") + f":mailto:{quote(party.email, safe=_SAFE)}"
 
 

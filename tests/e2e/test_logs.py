@@ -23,7 +23,9 @@ import pytest
 from appointments.contacts import ChannelName
 from appointments.model import Interval
 from appointments.notices import PERSON, Change, Known
+from appointments.reminders import Delivery, DeliveryState, Reminder, ReminderState
 from appointments.statuses import Status
+from appointments.storage.appointment_items import appointment_from_item, appointment_to_item
 from appointments.storage.dynamodb import Database
 from appointments.storage.notices import NoticeRecord, Notices
 from log_filters import values
@@ -407,6 +409,23 @@ def tell_people(clinic: Clinic) -> None:
     clinic.happened.update(["NoticeSkippedMetric", "NoticeRecoveredMetric", "MessageRefusedInNoticesMetric"])
 
 
+def reminded_by_sms(clinic: Clinic, appointment_id: str) -> None:
+    """As if a reminder had gone out, which is what people answer to."""
+    database, table = clinic.engine.client("dynamodb"), clinic.physical["AppointmentsTable"]
+    key = {"appointmentId": {"S": appointment_id}}
+    one = appointment_from_item(database.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"])
+    now = datetime.now(UTC)
+    made = Delivery(ChannelName.SMS, PERSON, DeliveryState.SENT, now)
+    sent = Reminder("1h", one.interval.start - timedelta(hours=1), ReminderState.SENT, 1, deliveries=(made,))
+    item = appointment_to_item(replace(one, reminders=(sent,)), timedelta(days=30))
+    database.update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET reminders = :sent",
+        ExpressionAttributeValues={":sent": item["reminders"]},
+    )
+
+
 def answer_by_sms(clinic: Clinic, topic: str) -> None:
     """By the topic itself, as End User Messaging puts an answer on it."""
     phone = f"+49151{uuid.uuid4().int % 10**8:08}"
@@ -416,6 +435,7 @@ def answer_by_sms(clinic: Clinic, topic: str) -> None:
     assert status == 201, booked
     clinic.happened.update(["BookingSuccessMetric"])
     path = f"/appointments/{booked['appointmentId']}"
+    reminded_by_sms(clinic, booked["appointmentId"])
     sns = clinic.engine.client("sns")
 
     def answer(text: str) -> None:

@@ -194,9 +194,26 @@ def test_a_confirmation_can_be_sent_twice_and_its_contact_stays(world: World, vi
 
 
 def test_a_time_that_ran_out_is_booked_if_it_is_still_free(world: World, visitor: Visitor) -> None:
+    world.api = world.api_for(Access(Auth.IAM), open_to_all=True)
     visit = visitor.hold(NINE_NY)
     world.now += timedelta(minutes=11)
     assert visitor.ask("GET", f"/book/appointments/{visit['token']}")[1]["status"] == "expired"
+    assert visitor.confirm(visit)[1]["status"] == "scheduled"
+
+
+def test_a_time_that_ran_out_is_asked_for_anew_where_a_link_lets_in(world: World, visitor: Visitor) -> None:
+    """Whether the link has ended is known when it is shown, which a confirmation does not do."""
+    visit = visitor.hold(NINE_NY)
+    # As long as it is nobody else's, it is the visitor's, whose clock may be slow.
+    world.now += timedelta(minutes=10, seconds=4)
+    other = visitor.ask("POST", f"{SERVICE}/appointments", {"startTime": NINE_NY})
+    assert (other[0], other[1]["type"]) == (409, "/docs#time-taken")
+    before = world.now
+    world.now += timedelta(seconds=1)
+    status, refused = visitor.confirm(visit)
+    assert (status, refused["type"], refused["allowed"]) == (409, "/docs#invalid-transition", [])
+    assert stored(world, visit)["version"] == 1
+    world.now = before
     assert visitor.confirm(visit)[1]["status"] == "scheduled"
 
 
@@ -208,6 +225,11 @@ def test_who_was_slower_is_told_what_is_free_and_not_who_was_faster(world: World
     world.now += timedelta(minutes=11)
     other = Visitor(world, visitor.query["key"], "203.0.113.8")
     other.confirm(other.hold(NINE_NY))
+    status, refused = visitor.confirm(visit)
+    assert (status, refused["type"]) == (409, "/docs#invalid-transition")
+    status, refused = visitor.ask("POST", f"{SERVICE}/appointments", {"startTime": NINE_NY, "contact": ANNA})
+    assert (status, refused["type"]) == (409, "/docs#time-taken")
+    world.api = world.api_for(Access(Auth.IAM), open_to_all=True)
     status, refused = visitor.confirm(visit)
     assert (status, refused["type"]) == (409, "/docs#time-taken")
     assert "dr-kim" not in "".join(visitor.seen)
@@ -381,8 +403,18 @@ def test_a_link_ends(world: World, visitor: Visitor) -> None:
     visit = visitor.hold(NINE_NY)
     world.now = datetime(2029, 12, 31, tzinfo=UTC)
     assert answers(visitor) == {(410, "booking-link-expired")}
-    # What is held already can be booked still.
+    # What is held already can be booked still, as long as it is held.
+    world.now += timedelta(minutes=9)
     assert visitor.confirm(visit)[0] == 200
+
+
+def test_what_ran_out_after_the_link_has_ended_is_not_booked(world: World, visitor: Visitor) -> None:
+    world.now = datetime(2029, 12, 30, 23, 59, 59, tzinfo=UTC)
+    visit = visitor.hold(NINE_NY)
+    world.now += timedelta(minutes=10, seconds=5)
+    assert [visitor.confirm(visit)[0], stored(world, visit)["version"]] == [409, 1]
+    asked = visitor.ask("POST", f"{SERVICE}/appointments", {"startTime": NINE_NY, "contact": ANNA})
+    assert (asked[0], asked[1]["type"]) == (410, "/docs#booking-link-expired")
 
 
 def test_an_open_stack_needs_no_link(world: World, visitor: Visitor) -> None:
@@ -464,9 +496,9 @@ def test_an_address_asks_for_so_many_times_an_hour(world: World, visitor: Visito
         "POST", f"{SERVICE}/appointments", {"startTime": "2030-01-15T15:00:00Z"}, queryStringParameters=visitor.query
     )
     event["requestContext"] = event["requestContext"] | {"identity": {"sourceIp": visitor.source}}
-    world.now += timedelta(minutes=20)
+    world.now += timedelta(minutes=9)
     refused = world.api.handle(event)
-    assert (refused["statusCode"], refused["headers"]["Retry-After"]) == (429, str(40 * 60 + 1))
+    assert (refused["statusCode"], refused["headers"]["Retry-After"]) == (429, str(51 * 60 + 1))
     other = Visitor(world, visitor.query["key"], "203.0.113.8")
     other.hold("2030-01-15T15:00:00Z")
     # Whoever holds a time can book it, whatever was asked for since.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from appointments.model import Interval
-from appointments.storage.contact_index import CONTACTS, ContactQuery, Finder
+from appointments.storage.contact_index import CONTACTS, Finder
 from conflict_detector.access import Access, Auth
 from event_relay.relay import Relay
 from relaying import Relaying
@@ -288,7 +287,7 @@ def test_more_than_a_page_is_not_looked_through(relaying: Relaying, monkeypatch:
     for hour in range(3):
         booked(world, 9 + hour, contact=ANNA)
     relaying.run()
-    monkeypatch.setattr("appointments.storage.contact_index.ContactQuery", partial(ContactQuery, limit=2))
+    monkeypatch.setattr("appointments.storage.contact_index.MOST_MEANT", 2)
     day = datetime(2030, 1, 15, tzinfo=UTC)
     within = Interval(day, day + timedelta(days=1))
     assert Finder(world.contacts, world.storage.appointments).reached_at(ANNA["phone"], within) is None

@@ -290,3 +290,45 @@ def test_a_day_in_one_item_is_read_by_one_query(world: World) -> None:
     world.calls.clear()
     (day,) = world.storage.days.span("C", date(2030, 1, 15), date(2030, 1, 15))
     assert (day.overflow, day.seen, len(day.entries), world.calls) == (None, None, 3, ["Query"])
+
+
+@pytest.fixture
+def swapped(crowded: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A session that Anna and Ben joined. As its seats are read, Anna leaves, and Cleo joins who had looked before.
+
+    So Anna is seen in the own item of the day, and Cleo in overflow, though there were never three. The id of it.
+    """
+    status, class_ = crowded.book("9:00", "10:00", "dr-lee", session={"seats": 4})
+    assert status == 201
+    id_ = str(class_["appointmentId"])
+
+    def join(user: str) -> dict[str, Any]:
+        status, _, joined = crowded.request("POST", "/appointments", {"userId": user, "sessionId": id_})
+        assert status == 201, joined
+        return dict(joined)
+
+    anna, _ = join("anna"), join("ben")
+    overflow, write = calendar_days.CalendarDays.overflow, crowded.dynamodb.transact_write_items
+
+    def left_first(**request: Any) -> Any:
+        crowded.dynamodb.transact_write_items = write
+        assert crowded.request("DELETE", f"/appointments/{anna['appointmentId']}")[0] == 200
+        return write(**request)
+
+    def swapped_first(*args: Any) -> Any:
+        monkeypatch.setattr(calendar_days.CalendarDays, "overflow", overflow)
+        crowded.dynamodb.transact_write_items = left_first
+        join("cleo")
+        yield from overflow(*args)
+
+    monkeypatch.setattr(calendar_days.CalendarDays, "overflow", swapped_first)
+    return id_
+
+
+def test_the_seats_that_are_left_are_those_of_one_moment(crowded: World, swapped: str) -> None:
+    assert crowded.request("GET", f"/appointments/{swapped}")[2]["seatsLeft"] == 2
+
+
+def test_a_session_is_not_said_to_be_fuller_than_it_ever_was(crowded: World, swapped: str) -> None:
+    status, _, answer = crowded.request("PATCH", f"/appointments/{swapped}", {"session": {"seats": 2}})
+    assert (status, answer.get("seatsLeft"), answer.get("detail")) == (200, 0, None)

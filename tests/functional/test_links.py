@@ -14,6 +14,7 @@ import pytest
 from appointments.contacts import Contact
 from appointments.storage.appointment_items import appointment_to_item
 from conflict_detector.access import Access, Auth
+from conflict_detector.links.acting import MAX_FORM_BYTES
 from conflict_detector.links.phrases import PHRASES
 from linking import Holder
 from relaying import Relaying
@@ -398,6 +399,14 @@ def test_a_form_of_another_page_changes_nothing(world: World, form: dict[str, st
 def test_a_body_that_is_no_form_changes_nothing(world: World, body: str, status: int) -> None:
     who = holder(world)
     assert who._send("POST", body).status == status
+    assert stored(world, who)["version"] == 1
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_FORM_BYTES, 422), (MAX_FORM_BYTES + 1, 413), (1024 * 1024, 413)])
+def test_a_form_is_as_large_as_one_can_be_and_no_larger(world: World, size: int, status: int) -> None:
+    who = holder(world)
+    page = who._send("POST", "action=cancel&note=".ljust(size, "x"))
+    assert (page.status, page.roles) == (status, {"alert": SAY["invalid"]})
     assert stored(world, who)["version"] == 1
 
 

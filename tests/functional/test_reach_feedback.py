@@ -74,6 +74,27 @@ def test_told_twice_it_is_marked_once_and_the_last_reason_counts(world: World, m
     assert marked(marks, world) == {ChannelName.EMAIL: "complained"}
 
 
+@pytest.mark.parametrize(("told", "asked"), [("Anna@Example.ORG", "anna@example.org"), (ADDRESS, "ANNA@example.org")])
+def test_an_address_is_marked_in_any_case_of_its_letters(
+    world: World, marks: Undeliverable, told: str, asked: str
+) -> None:
+    app.lambda_handler(sns(bounced(told)), CONTEXT)
+    assert len(world.items("CalendarsTable")) == 1
+    assert marks.reasons({ChannelName.EMAIL: asked}, datetime.now(UTC)) == {ChannelName.EMAIL: "bounced"}
+
+
+def test_a_mark_that_was_made_while_case_counted_still_counts(world: World, marks: Undeliverable) -> None:
+    key = {"calendarId": {"S": "undeliverable#" + marks.digests.digest("Anna@example.org")}, "day": {"S": "email"}}
+    until = int((datetime.now(UTC) + MARKED_FOR).timestamp())
+    world.storage.database.client.put_item(
+        TableName="CalendarsTable", Item={**key, "reason": {"S": "bounced"}, "expiresAt": {"N": str(until)}}
+    )
+    asked = {ChannelName.EMAIL: "Anna@example.org"}
+    assert marks.reasons(asked, datetime.now(UTC)) == {ChannelName.EMAIL: "bounced"}
+    marks.unmark(ChannelName.EMAIL, "Anna@example.org")
+    assert marks.reasons(asked, datetime.now(UTC)) == {}
+
+
 def test_what_cannot_be_recorded_is_raised_for_lambda_to_repeat(
     world: World, marks: Undeliverable, events_of: LogLines
 ) -> None:

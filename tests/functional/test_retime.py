@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,75 @@ def test_local_times_keep_their_place_on_the_wall(world: World, new_rules: NewRu
     assert item_of(world, morning)["version"]["N"] == "2"
     assert wall_of(world, morning) == ("2030-01-15T09:00:00", "2030-01-15T10:30:00")
     assert inconsistencies(world.dynamodb, "AppointmentsTable", "CalendarsTable") == []
+
+
+def dues(world: World, body: dict[str, Any]) -> dict[str, str]:
+    found = world.request("GET", f"/appointments/{body['appointmentId']}")[2]["reminders"]
+    return {one["offset"]: one["dueAt"] for one in found}
+
+
+def test_a_reminder_of_the_day_before_follows_its_own_days_rules(
+    world: World, new_rules: NewRules, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Monday after the clock went forward: the appointment is in summer time, and two days before was not.
+    body = local(world, "2030-03-11T09:00:00", "2030-03-11T10:00:00", reminders=["2d", "1d", "1h"])
+    assert dues(world, body) == {
+        "2d": "2030-03-09T14:00:00Z",
+        "1d": "2030-03-10T13:00:00Z",
+        "1h": "2030-03-11T12:00:00Z",
+    }
+    new_rules("Etc/GMT+4")  # summer time all year: the appointment lies right, and the 9th has another offset
+    report = retime(world.api, ZONE)
+    assert (report.moved, report.refused, report.unchanged, report.replanned) == ([], [], 0, 1)
+    assert dues(world, body) == {
+        "2d": "2030-03-09T13:00:00Z",
+        "1d": "2030-03-10T13:00:00Z",
+        "1h": "2030-03-11T12:00:00Z",
+    }
+    id_ = body["appointmentId"]
+    assert world.rules()[f"appointment-reminder-2d-{id_}"] == "cron(0 13 9 3 ? 2030)"
+    item = item_of(world, body)
+    assert (item["version"]["N"], start_of(world, body)) == ("2", body["startTime"])
+    assert str(report) == "0 moved, 0 not moved, 0 lie right already, 1 with other times of reminders"
+    assert f"reminders  {id_}: 2d 2030-03-09T14:00:00Z" in capsys.readouterr().out
+    again = retime(world.api, ZONE)
+    assert (again.unchanged, again.replanned) == (1, 0)
+    assert item_of(world, body) == item
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_others_change_meanwhile_is_left_to_the_next_run(world: World, new_rules: NewRules, gone: bool) -> None:
+    body = local(world, "2030-03-11T09:00:00", "2030-03-11T10:00:00", reminders=["2d"])
+    new_rules("Etc/GMT+4")
+    (found,) = world.api.storage.appointments.given_in_local_time([ZONE], world.now)
+    patch(world, body, {"details": {"title": "x"}})
+    if gone:
+        key = {"appointmentId": {"S": body["appointmentId"]}}
+        world.dynamodb.delete_item(TableName="AppointmentsTable", Key=key)
+    report = Report()
+    assert tool._with_reminders_placed(world.api, found, report) is None
+    assert (len(report.refused), report.replanned) == (1, 0)
+    assert retime(world.api, ZONE).replanned == (0 if gone else 1)
+
+
+def test_an_end_alone_is_placed_too(world: World, new_rules: NewRules) -> None:
+    """The clock would have gone back in the night: the start lies right, and the end is an hour too late."""
+    body = local(world, "2030-11-02T20:00:00", "2030-11-03T06:00:00")
+    assert body["endTime"] == "2030-11-03T11:00:00Z"
+    new_rules("Etc/GMT+4")
+    report = retime(world.api, ZONE)
+    assert (len(report.moved), report.refused, report.unchanged) == (1, [], 0)
+    assert world.request("GET", f"/appointments/{body['appointmentId']}")[2]["endTime"] == "2030-11-03T10:00:00Z"
+
+
+@pytest.mark.parametrize("at", ["2030-03-09T13:30:00", "2030-03-09T14:00:00"])
+def test_a_reminder_that_is_due_by_either_rules_is_left_to_its_timer(
+    world: World, new_rules: NewRules, at: str
+) -> None:
+    body = local(world, "2030-03-11T09:00:00", "2030-03-11T10:00:00", reminders=["2d", "1h"])
+    new_rules("Etc/GMT+4")
+    world.now = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    assert (retime(world.api, ZONE).unchanged, dues(world, body)["2d"]) == (1, "2030-03-09T14:00:00Z")
 
 
 @pytest.mark.parametrize("asked", [ZONE, "US/Eastern"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ import pytest
 
 from appointments.contacts import ChannelName
 from appointments.errors import CalendarBusyError
+from appointments.reminders import Delivery, DeliveryState, Reminder, ReminderState, due_at
+from appointments.storage.appointment_items import appointment_to_item
 from appointments.storage.dynamodb import busy_where_crowded
-from sms_replies.replies import CONFIRMING, REACH, STOPPING, Replies, reply_of
+from appointments.storage.lists import END_OF_TIME
+from sms_replies.replies import CONFIRMING, STOPPING, Replies, reply_of
 from support import sample_event
 
 if TYPE_CHECKING:
@@ -91,7 +95,27 @@ def soon(world: World) -> str:
     world.now = datetime(2030, 1, 14, 12, tzinfo=UTC)
     status, body = world.book("9:00", "9:30", user="anna")
     assert status == 201
-    return str(body["appointmentId"])
+    return reminded(world, body)
+
+
+def reminded(
+    world: World, booked: dict[str, Any], state: DeliveryState = DeliveryState.SENT, channel: str = "sms"
+) -> str:
+    """Have a reminder of an appointment sent now, also to the topic. Returns its id."""
+    one = world.storage.appointments.get(booked["appointmentId"])
+    assert one
+    start = one.interval.start
+    offset = f"{(start - world.now) // timedelta(minutes=1)}m"
+    made = tuple(
+        Delivery(name, "person", state if name == channel else DeliveryState.SENT, world.now)
+        for name in ("topic", channel)
+    )
+    sent = Reminder(
+        offset, due_at(start, offset, one.time_zone), ReminderState.SENT, 1, sent_at=world.now, deliveries=made
+    )
+    item = appointment_to_item(replace(one, reminders=(sent, *one.reminders)), timedelta(days=30))
+    world.dynamodb.put_item(TableName="AppointmentsTable", Item=item)
+    return str(booked["appointmentId"])
 
 
 def answering(world: World, *ids: str) -> tuple[Replies, Known]:
@@ -113,7 +137,7 @@ def test_a_yes_confirms_the_one_that_waits(
     answer = sns(world, text)
     replies.take(answer)
     assert confirmed(world, soon) == "2030-01-14T12:00:00Z"
-    assert known.asked == [(PHONE, (world.now, world.now + REACH))]
+    assert known.asked == [(PHONE, (world.now, END_OF_TIME))]
     lines = events_of()
     assert [line.get("event_type") for line in lines] == ["APPOINTMENT_CONFIRMED"]
     stored = world.storage.appointments.get(soon)
@@ -151,7 +175,7 @@ def test_who_wants_no_more_gets_no_more(
 
 
 def test_of_several_that_wait_none_is_confirmed(world: World, soon: str) -> None:
-    other = world.book("11:00", "11:30", user="ben")[1]["appointmentId"]
+    other = reminded(world, world.book("11:00", "11:30", user="ben")[1])
     replies, _ = answering(world, soon, other)
     replies.take(sns(world, "C"))
     assert [confirmed(world, one) for one in (soon, other)] == [None, None]
@@ -160,6 +184,61 @@ def test_of_several_that_wait_none_is_confirmed(world: World, soon: str) -> None
     world.now += timedelta(minutes=1)
     replies.take(sns(world, "C"))
     assert confirmed(world, other) == "2030-01-14T12:01:00Z"
+
+
+def test_an_answer_means_what_was_moved_far_away_since(world: World, soon: str) -> None:
+    """Two waited when it was given, though only one of them is to be seen in the next two weeks now."""
+    other = reminded(world, world.book("11:00", "11:30", user="ben")[1])
+    answer = sns(world, "C")
+    world.now += timedelta(minutes=1)
+    assert world.request("PATCH", f"/appointments/{other}", {"startTime": "2030-03-01T11:00:00Z"})[0] == 200
+    answering(world, soon, other)[0].take(answer)
+    assert [confirmed(world, one) for one in (soon, other)] == [None, None]
+
+
+@pytest.mark.parametrize("to", ["2030-03-01T09:00:00Z", "2030-01-20T09:00:00Z"])
+def test_an_answer_to_a_reminder_of_another_time_confirms_nothing(
+    world: World, soon: str, to: str, events_of: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """Moved after the reminder, and before the answer. Nor does it mean another one, of which nobody was reminded."""
+    other = world.book("2030-01-22T11:00:00Z", "2030-01-22T11:30:00Z", user="ben")[1]
+    assert world.request("PATCH", f"/appointments/{soon}", {"startTime": to})[0] == 200
+    world.now += timedelta(minutes=1)
+    for ids in ((soon,), (soon, other["appointmentId"])):
+        events_of()
+        answering(world, *ids)[0].take(sns(world, "C"))
+        assert [confirmed(world, one) for one in ids] == [None] * len(ids)
+        assert [line["event_type"] for line in events_of() if "event_type" in line] == ["SMS_REPLY_SKIPPED"]
+    # The reminder of the new time can be answered.
+    current = world.storage.appointments.get(soon)
+    assert current
+    world.now = current.interval.start - timedelta(hours=1)
+    answering(world, reminded(world, {"appointmentId": soon}))[0].take(sns(world, "C"))
+    assert confirmed(world, soon)
+
+
+@pytest.mark.parametrize(
+    ("state", "channel", "counts"),
+    [
+        (DeliveryState.UNKNOWN, "sms", True),
+        (DeliveryState.REFUSED, "sms", False),
+        (DeliveryState.FAILED, "sms", False),
+        (DeliveryState.SENT, "email", False),
+    ],
+)
+def test_what_came_by_sms_or_may_have_can_be_answered(
+    world: World, state: DeliveryState, channel: str, counts: bool
+) -> None:
+    world.now = datetime(2030, 1, 14, 12, tzinfo=UTC)
+    booked = world.book("9:00", "9:30", user="anna")[1]
+    early = sns(world, "C")
+    world.now += timedelta(minutes=1)
+    one = reminded(world, booked, state, channel)
+    replies, _ = answering(world, one)
+    replies.take(early)
+    assert confirmed(world, one) is None
+    replies.take(sns(world, "C"))
+    assert (confirmed(world, one) is not None) is counts
 
 
 @pytest.mark.parametrize("since", ["booked", "confirmed", "moved", "cancelled"])
@@ -180,7 +259,7 @@ def test_an_answer_that_comes_late_is_of_what_was_there_when_it_was_given(world:
 
 
 def test_what_could_have_been_meant_too_keeps_an_answer_from_the_other(world: World, soon: str) -> None:
-    other = world.book("11:00", "11:30", user="ben")[1]["appointmentId"]
+    other = reminded(world, world.book("11:00", "11:30", user="ben")[1])
     answer = sns(world, "C")
     world.now += timedelta(minutes=1)
     world.request("PATCH", f"/appointments/{other}", {"confirmed": True})
@@ -214,7 +293,7 @@ def test_one_that_has_begun_is_not_confirmed(world: World, soon: str) -> None:
 
 def test_one_that_has_begun_since_keeps_an_answer_from_the_next(world: World, soon: str) -> None:
     """Given a minute before the first of two, and brought after its start."""
-    other = world.book("11:00", "11:30", user="ben")[1]["appointmentId"]
+    other = reminded(world, world.book("11:00", "11:30", user="ben")[1])
     world.now = datetime(2030, 1, 15, 8, 59, tzinfo=UTC)
     answer = sns(world, "C")
     world.now += timedelta(minutes=10)

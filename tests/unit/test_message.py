@@ -102,6 +102,12 @@ def test_a_title_stays_on_one_line_of_the_email() -> None:
     assert [line.partition(":")[0] for line in lines[2:]] == ["When", "Until", "About", "", "Appointment id"]
 
 
+def test_nothing_turns_the_direction_of_a_message_for_people() -> None:
+    turned = appointment(details={"title": "Check\u061cup", "location": "Room \u202e4", "contact": "\u2066Ann"})
+    said = message.email_text(turned) + message.sms_text(turned)
+    assert not set("\u061c\u202e\u2066").intersection(said)
+
+
 @pytest.mark.parametrize(
     ("zone", "start", "text"),
     [

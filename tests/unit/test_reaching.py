@@ -28,6 +28,7 @@ from reaching.sms import Texter
 from reminder_sender.channels.person import People, ToPerson
 from texts.facts import Facts, Kind
 from texts.invitation import Invitation
+from texts.writing import Texts
 
 LETTER = Letter("anna@example.org", "Änna Lee", "Termin: Kontrolle", "Hällo", "<p>Hällo</p>")
 INVITED = LETTER._replace(invitation=Invitation("REQUEST", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"))
@@ -337,6 +338,13 @@ def messenger(marked: Any, error: Exception) -> Messenger:
 
 FACTS = Facts(Kind.REMINDER, START, START + timedelta(minutes=30), ZoneInfo("UTC"))
 OPTED_OUT = refused("InvalidParameter", "PhoneNumber Reason: +4915123456789 is opted out")
+
+
+def test_the_name_beside_an_address_does_not_turn_it() -> None:
+    service, texts = Service(), Texts()
+    anna = replace(ANNA, name="An\u061cna \u202eeve")
+    Messenger(mailer(service), None, lambda: texts).send(anna, ChannelName.EMAIL, FACTS)
+    assert b"To: Anna eve <anna@example.org>" in service.calls[0]["Content"]["Raw"]["Data"]
 
 
 @pytest.mark.parametrize("code", ["OptedOut", "OptedOutException"])

@@ -6,6 +6,8 @@ import html
 import json
 import re
 import shutil
+import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from support import ROOT
 from texts import gsm, templates, writing
 from texts.checking import LAYOUTS, faults, main
+from texts.clean import lines, readable
 from texts.facts import Email, Facts, Kind
 from texts.templates import STANDARD, TextError, tokens_of
 from texts.writing import NAMES, NAMES_OF_LAYOUTS, Texts
@@ -303,12 +306,51 @@ def test_free_text_is_text(which: tuple[str, Kind], said: dict[str, str], whom: 
     assert set(read.links) <= {LINK}
     assert len(email.subject) < 220
     for text in (email.subject, *email.text.split("\n"), TEXTS.sms(tried, locale)):
-        assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
+        assert not re.search(
+            "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text
+        )
     assert gsm.excess(TEXTS.sms(tried, locale)) <= 0
     "".join(email).encode()
 
 
 BENIGN = set(Read(TEXTS.email(facts(Kind.MOVED, attend=True), "en").html).tags)
+
+
+# All that turns the direction of writing, as Unicode's annex 9 lists it.
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("character", [*TURNING, *"\u00ad\u200b\u200c\u200d\u2060\u3164\ufeff\U000e0041"])
+def test_what_nobody_sees_is_not_in_a_text(character: str) -> None:
+    assert readable(f"{character}De{character}ntist{character} {character}") == "Dentist"
+    assert lines(f"a\n{character}\n{character}b", 50) == ["a", "b"]
+    tried = facts(title=f"Den{character}tist")
+    email = TEXTS.email(tried, "en")
+    assert not any(character in text for text in (*email, TEXTS.sms(tried, "en")))
+
+
+def test_direction_turns_by_the_database_of_unicode() -> None:
+    explicit = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    found = {chr(code) for code in range(sys.maxunicode) if unicodedata.bidirectional(chr(code)) in explicit}
+    assert found | set("\u061c\u200e\u200f") == set(TURNING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\U0001f469\u200d\u2695\ufe0f",  # a doctor
+        "\U0001f469\U0001f3fd\u200d\U0001f52c",  # a scientist, with the colour of her skin
+        "\U0001f3f3\ufe0f\u200d\U0001f308",  # the rainbow flag
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # the flag of Scotland
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: "I want"
+        "\u0dc1\u0dca\u200d\u0dbb\u0dd3",  # Sinhala: "Sri"
+        "\u8fbb\U000e0100",  # a Japanese surname, in one of its two shapes
+    ],
+)
+def test_what_joins_letters_and_emojis_stays(text: str) -> None:
+    assert readable(f"To {text}") == f"To {text}"
+    # The same joiners say nothing elsewhere.
+    assert readable("a\u200db\u200d\u200d \ufe0fc") == "ab c"
 
 
 def test_free_text_is_escaped_once() -> None:

@@ -31,6 +31,8 @@ CALENDARS = "calendar#"
 # For one page: keys in one query, whose appointments are one read, and queries. What is left out is read, too.
 KEYS = 100
 QUERIES = 10
+# So many appointments to come of one number are looked at, to find what an answer means.
+MOST_MEANT = 200
 # Persons who share an address, such as a family, and whose lists are read for a page.
 MAX_PERSONS = 20
 
@@ -183,8 +185,8 @@ class Finder:
     appointments: Appointments
 
     def reached_at(self, phone: str, within: Interval) -> list[Appointment] | None:
-        """Those that start in a time, as they are now; None where they are more than a page."""
-        page = self.index.page(self.appointments, ContactQuery(phone, *within))
+        """Those that start in a time, as they are now; None where they are more than MOST_MEANT."""
+        page = self.index.page(self.appointments, ContactQuery(phone, *within, limit=MOST_MEANT))
         return [appointment for _, appointment in page.entries] if page.next_position is None else None
 
 

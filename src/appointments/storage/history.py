@@ -60,11 +60,14 @@ class History:
     def write(self, entries: Sequence[Kept], *, late: bool = False) -> set[tuple[str, int]]:
         """Write entries, and return the appointments and versions of those that DynamoDB did not take in time.
 
-        Of those that come `late`, later versions may be on record already.
+        Of those that come `late`, later versions may be on record already. Since a restore, so may the same version of
+        what happened after it, which stays.
         """
         items = {(kept.entry.appointment_id, kept.entry.version): _to_item(kept) for kept in entries}
         keys = {(item["calendarId"]["S"], item["day"]["S"]): which for which, item in items.items()}
-        left = self.database.put_many(self.table, list(items.values()))
+        left = [] if late else self.database.put_many(self.table, list(items.values()))
+        for item in items.values() if late else ():
+            self._put_unless_newer(item)
         for kept in entries:
             if kept.prolongs:
                 self._prolong(kept)
@@ -108,6 +111,18 @@ class History:
         until = max((int(item["expiresAt"]["N"]) for item in self._items(id_, version)), default=0)
         if until > rounded(kept.until):
             self._keep(_key(id_, version), until)
+
+    def _put_unless_newer(self, item: Item) -> None:
+        values = {name: value for name, value in item.items() if name not in ("calendarId", "day")}
+        with suppress(ConditionFailedError):
+            self.database.update(
+                TableName=self.table,
+                Key={name: item[name] for name in ("calendarId", "day")},
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                ConditionExpression="attribute_not_exists(#at) OR #at <= :at",
+                ExpressionAttributeNames={f"#{name}": name for name in values},
+                ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+            )
 
     def _keep(self, key: Item, until: int) -> None:
         with suppress(ConditionFailedError):  # another relay did, or it is gone

@@ -35,7 +35,7 @@ class Undeliverable:
         """Have nothing sent to an address for MARKED_FOR. Of several marks the last one counts."""
         self.database.update(
             TableName=self.table,
-            Key=self._key(channel, address),
+            Key=self._keys(channel, address)[0],
             UpdateExpression="SET #reason = :reason, markedAt = :at, expiresAt = :until",
             ExpressionAttributeNames={"#reason": "reason"},
             ExpressionAttributeValues={
@@ -47,11 +47,12 @@ class Undeliverable:
 
     def unmark(self, channel: ChannelName, address: str) -> None:
         """Have messages sent to an address again; also to one that is not marked."""
-        self.database.delete(self.table, self._key(channel, address))
+        for key in self._keys(channel, address):
+            self.database.delete(self.table, key)
 
     def reasons(self, addresses: Mapping[ChannelName, str], now: datetime) -> dict[ChannelName, str]:
         """Why nothing is sent to those of the addresses that are marked. One call, none for no address."""
-        keys = [(self.table, self._key(channel, address)) for channel, address in addresses.items()]
+        keys = [(self.table, key) for channel, address in addresses.items() for key in self._keys(channel, address)]
         # TTL removes what has run out within days, not at once.
         return {
             ChannelName(item["day"]["S"]): item["reason"]["S"]
@@ -64,5 +65,10 @@ class Undeliverable:
         both = {ChannelName.EMAIL: contact.email, ChannelName.SMS: contact.phone}
         return self.reasons({channel: address for channel, address in both.items() if address}, now)
 
-    def _key(self, channel: ChannelName, address: str) -> Item:
-        return {"calendarId": {"S": _PREFIX + self.digests.digest(address)}, "day": {"S": channel}}
+    def _keys(self, channel: ChannelName, address: str) -> list[Item]:
+        """Under what an address is marked, and then under what it was while its case counted, if that is another.
+
+        No provider of email that people use tells two mailboxes apart by case, and who bounces may be named in any.
+        """
+        spellings = dict.fromkeys((address.lower(), address))
+        return [{"calendarId": {"S": _PREFIX + self.digests.digest(one)}, "day": {"S": channel}} for one in spellings]

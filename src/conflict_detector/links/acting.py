@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from appointments.model import Appointment
     from conflict_detector.request import Call
 
-# A form of the page has three.
+# A form of the page has three, of some 80 bytes together.
+MAX_FORM_BYTES = 4 * 1024
 _MAX_FIELDS = 8
 _MAX_VERSION_DIGITS = 15
 

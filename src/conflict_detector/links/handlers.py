@@ -17,7 +17,7 @@ from appointments.errors import (
 from appointments.statuses import Status
 from appointments.storage.dynamodb import busy_where_crowded
 from conflict_detector.links import page
-from conflict_detector.links.acting import act, parse_form
+from conflict_detector.links.acting import MAX_FORM_BYTES, act, parse_form
 from conflict_detector.links.changing import Action, may_move, refuse_ended
 from conflict_detector.links.offering import free_week
 from conflict_detector.links.phrases import locale_of
@@ -54,7 +54,7 @@ def submit(call: Call, token: str) -> Response:
     """`POST /l/{token}`: 200 with the page as it is then, again and again."""
 
     def submitted(view: View) -> Response:
-        asked = parse_form(call.request.text())
+        asked = parse_form(call.request.text(MAX_FORM_BYTES))
         try:
             before, after = act(call, view.appointment.appointment_id, asked)
         except ConflictError as exc:
