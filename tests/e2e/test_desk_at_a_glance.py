@@ -37,8 +37,15 @@ def clinic(call: Callable[..., Any]) -> Clinic:
     return Clinic.open(call)
 
 
+def named_like(calendar_id: str) -> str:
+    """A name that no other test gives, as two of one name are shown with their ids."""
+    return f"Dr Ada Lee {calendar_id[-6:]}"
+
+
 def busy(clinic: Clinic) -> list[dict[str, Any]]:
-    """A day with every state that lies ahead, a block, and a doctor who is away."""
+    """A day with every state that lies ahead, a block, a doctor who has a name and one who is away."""
+    named = clinic.call("GET", f"/calendars/{clinic.lee}").body | {"title": named_like(clinic.lee)}
+    assert clinic.call("PUT", f"/calendars/{clinic.lee}", named).status == 200
     settings = clinic.call("GET", f"/calendars/{clinic.kim}").body
     path = f"/calendars/{clinic.kim}"
     assert clinic.call("PUT", path, settings | {"approval": True}).status == 200
@@ -76,6 +83,8 @@ def test_everyone_can_read_it(browser: Browser, clinic: Clinic, api_url: str, vi
     with tab(browser, viewport=view, color_scheme=scheme, bypass_csp=True, has_touch=view is PHONE) as page:
         page.goto(clinic.address(api_url))
         expect(box(page, clinic.lee, "Anna Schmidt")).to_be_visible()
+        expect(page.locator(f'.head-name[title="{clinic.lee}"]')).to_have_text(named_like(clinic.lee))
+        expect(page.get_by_label("Columns").get_by_role("option", name=named_like(clinic.lee))).to_have_count(1)
         seen(page, f"{name}-day")
         page.get_by_text("Key", exact=True).click()
         seen(page, f"{name}-key")
@@ -259,6 +268,7 @@ def test_the_day_is_printed_as_lists(browser: Browser, clinic: Clinic, api_url: 
         page.emulate_media(media="print")
         paper = page.locator("#paper")
         expect(paper.get_by_role("heading")).to_have_count(3)
+        expect(paper.get_by_role("heading").first).to_contain_text("Dr Ada Lee")
         expect(paper).to_contain_text("Farid Haddad")
         expect(paper.locator("tr").filter(has_text="Farid")).to_contain_text("11:00 \u2013 12:30")
         expect(paper.locator("tr").filter(has_text="Deep clean")).to_contain_text("Blocked")

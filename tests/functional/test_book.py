@@ -505,8 +505,9 @@ def test_no_address_is_kept_or_logged(
 def test_no_answer_tells_of_calendars_or_of_other_people(world: World) -> None:
     """Whatever a visitor sends, right or wrong, names neither whose time is taken nor on which calendars."""
     secret = ["dr-secret", "room-secret", "pool-secret-1", "pool-secret-2", "patient-secret", "Secret title", "secret@"]
+    secret.append("Dr Hidden")
     for calendar in secret[:4]:
-        settings = {"timeZone": "Europe/Berlin", "workingHours": TUESDAYS, "maxPerDay": 3}
+        settings = {"title": "Dr Hidden", "timeZone": "Europe/Berlin", "workingHours": TUESDAYS, "maxPerDay": 3}
         assert world.request("PUT", f"/calendars/{calendar}", settings)[0] == 200
     pools = [{"anyOf": ["pool-secret-1", "pool-secret-2"]}]
     put_service(

@@ -14,6 +14,7 @@ import { useMedia, useNow, useWatching } from "./hooks";
 import { freeFrom } from "./layout";
 import type { Calendar, Service } from "./model";
 import { Moves, type MoveState, type Told } from "./moves";
+import { byName, nameAll } from "./names";
 import { onPaper } from "./print";
 import { RefusedHere } from "./refused";
 import { NONE, Requests, waitingOf } from "./requests";
@@ -43,6 +44,7 @@ export function Desk({ api, session }: { api: Api; session: Session }) {
     const named = work.services().catch(() => []);
     work.calendars().then(
       (calendars) => {
+        nameAll(calendars);
         setKnown({ calendars, services: new Map() });
         void named.then((services) => setKnown({ calendars, services: new Map(services.map((one) => [one.serviceId, one])) }));
       },
@@ -57,7 +59,7 @@ export function Desk({ api, session }: { api: Api; session: Session }) {
 
 function firstShown({ calendars }: Known, now: number): Shown {
   const ids = calendars.map(({ calendarId }) => calendarId).filter((id) => !PERSON.test(id));
-  ids.sort((a, b) => a.localeCompare(b));
+  ids.sort(byName);
   const kept = (localStorage.getItem(CHOSEN) ?? "").split(",").filter(Boolean);
   const shown = readAddress(location.search, "");
   const calendarIds = shown.calendarIds.length ? shown.calendarIds : kept.length ? kept : ids.slice(0, FIRST_CHOICE);

@@ -8,6 +8,7 @@ import { HistoryOf } from "./history";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
 import { calendarsOf, moment, personOf, stamp, subjectOf, type Appointment, type Block, type Service } from "./model";
+import { nameOf, namesOf } from "./names";
 import { refusalOf, type Refusal } from "./refusal";
 import { Refused } from "./refused";
 import { actionsOf, isMovable, isResizable, lookOf, type Action } from "./states";
@@ -111,7 +112,7 @@ function Facts({ appointment, clock, zone, services, length }: Pick<Props, "appo
       <dd>{clock.dayAndTime(start, zone)} – {clock.time(end, zone)} <span class="soft">({length}, {zone})</span></dd>
       {subject && <><dt>What</dt><dd>{subject}</dd></>}
       <dt>Calendars</dt>
-      <dd>{calendarsOf(appointment).filter((id) => id !== userId).join(", ") || "none but the person’s"}</dd>
+      <dd>{namesOf(calendarsOf(appointment).filter((id) => id !== userId)) || "none but the person’s"}</dd>
       {(contact?.phone ?? contact?.email) && (
         <><dt>Contact</dt><dd>{contact?.phone && <a href={`tel:${contact.phone}`}>{contact.phone}</a>} {contact?.email && <a href={`mailto:${contact.email}`}>{contact.email}</a>}</dd></>
       )}
@@ -213,7 +214,7 @@ export function BlockDialog({ block, zone, work, clock, onClose, onRemoved }: Bl
     }
   };
   return (
-    <Modal title={`Blocked: ${block.calendarId}`} onClose={onClose}>
+    <Modal title={`Blocked: ${nameOf(block.calendarId)}`} onClose={onClose}>
       <dl class="facts">
         <dt>When</dt>
         <dd>{clock.dayAndTime(moment(block.startTime), zone)} – {clock.dayAndTime(moment(block.endTime), zone)}</dd>

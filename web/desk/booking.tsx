@@ -6,6 +6,7 @@ import { CalendarFields, TextField, WhenFields } from "./fields";
 import { bookingOf, contactText, isContact, missing, timesOf, whenOf, type Draft, type When } from "./forms";
 import { Modal } from "./modal";
 import { moment, minutesOfService, personOf, type Appointment, type Service } from "./model";
+import { namesOf } from "./names";
 import { lengthText } from "./clock";
 import { refusalOf, type Refusal } from "./refusal";
 import { Lacking, Refused } from "./refused";
@@ -106,7 +107,7 @@ async function blockAll(work: Work, { calendarIds, when }: Draft, reason: string
   const body = { ...timesOf(when), ...(reason.trim() ? { reason: reason.trim() } : {}) };
   const placed = await Promise.all(calendarIds.map((id) => work.block(id, body)));
   const meets = new Set(placed.flatMap((block) => block.meets)).size;
-  const what = `Blocked ${calendarIds.join(", ")}.`;
+  const what = `Blocked ${namesOf(calendarIds)}.`;
   return meets ? `${what} ${meets === 1 ? "1 appointment lies" : `${meets} appointments lie`} in this time and stay${meets === 1 ? "s" : ""} booked.` : what;
 }
 

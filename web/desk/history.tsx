@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Clock } from "./clock";
 import { moment, type Appointment, type HistoryEntry } from "./model";
+import { namesOf } from "./names";
 import { happened, lookOf } from "./states";
 import type { Work } from "./work";
 
@@ -59,7 +60,7 @@ function told(from: unknown, to: unknown, clock: Clock, zone: string): string {
   const show = (value: unknown): string => {
     if (value === null || value === undefined) return "nothing";
     if (typeof value === "string") return /^\d{4}-\d\d-\d\dT/.test(value) ? clock.dayAndTime(moment(value), zone) : value;
-    return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join(", ") || "none" : JSON.stringify(value);
+    return Array.isArray(value) && value.every((one) => typeof one === "string") ? namesOf(value) || "none" : JSON.stringify(value);
   };
   return `: ${show(from)} → ${show(to)}`;
 }

@@ -9,6 +9,7 @@ export interface Hours {
 
 export interface Calendar {
   calendarId: string;
+  title?: string;
   timeZone: string;
   workingHours?: Record<string, Hours[]>;
   overrides?: Record<string, Hours[]>;

@@ -5,6 +5,7 @@ import type { Column } from "./columns";
 import type { Held } from "./drag";
 import type { Feed } from "./feed";
 import { moment, moveBody, stamp, unmovable, type Appointment, type Target } from "./model";
+import { nameOf } from "./names";
 import { refusalOf, type Refusal } from "./refusal";
 import type { Work } from "./work";
 
@@ -104,7 +105,7 @@ export class Moves {
     this.set({ last: { before, after } });
     const [start, end] = [moment(after.startTime), moment(after.endTime)];
     const stays = before.startTime === after.startTime && before.resourceIds.join() === after.resourceIds.join();
-    this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${column.calendar.calendarId}.`, undo: true });
+    this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${nameOf(column.calendar.calendarId)}.`, undo: true });
   }
 
   /** Whatever else was done to it, the move before is not the last any more. */

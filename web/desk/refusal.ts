@@ -1,5 +1,6 @@
 /** What the desk says when the server refuses: why, and what can be done instead. */
 import type { ApiError, Interval, Problem } from "../shared/api";
+import { nameOf } from "./names";
 
 export interface Refusal {
   title: string;
@@ -86,7 +87,7 @@ function nearestOf(problem: Problem): Interval[] {
 
 function conflictLines(problem: Problem, clock: (interval: Interval) => string): string[] {
   const conflicts = problem.conflicts ?? [];
-  const lines = conflicts.slice(0, 3).map((one) => `${one.calendarId}: ${clock(one)}`);
+  const lines = conflicts.slice(0, 3).map((one) => `${nameOf(one.calendarId)}: ${clock(one)}`);
   if (conflicts.length > 3) lines.push(`and ${conflicts.length - 3} more`);
   return lines;
 }
@@ -96,7 +97,7 @@ function faultLines(problem: Problem, clock: (interval: Interval) => string): st
   if (!faults.length) return problem.detail ? [problem.detail] : [];
   return faults.slice(0, 5).map((fault) => {
     const name = FIELDS[fault.field] ?? fault.field;
-    const where = fault.calendarId ? `${fault.calendarId}: ` : "";
+    const where = fault.calendarId ? `${nameOf(fault.calendarId)}: ` : "";
     return `${where}${name ? `${name} ` : ""}${inWords(fault.message, clock)}`;
   });
 }
