@@ -128,9 +128,10 @@ class Service:
         """The same with the longest gaps."""
         return sum((step.duration + step.most_gap for step in self.steps), timedelta())
 
-    def binding(self, *, people: bool) -> Service:
-        """The service with the rules that bind `people` alone, or without them."""
-        return self if people or not self.strict else replace(self, strict=False)
+    def binding(self, *, people: bool, notice: bool = True) -> Service:
+        """The service with the rules that bind `people` alone, or without them; and with its notice, or without it."""
+        bound = self if people or not self.strict else replace(self, strict=False)
+        return bound if notice or not self.min_notice else replace(bound, min_notice=timedelta())
 
     def with_calendars(self, steps: Sequence[Step]) -> Service:
         """The service with only those calendars to choose from that an appointment of it was given.

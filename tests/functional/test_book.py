@@ -314,10 +314,12 @@ def test_nothing_else_is_taken(visitor: Visitor) -> None:
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "userId": "anna"}),
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "hold": {"minutes": 60}}),
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "details": {}}),
+        ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "ignoreNotice": True}),
         ("POST", f"{SERVICE}/appointments", {}),
         ("POST", f"{SERVICE}/appointments", {"startTime": "2030-01-15T10:00:00"}),
         ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "status": "scheduled"}),
         ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "startTime": TEN}),
+        ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "ignoreNotice": True}),
         ("PATCH", f"/book/appointments/{visit['token']}", {}),
     ]
     for method, path, body in own:

@@ -155,7 +155,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         )}
       </main>
       {moving.refused && (
-        <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onClose={() => moves.dismiss()}
+        <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onAnyway={moving.refused.anyway} onClose={() => moves.dismiss()}
           say={(interval) => clock.interval(interval, moving.refused?.column.line.zone ?? zone, moving.refused?.column.line.day)} />
       )}
       {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} say={setTold} />}

@@ -9,7 +9,7 @@ import { Icon } from "./icons";
 import { Modal } from "./modal";
 import { calendarsOf, moment, personOf, stamp, subjectOf, type Appointment, type Block, type Service } from "./model";
 import { nameOf, namesOf } from "./names";
-import { refusalOf, type Refusal } from "./refusal";
+import { anyway, refusalOf, type Refusal } from "./refusal";
 import { Refused } from "./refused";
 import { actionsOf, isMovable, isResizable, lookOf, type Action } from "./states";
 import type { Work } from "./work";
@@ -32,7 +32,7 @@ interface Props {
 export function AppointmentDialog(props: Props) {
   const { appointment, zone, clock, services, now } = props;
   const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<{ refusal: Refusal; asked: Record<string, unknown> }>();
+  const [refused, setRefused] = useState<{ refusal: Refusal; asked: Record<string, unknown>; what: string }>();
   const [sure, setSure] = useState<Action>();
   const [open, setOpen] = useState<"move" | "title" | "history">();
   const [start, end] = [moment(appointment.startTime), moment(appointment.endTime)];
@@ -51,7 +51,7 @@ export function AppointmentDialog(props: Props) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const own = "resourceIds" in body ? undefined : appointment;
-      setRefused({ refusal: refusalOf(error, say, own), asked: body });
+      setRefused({ refusal: refusalOf(error, say, own), asked: body, what });
       if (error.status === 412 || error.status === 404 || error.status === 409) props.onOutdated();
     }
     setSure(undefined);
@@ -74,7 +74,7 @@ export function AppointmentDialog(props: Props) {
     <Modal title={personOf(appointment)} onClose={props.onClose} kind="of-appointment">
       <p class={`state s-${appointment.status}`}><Icon name={look.icon} /> <b>{look.label}</b>{appointment.confirmedAt && " · the person confirmed"}{expiry(appointment, clock, zone)}</p>
       <Facts {...{ appointment, clock, zone, services }} length={lengthText((end - start) / 60_000)} />
-      {refused && <Refused refusal={refused.refusal} say={say} onTake={isMovable(appointment) ? take : undefined} />}
+      {refused && <Refused refusal={refused.refusal} say={say} onTake={isMovable(appointment) ? take : undefined} onAnyway={() => void change(anyway(refused.asked), refused.what)} anyway={"status" in refused.asked ? "Book anyway" : "Move anyway"} />}
       {sure ? <Sure action={sure} busy={busy} onYes={() => act(sure)} onNo={() => setSure(undefined)} /> : (
         <div class="actions">
           {actions.filter(({ kind }) => kind !== "danger").map(button)}

@@ -6,7 +6,7 @@ import type { Held } from "./drag";
 import type { Feed } from "./feed";
 import { moment, moveBody, stamp, unmovable, type Appointment, type Target } from "./model";
 import { nameOf } from "./names";
-import { refusalOf, type Refusal } from "./refusal";
+import { anyway, refusalOf, type Refusal } from "./refusal";
 import type { Work } from "./work";
 
 export interface RefusedMove {
@@ -15,6 +15,8 @@ export interface RefusedMove {
   column: Column;
   /** Move it to what the server offered instead. */
   take: (interval: Interval) => void;
+  /** Move it there without the notice. */
+  anyway?: () => void;
 }
 
 export interface Told {
@@ -83,7 +85,7 @@ export class Moves {
       // On another calendar the time that it has is an offer.
       const own = "resourceIds" in body ? undefined : appointment;
       const refusal = refusalOf(error, (one) => this.write.interval(one, column), own);
-      this.set({ refused: { refusal, at, column, take } });
+      this.set({ refused: { refusal, at, column, take, anyway: () => void this.send(appointment, anyway(body), held, at) } });
       void this.feed.poll(); // the truth, where it is another one than was seen
     } finally {
       const pending = new Map(this.state.pending);

@@ -9,6 +9,8 @@ export interface Refusal {
   alternatives: Interval[];
   /** The fields that it names, as requests have them, such as `contact.phone`. */
   fields?: readonly string[];
+  /** Notice alone is in the way, which the desk may waive. */
+  notice?: boolean;
 }
 
 interface FaultWithNearest {
@@ -66,9 +68,14 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field) };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field), notice: isNotice(problem) };
   }
 }
+
+const isNotice = ({ errors = [] }: Problem): boolean => errors.length > 0 && errors.every(({ message }) => message.startsWith("breaks minNoticeMinutes of "));
+
+/** The same request once more, for somebody who stands at the desk. */
+export const anyway = (body: Record<string, unknown>): Record<string, unknown> => ({ ...body, ignoreNotice: true });
 
 /** The server names the nearest first; people read them by the clock. */
 function offered(problem: Problem, own?: Interval): Interval[] {
