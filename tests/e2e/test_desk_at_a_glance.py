@@ -255,7 +255,31 @@ def test_who_changed_what_is_told(browser: Browser, clinic: Clinic, api_url: str
         expect(newest).to_contain_text("Moved")
         expect(newest).to_contain_text(re.compile(r"start: .*09:00 \u2192 .*11:00"))
         expect(oldest).to_contain_text("Booked")
-        expect(oldest).to_contain_text("by the system")
+        expect(oldest).to_contain_text("by the desk")
+
+
+@pytest.mark.parametrize(("view", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"])
+def test_a_newer_version_is_hinted_at(browser: Browser, clinic: Clinic, api_url: str, view: Any, scheme: Any) -> None:
+    def come_back() -> None:
+        with page.expect_response("**/desk/settings"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    with tab(browser, viewport=view, color_scheme=scheme) as page:
+        page.goto(clinic.address(api_url))
+        hint = page.get_by_text("There is a newer version of the desk")
+        expect(page.locator("[data-column]").first).to_be_visible()
+        come_back()
+        expect(hint).to_have_count(0)
+        newer = {"auth": "none", "defaultLocale": "en", "version": "0.0.0+newer"}
+        page.route("**/desk/settings", lambda route: route.fulfill(json=newer))
+        come_back()
+        expect(hint).to_be_visible()
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / f"desk-newer-{view['width']}.png")
+        page.unroute("**/desk/settings")
+        page.get_by_role("button", name="Reload").click()
+        expect(page.locator("[data-column]").first).to_be_visible()
+        expect(hint).to_have_count(0)
 
 
 def test_the_day_is_printed_as_lists(browser: Browser, clinic: Clinic, api_url: str) -> None:

@@ -194,7 +194,7 @@ def test_dragging_moves_to_another_time_and_calendar_and_is_taken_back(
     expect(box(page, clinic.lee, "Anna")).to_have_count(0)
     moved = clinic.now(booked)
     assert (moved["startTime"], moved["resourceIds"]) == (clinic.at("11:15"), [clinic.kim, clinic.room])
-    page.get_by_role("button", name="Undo move").click()
+    page.locator(".bar").get_by_role("button", name="Undo").click()
     told(page, "The move was taken back")
     back = clinic.now(booked)
     assert (back["startTime"], back["endTime"]) == (booked["startTime"], booked["endTime"])
@@ -402,6 +402,11 @@ def test_what_has_begun_is_completed_or_a_no_show(either: Page, clinic: Clinic, 
     told(either, "Completed: Anna")
     expect(dialog.locator(".state")).to_contain_text("Completed")
     assert clinic.now(booked)["status"] == "completed"
+    either.keyboard.press("Escape")
+    either.keyboard.press("Control+z")
+    told(either, "\u201cCompleted\u201d was taken back")
+    expect(anna).to_have_class(re.compile("s-arrived"))
+    assert clinic.now(booked)["status"] == "arrived"
 
 
 def test_time_is_blocked_and_free_again(either: Page, clinic: Clinic, api_url: str) -> None:

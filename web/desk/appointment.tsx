@@ -22,6 +22,7 @@ interface Props {
   work: Work;
   clock: Clock;
   now: number;
+  signsIn: boolean;
   onClose: () => void;
   /** It was changed: as it was, and as it is. */
   onChanged: (before: Appointment, after: Appointment, what: string) => void;
@@ -86,7 +87,7 @@ export function AppointmentDialog(props: Props) {
       )}
       {open === "move" && <MoveForm {...{ appointment, zone, busy, calendars: props.calendars }} onMove={(body) => void change(body, "Moved")} />}
       {open === "title" && <TitleForm {...{ appointment, busy }} onSave={(title) => void change({ details: { ...appointment.details, title } }, "Changed")} />}
-      {open === "history" && <HistoryOf key={appointment.version} appointment={appointment} work={props.work} clock={clock} zone={zone} />}
+      {open === "history" && <HistoryOf key={appointment.version} appointment={appointment} work={props.work} clock={clock} zone={zone} signsIn={props.signsIn} />}
     </Modal>
   );
 }

@@ -10,7 +10,7 @@ import { openRanges, rest } from "./hours";
 import { freeFrom, lanesOf, shownHours } from "./layout";
 import { backBody, isOf, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
 import { anyway, refusalOf } from "./refusal";
-import { actionsOf, happened, isMovable, isResizable, lookOf } from "./states";
+import { actionsOf, byWhom, canTurnBack, happened, isMovable, isResizable, lookOf } from "./states";
 
 const at = (text: string): number => Date.parse(text);
 const BERLIN = "Europe/Berlin";
@@ -164,6 +164,19 @@ test("what is over is not dragged, nor the end of a service, nor who joined a se
 test("a status of a later version is shown by its name", () => {
   assert.equal(lookOf("postponed").label, "postponed");
   assert.deepEqual([happened("appointment.moved"), happened("moved"), happened("other")], ["Moved", "Moved", "other"]);
+});
+
+test("who did it is told in words", () => {
+  assert.equal(byWhom("system", "appointment.booked", false), "by the desk");
+  assert.equal(byWhom("system", "appointment.booked", true), "automatically");
+  assert.equal(byWhom("system", "expired", false), "by itself, as the time was over");
+  assert.deepEqual([byWhom("link", "moved", true), byWhom("mia", "moved", true)], ["by the person, through their link", "by mia"]);
+});
+
+test("a status is taken back where the server lets it, and then alone", () => {
+  assert(canTurnBack("scheduled", "arrived") && canTurnBack("scheduled", "no_show") && canTurnBack("arrived", "completed") && canTurnBack("completed", "scheduled"));
+  assert(!canTurnBack("scheduled", "cancelled") && !canTurnBack("requested", "scheduled") && !canTurnBack("held", "scheduled") && !canTurnBack("requested", "declined"));
+  assert.deepEqual(backBody(visit, { ...visit, status: "arrived" }), { status: "scheduled" });
 });
 
 // --- refusals --------------------------------------------------------------------------------------------

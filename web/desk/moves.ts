@@ -7,6 +7,7 @@ import type { Feed } from "./feed";
 import { moment, moveBody, stamp, unmovable, type Appointment, type Target } from "./model";
 import { nameOf } from "./names";
 import { anyway, refusalOf, type Refusal } from "./refusal";
+import { lookOf } from "./states";
 import type { Work } from "./work";
 
 export interface RefusedMove {
@@ -121,14 +122,15 @@ export class Moves {
     const last = this.state.last;
     if (!last) return;
     this.remember(undefined);
+    const what = last.before.status === last.after.status ? "The move" : `“${lookOf(last.after.status).label}”`;
     try {
       this.feed.keep(await this.work.undo(last.before, last.after));
-      this.say({ text: "The move was taken back." });
+      this.say({ text: `${what} was taken back.` });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const why = error.status === 412 ? "Somebody has changed the appointment since." : refusalOf(error, () => "").lines.join(" ") || error.message;
       const taken = error.slug === "conflict" ? "Its former time is taken by now." : why;
-      this.say({ text: `The move cannot be taken back. ${taken}` });
+      this.say({ text: `${what} cannot be taken back. ${taken}` });
       void this.feed.poll();
     }
   }

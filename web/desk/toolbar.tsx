@@ -50,7 +50,7 @@ export function Toolbar(props: Props) {
       <div class="group tools">
         <button type="button" class="primary" onClick={props.onNew}><Icon name="plus" /> New appointment</button>
         <button type="button" onClick={props.onFind}><Icon name="find" /> Find a person</button>
-        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo move</button>
+        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo</button>
         <button type="button" class="paper" onClick={() => print()}><Icon name="print" /> Print</button>
         <Key />
         {props.children}

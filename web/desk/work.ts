@@ -67,7 +67,8 @@ export class Work {
 
   /** Where it was it was booked, however soon that is by now. */
   undo(before: Appointment, now: Appointment): Promise<Appointment> {
-    return this.change(now, anyway(backBody(before, now)));
+    const body = backBody(before, now);
+    return this.change(now, "status" in body ? body : anyway(body));
   }
 
   book(body: Record<string, unknown>): Promise<Appointment> {
