@@ -9,7 +9,7 @@ import { Heading, Note, Stop, Waiting } from "./parts";
 import { enter, type Place, placeIn, stay } from "./place";
 import { Times } from "./times";
 import { type Facts, failureOf, isOf, type Offered, uuid, type Visit } from "./visits";
-import { spanOf } from "./zones";
+import { spanOf } from "./dates";
 import { ApiError } from "../shared/api";
 
 /** `service` is what the address asks for. */
