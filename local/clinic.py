@@ -23,7 +23,7 @@ STAFF = {
     "nurse-brandt": ("Nurse Jonas Brandt", ["08:00-12:00", "13:00-17:00"]),
     "nurse-kelly": ("Nurse Maeve Kelly", ["07:00-14:00"]),
 }
-ROOMS = ("lab", "room-1", "room-2", "room-3", "ultrasound")
+ROOMS = {"lab": "Lab", "room-1": "Room 1", "room-2": "Room 2", "room-3": "Room 3", "ultrasound": "Ultrasound"}
 DOCTORS = ["dr-lindqvist", "dr-marin", "dr-okafor", "dr-sato"]
 NURSES = ["nurse-brandt", "nurse-kelly"]
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -67,7 +67,8 @@ def calendar(calendar_id: str) -> dict[str, Any]:
     """The settings of somebody who works here, or of a room."""
     week = [(STAFF[calendar_id][1] if number < 5 else WEEKEND) if calendar_id in STAFF else OPEN for number in range(7)]
     hours = [[dict(zip(("start", "end"), text.split("-"), strict=True)) for text in day] for day in week]
-    return {"timeZone": str(ZONE), "workingHours": dict(zip(DAYS, hours, strict=True))}
+    title = STAFF[calendar_id][0] if calendar_id in STAFF else ROOMS[calendar_id]
+    return {"title": title, "timeZone": str(ZONE), "workingHours": dict(zip(DAYS, hours, strict=True))}
 
 
 def contact(number: int, channels: list[str]) -> dict[str, Any]:

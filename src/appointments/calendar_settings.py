@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from appointments.calendars import CalendarSettings, Hours
 from appointments.json_text import to_json
 from appointments.model import MAX_CAPACITY
-from appointments.reader import Reader
+from appointments.reader import MAX_TITLE, Reader
 from appointments.times import load_zone
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIELDS = (
+    "title",
     "timeZone",
     "workingHours",
     "overrides",
@@ -66,6 +67,7 @@ class _SettingsReader(Reader):
         longest = self.minutes("maxDurationMinutes", 1, 31 * DAY_MINUTES)
         if shortest and longest and shortest > longest:
             self.fault("maxDurationMinutes", "must not be less than minDurationMinutes")
+        self.short_text("title", MAX_TITLE)  # for people alone: nothing is decided by it
         zone = self.zone() if "timeZone" in self.body else load_zone("UTC")
         size = len(to_json(self.body).encode())
         if size > MAX_BYTES:

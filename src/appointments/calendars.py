@@ -72,6 +72,10 @@ class CalendarSettings:
         """The local day, in UTC, on which something counts that begins then."""
         return Interval(*day_around(start, self.zone))
 
+    def without_notice(self) -> CalendarSettings:
+        """The same settings for who may book at any time that lies ahead."""
+        return replace(self, min_notice=timedelta()) if self.min_notice else self
+
     @property
     def margin(self) -> timedelta:
         """How far before and after an interval lies whatever decides about it, at most."""

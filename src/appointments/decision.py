@@ -94,6 +94,11 @@ class Reading:
             if day.seen is not None and not all(day.shows(quarter_hours([one], key, self.reach_of)) for one in claims)
         ]
 
+    def without_notice(self) -> Reading:
+        """The same reading, by which no calendar asks for notice. It shares the days, and is only decided by."""
+        waived = {id_: known._replace(settings=known.settings.without_notice()) for id_, known in self.settings.items()}
+        return replace(self, settings=waived)
+
     def replace(self, newer: Reading) -> None:
         """Replace days and settings by those that were read later.
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Names in one JSON object. The largest `details` have some 3,000, the largest settings 1,000.
 MAX_NAMES = 4096
 MAX_CALENDARS = 20
+# Of a calendar and of a service.
+MAX_TITLE = 200
 MAX_REMINDERS = 5
 # The years that EventBridge's cron fields know, and so reminders.
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -145,6 +147,13 @@ class Reader:
             return value
         self.fault(name, "must be a string")
         return None
+
+    def short_text(self, name: str, most: int) -> str:
+        """A string of so many characters; empty where it is absent."""
+        text = self.text(name) or ""
+        if len(text) > most:
+            self.fault(name, f"must have at most {most} characters")
+        return text
 
     def calendar_id(self, name: str) -> str | None:
         """The id of one calendar."""

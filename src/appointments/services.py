@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from appointments.json_text import to_json
 from appointments.matching import distinct
 from appointments.model import DAY, MAX_DURATION, MAX_HOLD_MINUTES
-from appointments.reader import MAX_CALENDARS, Reader
+from appointments.reader import MAX_CALENDARS, MAX_TITLE, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,6 @@ MAX_POOLS = 5
 # All calendars that are named: each is read to book, and to find what is free.
 MAX_NAMED = 50
 MAX_PER_DAY = 1000
-MAX_TITLE = 200
 MAX_DESCRIPTION = 4000
 # Every appointment keeps what it was booked with.
 MAX_BYTES = 16 * 1024
@@ -129,9 +128,10 @@ class Service:
         """The same with the longest gaps."""
         return sum((step.duration + step.most_gap for step in self.steps), timedelta())
 
-    def binding(self, *, people: bool) -> Service:
-        """The service with the rules that bind `people` alone, or without them."""
-        return self if people or not self.strict else replace(self, strict=False)
+    def binding(self, *, people: bool, notice: bool = True) -> Service:
+        """The service with the rules that bind `people` alone, or without them; and with its notice, or without it."""
+        bound = self if people or not self.strict else replace(self, strict=False)
+        return bound if notice or not self.min_notice else replace(bound, min_notice=timedelta())
 
     def with_calendars(self, steps: Sequence[Step]) -> Service:
         """The service with only those calendars to choose from that an appointment of it was given.
@@ -179,12 +179,6 @@ class _PartReader(Reader):
             self.fault(where, f"must be an object with the fields {', '.join(fields)}")
             required = ()
         return _PartReader(body, known, required, self.faults, stored=self.stored, within=f"{self.within}{where}.")
-
-    def short_text(self, name: str, most: int) -> str:
-        text = self.text(name) or ""
-        if len(text) > most:
-            self.fault(name, f"must have at most {most} characters")
-        return text
 
     def span(self, name: str, least: int, most: int) -> timedelta:
         return self.minutes(name, least, most) or timedelta()

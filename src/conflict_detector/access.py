@@ -94,6 +94,11 @@ class Caller:
         if self.user_id and not by_person:
             raise ForbiddenError
 
+    def waive(self, *, notice: bool) -> None:
+        """Raises ForbiddenError where a person asks to book without the notice that a calendar or a service wants."""
+        if notice and self.is_person:
+            raise ForbiddenError
+
     def keep_limits(self, before: Appointment, now: datetime, *, cancels: bool) -> None:
         """Raises TooLateError where the service, as it was booked, does not let a person cancel, or move, any more.
 

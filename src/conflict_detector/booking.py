@@ -59,7 +59,13 @@ class _Booking(OnCalendars):
         faults = self.terms.faults
         if self.plain.after.status is Status.HELD:
             faults = [*faults, *map(not_held, sorted(asking_for_approval(reading)))]
-        return decide(candidates, reading, now, faults)
+        return decide(candidates, reading.without_notice() if self.terms.ignore_notice else reading, now, faults)
+
+    def alternatives(
+        self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
+    ) -> list[Interval]:
+        seen = reading.without_notice() if self.terms.ignore_notice else reading
+        return OnCalendars.alternatives(self, candidates, seen, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
         """For the order of `any_of`: in every zone, the local day of the start lies within these three UTC days."""
@@ -104,6 +110,16 @@ def not_held(calendar_id: str) -> Fault:
     return Fault("hold", message, calendar_id, "approval")
 
 
+class Bound(NamedTuple):
+    """Which rules bind who changes an appointment: those that services have for people alone, and notice."""
+
+    people: bool = True
+    notice: bool = True
+
+
+EVERYBODY = Bound()
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class _Update(OnCalendars):
     """The current appointment as `update` changes it."""
@@ -113,8 +129,7 @@ class _Update(OnCalendars):
     now: datetime
     dry_run: bool = False
     exact: bool = False
-    # Whether the rules that services have for people bind who asks.
-    by_person: bool = True
+    bound: Bound = EVERYBODY
     # Where what was booked as a service is moved, and so may get other calendars.
     placement: Placement | None = None
     change_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -130,7 +145,8 @@ class _Update(OnCalendars):
 
             if not after.status.occupies:
                 return [Change.of(before, shifted(after))]
-            self.placement = Placement(terms_of(after).binding(people=self.by_person), after, before, self.now)
+            service = terms_of(after).binding(people=self.bound.people, notice=self.bound.notice)
+            self.placement = Placement(service, after, before, self.now, self.bound.notice)
             return self.placement.candidates(reading)
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = with_zone(after, reading.settings)
@@ -140,17 +156,20 @@ class _Update(OnCalendars):
         faults = without_approval(candidates[0], reading)
         if self.placement:
             return self.placement.decide(candidates, reading, now, faults)
-        return decide(candidates, reading, now, faults)
+        return decide(candidates, self._seen(reading), now, faults)
 
     def alternatives(
         self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
     ) -> list[Interval]:
         if self.placement:
             return self.placement.alternatives(reading, storage)
-        return OnCalendars.alternatives(self, candidates, reading, storage, now)
+        return OnCalendars.alternatives(self, candidates, self._seen(reading), storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
         return self.placement.more_days() if self.placement else ()
+
+    def _seen(self, reading: Reading) -> Reading:
+        return reading if self.bound.notice else reading.without_notice()
 
 
 class Terms(NamedTuple):
@@ -158,13 +177,15 @@ class Terms(NamedTuple):
 
     With `any_of`, it also takes one of those calendars: the one with the fewest appointments that day that is free.
     Without `own_reminders`, it gets the default reminders of its user's calendar. A `dry_run` writes nothing. `faults`
-    were found before; they count unless the request repeats a booking that had none then.
+    were found before; they count unless the request repeats a booking that had none then. With `ignore_notice`, no
+    calendar asks for notice.
     """
 
     any_of: Sequence[str] = ()
     own_reminders: bool = True
     dry_run: bool = False
     faults: Sequence[Fault] = ()
+    ignore_notice: bool = False
 
 
 PLAIN = Terms()
@@ -207,19 +228,18 @@ def change(
     update: Callable[[Appointment], Appointment],
     storage: Storage,
     now: datetime,
-    *,
-    by_person: bool = True,
+    bound: Bound = EVERYBODY,
 ) -> tuple[Appointment, Appointment]:
     """Replace an appointment by what `update` makes of it. Returns the appointment before and after the change.
 
     A change of the calendars or the interval is decided like a booking, except that the appointment does not conflict
     with itself. A refused change leaves it unchanged. Whenever the appointment was changed concurrently, `update` is
-    called again, and may raise. Rules that a service has for people alone bind it if it is asked for `by_person`.
+    called again, and may raise. `bound` says which rules count.
     Raises AppointmentNotFoundError, InvalidRequestError, ConflictError with alternatives, CalendarBusyError, and what
     `update` raises.
     """
     current = Reading(appointment=storage.appointments.get(appointment_id))
-    done = settle(_Update(appointment_id, update, now, by_person=by_person), current, storage, now)
+    done = settle(_Update(appointment_id, update, now, bound=bound), current, storage, now)
     assert done.before is not None  # noqa: S101 - an update is of an appointment that was read
     return done.before, done.after
 

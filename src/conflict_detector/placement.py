@@ -36,12 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Placement:
-    """An appointment of a service, to be placed at its start: new, or moved from where it was `before`."""
+    """An appointment of a service, to be placed at its start: new, or moved from where it was `before`.
+
+    Without `notice`, none of its calendars asks for notice; whether the service does, it says itself.
+    """
 
     service: Service
     wanted: Appointment
     before: Appointment | None
     now: datetime
+    notice: bool = True
     search: ServiceSearch | None = None
 
     def candidates(self, reading: Reading) -> list[Change]:
@@ -62,7 +66,7 @@ class Placement:
     ) -> Accepted | Refused:
         """As the function of this name. A refusal names what is in the way of each step."""
         if candidates[0].after is not self.wanted:
-            return decide(candidates, reading, now, faults)
+            return decide(candidates, reading if self.notice else reading.without_notice(), now, faults)
         assert self.search is not None  # noqa: S101 - there is something to decide only when all was read
         found = obstacles(self.search, self.wanted.interval.start)
         own = [*faults, *self._broken_rules(self.search)]
@@ -136,7 +140,8 @@ class Placement:
         return found or search.find(start)
 
     def _search(self, reading: Reading) -> ServiceSearch:
-        calendars = _calendars(reading, self.now, self.wanted.appointment_id)
+        seen = reading if self.notice else reading.without_notice()
+        calendars = _calendars(seen, self.now, self.wanted.appointment_id)
         given = self.before.steps if self.before else ()
         person = calendars.get(self.wanted.user_id)
         if person and (daily := self._daily()):

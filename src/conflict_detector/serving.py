@@ -29,7 +29,8 @@ class ServiceAsk(NamedTuple):
 
     `hold` is for how long to hold it, None where it is booked or where the service says for how long. `faults` were
     found before, and count unless the request repeats a booking that had none then. Rules that a service has for people
-    alone bind it if it is asked for `by_person`.
+    alone bind it if it is asked for `by_person`. With `ignore_notice`, neither the service nor its calendars ask for
+    notice.
     """
 
     service_id: str
@@ -38,6 +39,7 @@ class ServiceAsk(NamedTuple):
     dry_run: bool = False
     faults: Sequence[Fault] = ()
     by_person: bool = True
+    ignore_notice: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -64,7 +66,9 @@ class _ServiceBooking:
             raise InvalidRequestError([*self.ask.faults, _unknown_service(self.ask.service_id)])
         self.faults = [*self.ask.faults]
         wanted = self._on_terms(reading.service, service, reading)
-        self.placement = Placement(service.binding(people=self.ask.by_person), wanted, None, self.now)
+        notice = not self.ask.ignore_notice
+        bound = service.binding(people=self.ask.by_person, notice=notice)
+        self.placement = Placement(bound, wanted, None, self.now, notice)
         changes = self.placement.candidates(reading)
         return [self._approved(self._quiet(change, service, reading), service, reading) for change in changes]
 

@@ -505,6 +505,43 @@ def test_without_a_service_there_is_a_choice(
     expect(one.page.get_by_role("heading", level=1)).to_have_text("What would you like to book?")
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_from_one_service_to_another_and_back(
+    visit: Callable[..., Visitor], offer: Callable[..., Place], width: int, scheme: str
+) -> None:
+    place, other = offer(title="Check-up"), offer(title=f"Other {uuid.uuid4().hex[:6]}")
+    title = other.call("GET", f"/services/{other.service}").body["title"]
+    one = visit(scheme, width)
+    one.page.goto(place.address())
+    expect(one.page.locator(".side .start").first).to_be_visible()
+    one.page.get_by_role("button", name="Choose another service").click()
+    heading = one.page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("What would you like to book?")
+    expect(heading).to_be_focused()
+    one.page.locator(".service").filter(has_text=title).click()
+    expect(heading).to_have_text(title)
+    expect(one.page.get_by_role("button", name="Choose another service")).to_be_visible()
+    one.keep("another")
+    one.page.reload()
+    expect(heading).to_have_text(title)
+    one.page.go_back()
+    one.page.go_back()
+    expect(heading).to_have_text("Check-up")
+
+
+def test_with_one_service_alone_there_is_nothing_else_to_choose(
+    visit: Callable[..., Visitor], offer: Callable[..., Place]
+) -> None:
+    place = offer()
+    one = visit(width=390)
+    alone = {"services": [{"serviceId": place.service, "title": "Check-up", "description": "", "durationMinutes": 30}]}
+    one.page.route("**/book/services", lambda route: route.fulfill(json=alone))
+    with one.page.expect_response("**/book/services"):
+        one.page.goto(place.address())
+    expect(one.page.locator(".side .start").first).to_be_visible()
+    expect(one.page.get_by_role("button", name="Choose another service")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("slug", "status", "text"),
     [

@@ -37,8 +37,15 @@ def clinic(call: Callable[..., Any]) -> Clinic:
     return Clinic.open(call)
 
 
+def named_like(calendar_id: str) -> str:
+    """A name that no other test gives, as two of one name are shown with their ids."""
+    return f"Dr Ada Lee {calendar_id[-6:]}"
+
+
 def busy(clinic: Clinic) -> list[dict[str, Any]]:
-    """A day with every state that lies ahead, a block, and a doctor who is away."""
+    """A day with every state that lies ahead, a block, a doctor who has a name and one who is away."""
+    named = clinic.call("GET", f"/calendars/{clinic.lee}").body | {"title": named_like(clinic.lee)}
+    assert clinic.call("PUT", f"/calendars/{clinic.lee}", named).status == 200
     settings = clinic.call("GET", f"/calendars/{clinic.kim}").body
     path = f"/calendars/{clinic.kim}"
     assert clinic.call("PUT", path, settings | {"approval": True}).status == 200
@@ -76,6 +83,8 @@ def test_everyone_can_read_it(browser: Browser, clinic: Clinic, api_url: str, vi
     with tab(browser, viewport=view, color_scheme=scheme, bypass_csp=True, has_touch=view is PHONE) as page:
         page.goto(clinic.address(api_url))
         expect(box(page, clinic.lee, "Anna Schmidt")).to_be_visible()
+        expect(page.locator(f'.head-name[title="{clinic.lee}"]')).to_have_text(named_like(clinic.lee))
+        expect(page.get_by_label("Columns").get_by_role("option", name=named_like(clinic.lee))).to_have_count(1)
         seen(page, f"{name}-day")
         page.get_by_text("Key", exact=True).click()
         seen(page, f"{name}-key")
@@ -246,7 +255,31 @@ def test_who_changed_what_is_told(browser: Browser, clinic: Clinic, api_url: str
         expect(newest).to_contain_text("Moved")
         expect(newest).to_contain_text(re.compile(r"start: .*09:00 \u2192 .*11:00"))
         expect(oldest).to_contain_text("Booked")
-        expect(oldest).to_contain_text("by the system")
+        expect(oldest).to_contain_text("by the desk")
+
+
+@pytest.mark.parametrize(("view", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"])
+def test_a_newer_version_is_hinted_at(browser: Browser, clinic: Clinic, api_url: str, view: Any, scheme: Any) -> None:
+    def come_back() -> None:
+        with page.expect_response("**/desk/settings"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    with tab(browser, viewport=view, color_scheme=scheme) as page:
+        page.goto(clinic.address(api_url))
+        hint = page.get_by_text("There is a newer version of the desk")
+        expect(page.locator("[data-column]").first).to_be_visible()
+        come_back()
+        expect(hint).to_have_count(0)
+        newer = {"auth": "none", "defaultLocale": "en", "version": "0.0.0+newer"}
+        page.route("**/desk/settings", lambda route: route.fulfill(json=newer))
+        come_back()
+        expect(hint).to_be_visible()
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / f"desk-newer-{view['width']}.png")
+        page.unroute("**/desk/settings")
+        page.get_by_role("button", name="Reload").click()
+        expect(page.locator("[data-column]").first).to_be_visible()
+        expect(hint).to_have_count(0)
 
 
 def test_the_day_is_printed_as_lists(browser: Browser, clinic: Clinic, api_url: str) -> None:
@@ -259,6 +292,7 @@ def test_the_day_is_printed_as_lists(browser: Browser, clinic: Clinic, api_url: 
         page.emulate_media(media="print")
         paper = page.locator("#paper")
         expect(paper.get_by_role("heading")).to_have_count(3)
+        expect(paper.get_by_role("heading").first).to_contain_text("Dr Ada Lee")
         expect(paper).to_contain_text("Farid Haddad")
         expect(paper.locator("tr").filter(has_text="Farid")).to_contain_text("11:00 \u2013 12:30")
         expect(paper.locator("tr").filter(has_text="Deep clean")).to_contain_text("Blocked")

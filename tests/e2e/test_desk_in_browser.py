@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from browsing import BROWSER, QUIET
-from desks import PHONE, PIXELS, WIDE, Clinic, box, column, drag, point, tab, to_approve
+from desks import PHONE, PIXELS, SCREENS, WIDE, Clinic, box, column, drag, point, tab, to_approve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,6 +145,40 @@ def test_a_service_is_booked_and_a_taken_time_offers_others(either: Page, clinic
     expect(box(either, clinic.lee, "11:00 Ida Novak")).to_be_visible()
 
 
+def with_notice(clinic: Clinic) -> Clinic:
+    """The clinic on a day for which it is too late to book, as all of it wants a year's notice."""
+    days = clinic.day - datetime.now(UTC).date()
+    soon = clinic._replace(day=clinic.day - timedelta(days=364 if days > timedelta(days=360) else 0))
+    for calendar_id in clinic.calendars:
+        settings = clinic.call("GET", f"/calendars/{calendar_id}").body
+        wanted = settings | {"minNoticeMinutes": 366 * 24 * 60}
+        assert clinic.call("PUT", f"/calendars/{calendar_id}", wanted).status == 200
+    return soon
+
+
+def test_a_walk_in_is_booked_without_notice(either: Page, clinic: Clinic, api_url: str) -> None:
+    clinic = with_notice(clinic)
+    clinic.book("Ben", "11:00", "11:30", ignoreNotice=True)
+    either.goto(clinic.address(api_url))
+    either.get_by_role("button", name="New appointment").click()
+    form = either.get_by_role("dialog", name="New appointment")
+    form.get_by_label("Name").fill("Ida Novak")
+    form.get_by_label("Start").fill("10:30")
+    form.get_by_label(clinic.lee).check()
+    form.get_by_role("button", name="Book", exact=True).click()
+    expect(form.get_by_role("alert")).to_contain_text(f"{clinic.lee}: Start is too soon")
+    expect(form.get_by_role("alert")).to_contain_text("Only the notice is in the way")
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    either.screenshot(path=SCREENS / f"desk-anyway-{either.evaluate('innerWidth')}.png")
+    # Another appointment is in the way of the whole hour, and what is offered instead lies within the notice too.
+    form.get_by_label("Length").select_option("60")
+    form.get_by_role("button", name="Book anyway").click()
+    expect(form.get_by_role("alert")).to_contain_text("This time is taken")
+    form.get_by_role("button", name="10:00 \u2013 11:00").click()
+    told(either, "Booked: Ida Novak")
+    expect(box(either, clinic.lee, "10:00 Ida Novak")).to_be_visible()
+
+
 # --- moving ----------------------------------------------------------------------------------------------
 
 
@@ -160,7 +194,7 @@ def test_dragging_moves_to_another_time_and_calendar_and_is_taken_back(
     expect(box(page, clinic.lee, "Anna")).to_have_count(0)
     moved = clinic.now(booked)
     assert (moved["startTime"], moved["resourceIds"]) == (clinic.at("11:15"), [clinic.kim, clinic.room])
-    page.get_by_role("button", name="Undo move").click()
+    page.locator(".bar").get_by_role("button", name="Undo").click()
     told(page, "The move was taken back")
     back = clinic.now(booked)
     assert (back["startTime"], back["endTime"]) == (booked["startTime"], booked["endTime"])
@@ -188,6 +222,26 @@ def test_a_refused_drop_says_why_there_and_one_click_takes_an_alternative(
     told(page, f"Moved to 10:45 \u2013 11:15, {clinic.kim}")
     expect(box(page, clinic.kim, "10:45 Anna")).to_be_visible()
     assert clinic.now(booked)["startTime"] == clinic.at("10:45")
+
+
+def test_a_drop_within_the_notice_is_moved_all_the_same_and_taken_back(
+    page: Page, clinic: Clinic, api_url: str
+) -> None:
+    clinic = with_notice(clinic)
+    booked = clinic.book("Anna", "09:00", "09:30", ignoreNotice=True)
+    page.goto(clinic.address(api_url))
+    drag(page, box(page, clinic.lee, "Anna"), clinic.kim, "10:15")
+    refusal = page.get_by_role("dialog", name="Refused")
+    expect(refusal).to_contain_text(f"{clinic.kim}: Start is too soon")
+    assert clinic.now(booked)["version"] == 1
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / "desk-anyway-drop.png")
+    refusal.get_by_role("button", name="Move anyway").click()
+    told(page, f"Moved to 10:15 \u2013 10:45, {clinic.kim}")
+    expect(refusal).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(box(page, clinic.lee, "09:00 Anna")).to_be_visible()
+    assert clinic.now(booked)["startTime"] == clinic.at("09:00")
 
 
 def test_dragging_the_end_shortens_and_escape_lets_go(page: Page, clinic: Clinic, api_url: str) -> None:
@@ -348,6 +402,11 @@ def test_what_has_begun_is_completed_or_a_no_show(either: Page, clinic: Clinic, 
     told(either, "Completed: Anna")
     expect(dialog.locator(".state")).to_contain_text("Completed")
     assert clinic.now(booked)["status"] == "completed"
+    either.keyboard.press("Escape")
+    either.keyboard.press("Control+z")
+    told(either, "\u201cCompleted\u201d was taken back")
+    expect(anna).to_have_class(re.compile("s-arrived"))
+    assert clinic.now(booked)["status"] == "arrived"
 
 
 def test_time_is_blocked_and_free_again(either: Page, clinic: Clinic, api_url: str) -> None:

@@ -275,6 +275,28 @@ def test_a_persons_dry_run_for_another_is_refused_too(desk: Desk) -> None:
     assert desk.send("POST", "/appointments", token(ANNA), body=booking(ANNA, 15), **dry)[0] == 200
 
 
+def test_notice_is_for_schedulers_to_waive(desk: Desk) -> None:
+    assert desk.world.request("PUT", "/calendars/room-1", {"minNoticeMinutes": 366 * 24 * 60})[0] == 200
+    soon = booking(ANNA, 15, resourceIds=["room-1"])
+    served = {"userId": ANNA, "serviceId": "check-up", "startTime": soon["startTime"]}
+    own = f"/appointments/{desk.ids[ANNA]}"
+    before = everything(desk.world)
+    for method, path, body in (
+        ("POST", "/appointments", soon),
+        ("POST", "/appointments", served),
+        ("PATCH", own, {"startTime": soon["startTime"]}),
+        ("PATCH", own, {"resourceIds": ["room-1"]}),
+        ("PATCH", own, {"details": {}}),
+    ):
+        status, problem = desk.send(method, path, token(ANNA), body=body | {"ignoreNotice": True})
+        assert (status, problem["type"]) == (403, "/docs#forbidden")
+    assert everything(desk.world) == before
+    assert desk.send("POST", "/appointments", token(ANNA), body=soon | {"ignoreNotice": False})[0] == 422
+    assert desk.send("POST", "/appointments", SCHEDULER, body=soon)[0] == 422
+    assert desk.send("POST", "/appointments", SCHEDULER, body=soon | {"ignoreNotice": True})[0] == 201
+    assert desk.send("PATCH", own, SCHEDULER, body={"resourceIds": ["room-1"], "ignoreNotice": True})[0] == 200
+
+
 def test_a_person_books_resources_and_not_people(desk: Desk) -> None:
     for field in ("resourceIds", "anyOf"):
         taken, refused = booking(ANNA, 15, **{field: ["room-1"]}), booking(ANNA, 17, **{field: ["room-1", BEN]})

@@ -336,10 +336,12 @@ def test_nothing_else_is_taken(visitor: Visitor) -> None:
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "userId": "anna"}),
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "hold": {"minutes": 60}}),
         ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "details": {}}),
+        ("POST", f"{SERVICE}/appointments", {"startTime": TEN, "ignoreNotice": True}),
         ("POST", f"{SERVICE}/appointments", {}),
         ("POST", f"{SERVICE}/appointments", {"startTime": "2030-01-15T10:00:00"}),
         ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "status": "scheduled"}),
         ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "startTime": TEN}),
+        ("PATCH", f"/book/appointments/{visit['token']}", {"contact": ANNA, "ignoreNotice": True}),
         ("PATCH", f"/book/appointments/{visit['token']}", {}),
     ]
     for method, path, body in own:
@@ -537,8 +539,9 @@ def test_no_address_is_kept_or_logged(
 def test_no_answer_tells_of_calendars_or_of_other_people(world: World) -> None:
     """Whatever a visitor sends, right or wrong, names neither whose time is taken nor on which calendars."""
     secret = ["dr-secret", "room-secret", "pool-secret-1", "pool-secret-2", "patient-secret", "Secret title", "secret@"]
+    secret.append("Dr Hidden")
     for calendar in secret[:4]:
-        settings = {"timeZone": "Europe/Berlin", "workingHours": TUESDAYS, "maxPerDay": 3}
+        settings = {"title": "Dr Hidden", "timeZone": "Europe/Berlin", "workingHours": TUESDAYS, "maxPerDay": 3}
         assert world.request("PUT", f"/calendars/{calendar}", settings)[0] == 200
     pools = [{"anyOf": ["pool-secret-1", "pool-secret-2"]}]
     put_service(

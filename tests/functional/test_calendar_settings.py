@@ -66,6 +66,7 @@ def test_a_whole_number_may_be_written_with_a_fraction_of_zero(world: World) -> 
 
 def test_whatever_was_sent_comes_back(world: World) -> None:
     sent = {
+        "title": "Dr Ada Lee",
         "timeZone": "Australia/Lord_Howe",
         "workingHours": {"saturday": [{"start": "22:00", "end": "02:00"}], "sunday": []},
         "overrides": {"2030-12-25": [], "2030-12-31": [{"start": "10:00", "end": "24:00"}]},
@@ -83,6 +84,17 @@ def test_whatever_was_sent_comes_back(world: World) -> None:
     # A PUT replaces: what it leaves out is back at its default.
     assert configure(world)["capacity"] == 1
     assert "workingHours" not in world.request("GET", "/calendars/C")[2]
+
+
+def test_a_title_has_at_most_200_characters_and_decides_nothing(world: World) -> None:
+    assert configure(world, title="ü" * 200)["title"] == "ü" * 200
+    (listed,) = world.request("GET", "/calendars")[2]["calendars"]
+    assert listed["title"] == "ü" * 200
+    for title, message in (("x" * 201, "must have at most 200 characters"), (7, "must be a string")):
+        status, _, body = world.request("PUT", "/calendars/C", {"title": title})
+        assert (status, body["errors"]) == (422, [{"field": "title", "message": message}])
+    assert [world.book("10:00", "11:00", user=user, resourceIds=["C"])[0] for user in "ab"] == [201, 409]
+    assert "title" not in configure(world)  # a PUT without it takes it away
 
 
 def test_the_largest_settings_are_stored_and_larger_ones_refused(world: World) -> None:

@@ -59,6 +59,8 @@ def test_a_day_is_filled_once_and_what_somebody_changed_stays(world: World) -> N
     assert sum(found.values()) == len(planned) + 2
     settings = world.request("GET", "/calendars/dr-marin")[2]
     assert (settings["version"], settings["timeZone"]) == (1, "Europe/Berlin")
+    assert settings["title"] == "Dr Paul Marin"
+    assert all("title" in one for one in world.request("GET", "/calendars")[2]["calendars"])
     assert len(world.request("GET", "/services")[2]["services"]) == len(clinic.SERVICES)
 
     (later, *_) = [item for item in world.items("AppointmentsTable") if item["status"]["S"] == "scheduled"]

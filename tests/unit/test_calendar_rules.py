@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -131,6 +132,16 @@ def test_the_decision_agrees_with_the_minutes(change: tuple[str, date], data: st
     # A start in the past is a fault of the request, not of a calendar.
     assume(it.wanted.start >= it.now)
     assert it.calendar.fits(it.wanted, it.now) == it.reference.takes(*it.wanted, it.now)
+
+
+@given(situations())
+@settings(max_examples=100)
+def test_without_notice_all_else_decides(it: Situation) -> None:
+    assume(it.wanted.start >= it.now)
+    waived = replace(it.calendar, settings=it.calendar.settings.without_notice())
+    reference = it.reference
+    reference.body = {name: value for name, value in it.body.items() if name != "minNoticeMinutes"}
+    assert waived.fits(it.wanted, it.now) == reference.takes(*it.wanted, it.now)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

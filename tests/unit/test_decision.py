@@ -255,3 +255,21 @@ def test_what_an_appointment_has_already_is_not_asked_for() -> None:
     assert isinstance(decide([Change.of(before, replace(before, interval=span(9.5, 10.5)))], seen, NOW), Accepted)
     assert isinstance(decide([Change.of(before, replace(before, interval=span(9.5, 11.5)))], seen, NOW), Refused)
     assert isinstance(decide([Change.of(before, replace(before, places=2))], seen, NOW), Refused)
+
+
+def test_a_reading_without_notice_is_decided_as_that_of_calendars_that_want_none() -> None:
+    """What is committed rests on the reading itself: its settings, days and marks are those that were read."""
+    notice = timedelta(days=60)
+    seen = reading(("c", DAY_2, {"x": taken(11, 12)}), min_notice=notice, horizon_days=31)
+    for start, end, expected in ((9, 10, Accepted), (11, 12, Refused), (60, 61, Refused)):
+        change = Change.of(None, wanted(start, end))
+        seen.days.setdefault(key := DayKey("c", change.after.interval.start.date()), CalendarDay(key))
+        assert isinstance(decide([change], seen, NOW), Refused)
+        assert isinstance(decide([change], seen.without_notice(), NOW), expected)
+    assert seen.settings["c"].settings.min_notice == notice
+    waived = seen.without_notice()
+    assert waived.days is seen.days
+    assert (waived.settings["c"].mark, waived.settings["c"].token) == (
+        seen.settings["c"].mark,
+        seen.settings["c"].token,
+    )

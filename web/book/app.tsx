@@ -9,7 +9,7 @@ import { Heading, Note, Stop, Waiting } from "./parts";
 import { enter, type Place, placeIn, stay } from "./place";
 import { Times } from "./times";
 import { type Facts, failureOf, isOf, type Offered, uuid, type Visit } from "./visits";
-import { spanOf } from "./zones";
+import { spanOf } from "./dates";
 import { ApiError } from "../shared/api";
 
 /** `service` is what the address asks for. */
@@ -17,8 +17,10 @@ export function App({ service }: { service: string | undefined }) {
   const first: Place = service === undefined ? { at: "services" } : { at: "times", service };
   const [place, setPlace] = useState<Place>(() => {
     const kept = placeIn(history.state);
-    return kept && (service === undefined || (kept.at !== "services" && kept.service === service)) ? kept : first;
+    return kept ?? first; // an entry of the history has one address, so what it keeps is of this one
   });
+  // Whether there is more than one service to choose from, once that is known.
+  const [several, setSeveral] = useState<boolean>();
 
   const go = (to: Place, how: (place: Place) => void = enter) => {
     how(to);
@@ -30,19 +32,22 @@ export function App({ service }: { service: string | undefined }) {
     return () => removeEventListener("popstate", moved);
   }, []);
 
-  if (place.at === "services") return <Services onChoose={(chosen) => go({ at: "times", service: chosen })} />;
-  return <Booking key={place.service} place={place} go={go} />;
+  if (place.at === "services") return <Services onSeen={(count) => setSeveral(count > 1)} onChoose={(chosen) => go({ at: "times", service: chosen })} />;
+  return <Booking key={place.service} {...{ place, go, several, setSeveral }} />;
 }
 
-function Services({ onChoose }: { onChoose: (service: string) => void }) {
+function Services({ onSeen, onChoose }: { onSeen: (count: number) => void; onChoose: (service: string) => void }) {
   const { say, visits, locale } = usePage();
   const asked = useAsked<Offered[]>(() => visits.services(), []);
+  useEffect(() => {
+    if (asked.answer) onSeen(asked.answer.length);
+  }, [asked.answer]);
   if (asked.error) return <Stop failure={failureOf(asked.error)} retry={asked.again} />;
   if (!asked.answer) return <Waiting />;
   if (!asked.answer.length) return <Stop failure="gone" retry={asked.again} />;
   return (
     <>
-      <Heading focus={false}>{say("what")}</Heading>
+      <Heading focus={history.state !== null}>{say("what")}</Heading>
       <ul class="services">
         {asked.answer.map((one) => (
           <li key={one.serviceId}>
@@ -61,10 +66,12 @@ function Services({ onChoose }: { onChoose: (service: string) => void }) {
 interface BookingProps {
   place: Exclude<Place, { at: "services" }>;
   go: (to: Place, how?: (place: Place) => void) => void;
+  several: boolean | undefined;
+  setSeveral: (several: boolean) => void;
 }
 
 /** One service, from the choice of a time to its confirmation. */
-function Booking({ place, go }: BookingProps) {
+function Booking({ place, go, several, setSeveral }: BookingProps) {
   const page = usePage();
   const { service } = place;
   const asked = useAsked<Facts>(() => page.visits.facts(service), [service]);
@@ -153,6 +160,8 @@ function Booking({ place, go }: BookingProps) {
 
   useEffect(() => {
     if (asked.answer?.title) document.title = asked.answer.title;
+    // Asked once, behind what is needed; without an answer nothing else is offered.
+    if (asked.answer && several === undefined) page.visits.services().then((all) => setSeveral(all.length > 1), () => setSeveral(false));
   }, [asked.answer]);
 
   if (asked.error) return <Stop failure={failureOf(asked.error)} retry={asked.again} />;
@@ -160,7 +169,7 @@ function Booking({ place, go }: BookingProps) {
   if (!facts) return <Waiting />;
   return (
     <>
-      {place.at === "times" && <About facts={facts} />}
+      {place.at === "times" && <About facts={facts} onAnother={several ? () => go({ at: "services" }) : undefined} />}
       {trouble !== undefined && place.at === "times" && (
         <Note kind="bad" reveal>
           {sentence(trouble)}
@@ -234,13 +243,20 @@ function Booking({ place, go }: BookingProps) {
   }
 }
 
-function About({ facts }: { facts: Facts }) {
+function About({ facts, onAnother }: { facts: Facts; onAnother: (() => void) | undefined }) {
   const { say, locale } = usePage();
   return (
     <header>
       <Heading focus={false}>{facts.title || say("book")}</Heading>
       <p class="soft">{spanOf(facts.durationMinutes, locale)}</p>
       {facts.description && <p class="description">{facts.description}</p>}
+      {onAnother && (
+        <p>
+          <button class="plain" type="button" onClick={onAnother}>
+            {say("another")}
+          </button>
+        </p>
+      )}
     </header>
   );
 }

@@ -8,7 +8,7 @@ import { Heading, Note, Said } from "./parts";
 import { type Contact, type Facts, failureOf, isOf, isOfZone, uuid, type Visit } from "./visits";
 import { PHONES } from "./words";
 import { When } from "./when";
-import { countdown, spanOf } from "./zones";
+import { countdown, spanOf } from "./dates";
 import { ApiError } from "../shared/api";
 
 interface Props {

@@ -2,7 +2,8 @@
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { usePage } from "./page";
-import { addDays, addMonths, type Day, firstDayOfWeek, firstOf, monthOf, sameDayIn, weeksOf } from "./zones";
+import { addMonths, type Day, firstDayOfWeek, firstOf, monthOf, sameDayIn, weeksOf } from "./dates";
+import { plusDays } from "../shared/zones";
 
 interface Props {
   month: string;
@@ -130,17 +131,17 @@ export function target({ key }: { key: string }, from: Day, firstDay: number): D
   const inWeek = (new Date(`${from}T00:00:00Z`).getUTCDay() - (firstDay % 7) + 7) % 7;
   switch (key) {
     case "ArrowLeft":
-      return addDays(from, -1);
+      return plusDays(from, -1);
     case "ArrowRight":
-      return addDays(from, 1);
+      return plusDays(from, 1);
     case "ArrowUp":
-      return addDays(from, -7);
+      return plusDays(from, -7);
     case "ArrowDown":
-      return addDays(from, 7);
+      return plusDays(from, 7);
     case "Home":
-      return addDays(from, -inWeek);
+      return plusDays(from, -inWeek);
     case "End":
-      return addDays(from, 6 - inWeek);
+      return plusDays(from, 6 - inWeek);
     case "PageUp":
       return sameDayIn(addMonths(monthOf(from), -1), from);
     case "PageDown":

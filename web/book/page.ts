@@ -4,7 +4,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Visits } from "./visits";
 import { type Language, say, type Words, WORDS } from "./words";
-import { Dates } from "./zones";
+import { Dates } from "./dates";
 
 export class Page {
   readonly words: Words;

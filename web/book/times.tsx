@@ -6,7 +6,8 @@ import { Month } from "./month";
 import { usePage } from "./page";
 import { Note, Said, Stop, Waiting } from "./parts";
 import { type Facts, failureOf, isOfZone, type Slot } from "./visits";
-import { addDays, addMonths, Clock, type Day, dayIn, firstOf, monthOf, placeOf, sameClock, sameClocks } from "./zones";
+import { addMonths, Clock, type Day, dayIn, firstOf, monthOf, placeOf, sameClock, sameClocks } from "./dates";
+import { plusDays } from "../shared/zones";
 
 /** So many times are offered before anything is chosen. */
 const NEXT = 3;
@@ -40,7 +41,7 @@ export function Times({ facts, day, taken, picking, onDay, onPick }: Props) {
 
   const next = useAsked(async (signal) => {
     for (let n = 0; n < SPANS; n++) {
-      const span = { from: addDays(today, n * SPAN), to: addDays(today, (n + 1) * SPAN), zone };
+      const span = { from: plusDays(today, n * SPAN), to: plusDays(today, (n + 1) * SPAN), zone };
       const found = await page.visits.times(facts.serviceId, span, NEXT, signal);
       if (found.length) return found;
     }
@@ -209,7 +210,7 @@ function Trouble({ error, again }: { error: unknown; again: () => void }) {
 function EmptyMonth({ facts, zone, clock, month, after, onDay }: ChoiceProps & { after: Day }) {
   const page = usePage();
   const next = useAsked(
-    (signal) => page.visits.times(facts.serviceId, { from: after, to: addDays(after, SPAN), zone }, 1, signal),
+    (signal) => page.visits.times(facts.serviceId, { from: after, to: plusDays(after, SPAN), zone }, 1, signal),
     [facts.serviceId, zone, month],
   );
   const found = next.waiting ? undefined : next.answer?.[0];
@@ -230,7 +231,7 @@ function DayTimes(props: ChoiceProps & { day: Day }) {
   const page = usePage();
   const asked = useAsked(
     async (signal) => {
-      const span = { from: day, to: addDays(day, 1), zone };
+      const span = { from: day, to: plusDays(day, 1), zone };
       return { day, slots: await page.visits.times(facts.serviceId, span, undefined, signal) };
     },
     [facts.serviceId, zone, day, taken],

@@ -2,7 +2,7 @@
 
 import { type Api, ApiError } from "../shared/api";
 import type { Schemas } from "../shared/types";
-import type { Day } from "./zones";
+import type { Day } from "./dates";
 
 export type Facts = Schemas["BookableServiceWithZone"];
 export type Offered = Schemas["BookableService"];

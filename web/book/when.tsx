@@ -1,7 +1,7 @@
 /** When an appointment is, on the visitor's clock and, where it shows another time, on that of the place. */
 
 import { usePage } from "./page";
-import { Clock, placeOf, sameClock } from "./zones";
+import { Clock, placeOf, sameClock } from "./dates";
 
 interface Props {
   facts: { title: string; timeZone: string };

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Api } from "../shared/api";
 import type { Session } from "../shared/gate";
+import { settingsOf } from "../shared/settings";
 import { wallOf } from "../shared/zones";
 import { ALL, daysOf, moved, readAddress, writeAddress, type Shown } from "./address";
 import { Clock } from "./clock";
@@ -10,10 +11,11 @@ import { Dialogs, type Open } from "./dialogs";
 import { Feed, type Seen, type Wanted } from "./feed";
 import { whenOf } from "./forms";
 import { Grid } from "./grid";
-import { useMedia, useNow, useWatching } from "./hooks";
+import { useMedia, useNow, useOutdated, useWatching } from "./hooks";
 import { freeFrom } from "./layout";
 import type { Calendar, Service } from "./model";
 import { Moves, type MoveState, type Told } from "./moves";
+import { byName, nameAll } from "./names";
 import { onPaper } from "./print";
 import { RefusedHere } from "./refused";
 import { NONE, Requests, waitingOf } from "./requests";
@@ -43,6 +45,7 @@ export function Desk({ api, session }: { api: Api; session: Session }) {
     const named = work.services().catch(() => []);
     work.calendars().then(
       (calendars) => {
+        nameAll(calendars);
         setKnown({ calendars, services: new Map() });
         void named.then((services) => setKnown({ calendars, services: new Map(services.map((one) => [one.serviceId, one])) }));
       },
@@ -57,7 +60,7 @@ export function Desk({ api, session }: { api: Api; session: Session }) {
 
 function firstShown({ calendars }: Known, now: number): Shown {
   const ids = calendars.map(({ calendarId }) => calendarId).filter((id) => !PERSON.test(id));
-  ids.sort((a, b) => a.localeCompare(b));
+  ids.sort(byName);
   const kept = (localStorage.getItem(CHOSEN) ?? "").split(",").filter(Boolean);
   const shown = readAddress(location.search, "");
   const calendarIds = shown.calendarIds.length ? shown.calendarIds : kept.length ? kept : ids.slice(0, FIRST_CHOICE);
@@ -67,6 +70,7 @@ function firstShown({ calendars }: Known, now: number): Shown {
 
 function Board({ work, known, session }: { work: Work; known: Known; session: Session }) {
   const now = useNow();
+  const outdated = useOutdated(() => settingsOf(work.api));
   const narrow = useMedia("(max-width: 699px)");
   const clock = useMemo(() => new Clock(session.settings.defaultLocale), [session]);
   const [shown, setShown] = useState<Shown>(() => firstShown(known, now));
@@ -144,6 +148,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         {session.signOut && <button type="button" class="quiet" onClick={session.signOut} title={session.person?.name}>Sign out</button>}
       </Toolbar>
       <main class="board">
+        {outdated && <p class="newer" role="status">There is a newer version of the desk. <button type="button" onClick={() => location.reload()}>Reload</button></p>}
         {visible.length === 0 ? <div class="summary">{toApprove}</div> : <Summary seen={seen} clock={clock} zone={zone} wholeDay={wholeDay} onWholeDay={setWholeDay} onRetry={() => void feed.poll()}>{toApprove}</Summary>}
         {visible.length === 0 ? (
           <Standing title="No calendar is shown" text={known.calendars.length ? "Choose the doctors and rooms that you work with." : "No calendar is configured yet. Add one by its id, such as dr-lee: whatever is booked on it shows here."} action="Choose calendars" onAction={() => setOpen({ is: "calendars" })} />
@@ -153,10 +158,10 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         )}
       </main>
       {moving.refused && (
-        <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onClose={() => moves.dismiss()}
+        <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onAnyway={moving.refused.anyway} onClose={() => moves.dismiss()}
           say={(interval) => clock.interval(interval, moving.refused?.column.line.zone ?? zone, moving.refused?.column.line.day)} />
       )}
-      {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} say={setTold} />}
+      {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} signsIn={session.person !== undefined} say={setTold} />}
       {told && <Toast told={told} onUndo={() => void moves.undo()} onGone={() => setTold(undefined)} />}
     </>
   );

@@ -8,7 +8,8 @@ import { HistoryOf } from "./history";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
 import { calendarsOf, moment, personOf, stamp, subjectOf, type Appointment, type Block, type Service } from "./model";
-import { refusalOf, type Refusal } from "./refusal";
+import { nameOf, namesOf } from "./names";
+import { anyway, refusalOf, type Refusal } from "./refusal";
 import { Refused } from "./refused";
 import { actionsOf, isMovable, isResizable, lookOf, type Action } from "./states";
 import type { Work } from "./work";
@@ -21,6 +22,7 @@ interface Props {
   work: Work;
   clock: Clock;
   now: number;
+  signsIn: boolean;
   onClose: () => void;
   /** It was changed: as it was, and as it is. */
   onChanged: (before: Appointment, after: Appointment, what: string) => void;
@@ -31,7 +33,7 @@ interface Props {
 export function AppointmentDialog(props: Props) {
   const { appointment, zone, clock, services, now } = props;
   const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<{ refusal: Refusal; asked: Record<string, unknown> }>();
+  const [refused, setRefused] = useState<{ refusal: Refusal; asked: Record<string, unknown>; what: string }>();
   const [sure, setSure] = useState<Action>();
   const [open, setOpen] = useState<"move" | "title" | "history">();
   const [start, end] = [moment(appointment.startTime), moment(appointment.endTime)];
@@ -50,7 +52,7 @@ export function AppointmentDialog(props: Props) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const own = "resourceIds" in body ? undefined : appointment;
-      setRefused({ refusal: refusalOf(error, say, own), asked: body });
+      setRefused({ refusal: refusalOf(error, say, own), asked: body, what });
       if (error.status === 412 || error.status === 404 || error.status === 409) props.onOutdated();
     }
     setSure(undefined);
@@ -73,7 +75,7 @@ export function AppointmentDialog(props: Props) {
     <Modal title={personOf(appointment)} onClose={props.onClose} kind="of-appointment">
       <p class={`state s-${appointment.status}`}><Icon name={look.icon} /> <b>{look.label}</b>{appointment.confirmedAt && " · the person confirmed"}{expiry(appointment, clock, zone)}</p>
       <Facts {...{ appointment, clock, zone, services }} length={lengthText((end - start) / 60_000)} />
-      {refused && <Refused refusal={refused.refusal} say={say} onTake={isMovable(appointment) ? take : undefined} />}
+      {refused && <Refused refusal={refused.refusal} say={say} onTake={isMovable(appointment) ? take : undefined} onAnyway={() => void change(anyway(refused.asked), refused.what)} anyway={"status" in refused.asked ? "Book anyway" : "Move anyway"} />}
       {sure ? <Sure action={sure} busy={busy} onYes={() => act(sure)} onNo={() => setSure(undefined)} /> : (
         <div class="actions">
           {actions.filter(({ kind }) => kind !== "danger").map(button)}
@@ -85,7 +87,7 @@ export function AppointmentDialog(props: Props) {
       )}
       {open === "move" && <MoveForm {...{ appointment, zone, busy, calendars: props.calendars }} onMove={(body) => void change(body, "Moved")} />}
       {open === "title" && <TitleForm {...{ appointment, busy }} onSave={(title) => void change({ details: { ...appointment.details, title } }, "Changed")} />}
-      {open === "history" && <HistoryOf key={appointment.version} appointment={appointment} work={props.work} clock={clock} zone={zone} />}
+      {open === "history" && <HistoryOf key={appointment.version} appointment={appointment} work={props.work} clock={clock} zone={zone} signsIn={props.signsIn} />}
     </Modal>
   );
 }
@@ -111,7 +113,7 @@ function Facts({ appointment, clock, zone, services, length }: Pick<Props, "appo
       <dd>{clock.dayAndTime(start, zone)} – {clock.time(end, zone)} <span class="soft">({length}, {zone})</span></dd>
       {subject && <><dt>What</dt><dd>{subject}</dd></>}
       <dt>Calendars</dt>
-      <dd>{calendarsOf(appointment).filter((id) => id !== userId).join(", ") || "none but the person’s"}</dd>
+      <dd>{namesOf(calendarsOf(appointment).filter((id) => id !== userId)) || "none but the person’s"}</dd>
       {(contact?.phone ?? contact?.email) && (
         <><dt>Contact</dt><dd>{contact?.phone && <a href={`tel:${contact.phone}`}>{contact.phone}</a>} {contact?.email && <a href={`mailto:${contact.email}`}>{contact.email}</a>}</dd></>
       )}
@@ -213,7 +215,7 @@ export function BlockDialog({ block, zone, work, clock, onClose, onRemoved }: Bl
     }
   };
   return (
-    <Modal title={`Blocked: ${block.calendarId}`} onClose={onClose}>
+    <Modal title={`Blocked: ${nameOf(block.calendarId)}`} onClose={onClose}>
       <dl class="facts">
         <dt>When</dt>
         <dd>{clock.dayAndTime(moment(block.startTime), zone)} – {clock.dayAndTime(moment(block.endTime), zone)}</dd>

@@ -6,8 +6,9 @@ import { CalendarFields, TextField, WhenFields } from "./fields";
 import { bookingOf, contactText, isContact, missing, timesOf, whenOf, type Draft, type When } from "./forms";
 import { Modal } from "./modal";
 import { moment, minutesOfService, personOf, type Appointment, type Service } from "./model";
+import { namesOf } from "./names";
 import { lengthText } from "./clock";
-import { refusalOf, type Refusal } from "./refusal";
+import { anyway, refusalOf, type Refusal } from "./refusal";
 import { Lacking, Refused } from "./refused";
 import type { Work } from "./work";
 
@@ -37,6 +38,8 @@ export function BookingForm(props: Props) {
   const [busy, setBusy] = useState(false);
   const [faults, setFaults] = useState<string[]>([]);
   const [refusal, setRefusal] = useState<Refusal>();
+  // Whether the notice was waived for what was refused, and so is for what is taken instead.
+  const [waived, setWaived] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     // Where times are offered, one of these is what comes next.
@@ -45,15 +48,19 @@ export function BookingForm(props: Props) {
   const { zone } = draft.when;
   const say = (one: Interval): string => clock.interval(one, zone, draft.when.day);
 
-  const send = async (asked: Draft): Promise<void> => {
+  const send = async (asked: Draft, waives = false): Promise<void> => {
     const lacks = blocks ? (asked.calendarIds.length ? [] : ["Choose at least one calendar."]) : missing(asked);
     setFaults(lacks);
     setRefusal(undefined);
+    setWaived(waives);
     if (lacks.length || busy) return;
     setBusy(true);
     try {
       if (blocks) props.onBlocked(await blockAll(props.work, asked, reason));
-      else props.onBooked(await props.work.book(bookingOf(asked, () => crypto.randomUUID())));
+      else {
+        const body = bookingOf(asked, () => crypto.randomUUID());
+        props.onBooked(await props.work.book(waives ? anyway(body) : body));
+      }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setRefusal(refusalOf(error, say));
@@ -63,7 +70,7 @@ export function BookingForm(props: Props) {
   const take = ({ startTime, endTime }: Interval): void => {
     const next = { ...draft, when: whenOf(moment(startTime), moment(endTime), zone) };
     setDraft(next);
-    void send(next);
+    void send(next, waived);
   };
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -84,7 +91,7 @@ export function BookingForm(props: Props) {
       <form ref={form} onSubmit={submit} noValidate>
         {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} {...{ draft, change }} refused={refusal?.fields ?? []} />}
         {faults.length > 0 && <Lacking lines={faults} />}
-        {refusal && <Refused refusal={refusal} say={say} onTake={blocks ? undefined : take} />}
+        {refusal && <Refused refusal={refusal} say={say} onTake={blocks ? undefined : take} onAnyway={blocks ? undefined : () => void send(draft, true)} anyway={draft.hold ? "Hold anyway" : "Book anyway"} />}
         <footer class="modal-foot">
           <button type="button" class="quiet" onClick={props.onClose}>Close</button>
           <button type="submit" class="primary" disabled={busy}>{busy ? "Saving…" : blocks ? "Block" : draft.hold ? "Hold" : "Book"}</button>
@@ -106,7 +113,7 @@ async function blockAll(work: Work, { calendarIds, when }: Draft, reason: string
   const body = { ...timesOf(when), ...(reason.trim() ? { reason: reason.trim() } : {}) };
   const placed = await Promise.all(calendarIds.map((id) => work.block(id, body)));
   const meets = new Set(placed.flatMap((block) => block.meets)).size;
-  const what = `Blocked ${calendarIds.join(", ")}.`;
+  const what = `Blocked ${namesOf(calendarIds)}.`;
   return meets ? `${what} ${meets === 1 ? "1 appointment lies" : `${meets} appointments lie`} in this time and stay${meets === 1 ? "s" : ""} booked.` : what;
 }
 

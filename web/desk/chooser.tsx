@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { isCalendarId } from "./address";
 import { Modal } from "./modal";
+import { byName, nameOf } from "./names";
 
 interface Props {
   all: readonly string[];
@@ -15,7 +16,7 @@ export function Chooser({ all, chosen, onClose, onChoose }: Props) {
   const [fault, setFault] = useState("");
   // Those that are shown come first, in the order that they had when this was opened.
   const [first] = useState(chosen);
-  const later = all.filter((id) => !first.includes(id)).sort((a, b) => a.localeCompare(b));
+  const later = all.filter((id) => !first.includes(id)).sort(byName);
   const ids = [...new Set([...first, ...later, ...chosen])];
   const toggle = (id: string): void => onChoose(chosen.includes(id) ? chosen.filter((one) => one !== id) : ids.filter((one) => one === id || chosen.includes(one)));
   const add = (event: Event): void => {
@@ -36,7 +37,7 @@ export function Chooser({ all, chosen, onClose, onChoose }: Props) {
         <legend>Shown</legend>
         {ids.length === 0 && <p class="soft">No calendar is configured yet.</p>}
         {ids.map((id) => (
-          <label class="check" key={id}><input type="checkbox" checked={chosen.includes(id)} onChange={() => toggle(id)} /> <span>{id}</span></label>
+          <label class="check" key={id}><input type="checkbox" checked={chosen.includes(id)} onChange={() => toggle(id)} /> <span>{nameOf(id)}{nameOf(id) === id ? "" : <small class="soft"> {id}</small>}</span></label>
         ))}
       </fieldset>
       <div class="actions">

@@ -6,6 +6,7 @@ import type { Box, Column } from "./columns";
 import { PIXELS, type Held } from "./drag";
 import { Icon } from "./icons";
 import { personOf, subjectOf, type Appointment, type Service } from "./model";
+import { nameOf } from "./names";
 import { isMovable, isResizable, lookOf } from "./states";
 
 /** A move that the server has not answered yet: it is drawn where it was dropped. */
@@ -38,7 +39,7 @@ export class ColumnBody extends Component<Props> {
   override render() {
     const { column, axis, clock, week, now, held, services } = this.props;
     const { calendar, line, closed } = column;
-    const name = week ? `${calendar.calendarId}, ${clock.day(line.day)}` : calendar.calendarId;
+    const name = week ? `${nameOf(calendar.calendarId)}, ${clock.day(line.day)}` : nameOf(calendar.calendarId);
     const shut = closed.length === 1 && closed[0]?.[0] === line.start && closed[0][1] === line.end;
     return (
       <div class="column" data-column={calendar.calendarId} data-day={line.day} role="group" aria-label={name}
@@ -125,7 +126,7 @@ function BoxView({ box, column, axis, clock, services, dim, marked }: BoxProps) 
     const reason = block?.reason ?? "";
     return (
       <button type="button" class={`box s-blocked ${size}`} style={style} data-box={box.key} data-block tabIndex={-1} title={`${span} Blocked ${reason}`}
-        aria-label={`Blocked ${reason}, ${span}, ${column.calendar.calendarId}`}>
+        aria-label={`Blocked ${reason}, ${span}, ${nameOf(column.calendar.calendarId)}`}>
         <span class="line"><Icon name="blocked" /> <b>Blocked</b> {reason}</span>
       </button>
     );
@@ -154,7 +155,7 @@ function AppointmentBox({ appointment, box, column, style, span, size, dim, mark
   const state = appointment.status === "scheduled" ? "" : look.label;
   // It begins with what can be seen, so that who speaks to the page can say that.
   const shown = `${start} ${person}${tall ? ` ${state} ${subject ?? ""}` : ""}`.replace(/\s+/g, " ").trim();
-  const label = [shown, span, !tall && subject, look.label, appointment.confirmedAt && "confirmed", column.calendar.calendarId].filter(Boolean).join(", ");
+  const label = [shown, span, !tall && subject, look.label, appointment.confirmedAt && "confirmed", nameOf(column.calendar.calendarId)].filter(Boolean).join(", ");
   const kind = `box s-${appointment.status} ${size}${dim ? " dim" : ""}${marked ? " marked" : ""}${isMovable(appointment) ? " movable" : ""}`;
   return (
     <button type="button" class={kind} style={style} data-box={box.key} data-appointment={appointment.appointmentId} tabIndex={-1} aria-label={label} title={label}>

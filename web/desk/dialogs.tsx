@@ -11,7 +11,7 @@ import { FindPerson } from "./find";
 import { calendarsOf, moment, personOf, type Appointment, type Block } from "./model";
 import type { Moves, Told } from "./moves";
 import type { Requests, Waiting } from "./requests";
-import { isLive } from "./states";
+import { canTurnBack, isLive } from "./states";
 import { WaitingRequests } from "./waiting";
 import type { Work } from "./work";
 
@@ -34,6 +34,7 @@ interface Props {
   known: Known;
   clock: Clock;
   now: number;
+  signsIn: boolean;
   zone: string;
   /** The one column that is shown, or ALL. */
   only: string;
@@ -122,10 +123,11 @@ function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment"
     feed.keep(after);
     props.requests.keep(after);
     const moved = before.startTime !== after.startTime || before.endTime !== after.endTime || before.resourceIds.join() !== after.resourceIds.join();
-    if (moved) moves.remember({ before, after });
+    const back = moved || canTurnBack(before.status, after.status);
+    if (back) moves.remember({ before, after });
     else if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);
     const where = moved ? ` to ${clock.dayAndTime(moment(after.startTime), zone)}` : "";
-    say({ text: `${what}${where}: ${personOf(after)}.`, undo: moved });
+    say({ text: `${what}${where}: ${personOf(after)}.`, undo: back });
     if (moved || !isLive(after.status)) setOpen(undefined);
     else setOpen({ ...open, appointment: after });
   };
@@ -134,7 +136,7 @@ function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment"
     work.appointment(appointment.appointmentId).then((now) => setOpen({ ...open, appointment: now }), () => undefined);
   };
   return (
-    <AppointmentDialog appointment={appointment} zone={zone} calendars={ids} services={known.services} work={work} clock={clock} now={now}
+    <AppointmentDialog appointment={appointment} zone={zone} calendars={ids} services={known.services} work={work} clock={clock} now={now} signsIn={props.signsIn}
       onClose={() => setOpen(undefined)} onChanged={changed} onOutdated={outdated} />
   );
 }

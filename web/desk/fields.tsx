@@ -2,6 +2,7 @@
 import { clockText, minutesOf } from "../shared/zones";
 import { lengthText } from "./clock";
 import type { When } from "./forms";
+import { nameOf } from "./names";
 
 const LENGTHS = [5, 10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 480];
 
@@ -55,7 +56,7 @@ export function CalendarFields({ legend, all, chosen, onChange }: CalendarProps)
     <fieldset class="checks">
       <legend>{legend}</legend>
       {ids.map((id) => (
-        <label key={id} class="check"><input type="checkbox" checked={chosen.includes(id)} onChange={() => toggle(id)} /> <span>{id}</span></label>
+        <label key={id} class="check" title={id}><input type="checkbox" checked={chosen.includes(id)} onChange={() => toggle(id)} /> <span>{nameOf(id)}</span></label>
       ))}
     </fieldset>
   );

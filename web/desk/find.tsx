@@ -8,6 +8,7 @@ import { isCalendarId } from "./address";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
 import { calendarsOf, isOf, moment, personOf, subjectOf, utcText, type Appointment, type Page, type Service } from "./model";
+import { namesOf } from "./names";
 import { lookOf } from "./states";
 import type { Work } from "./work";
 
@@ -105,7 +106,7 @@ function Results({ appointments, clock, zone, services, onGo }: Props & { appoin
             <button type="button" onClick={() => onGo(one)}>
               <b>{clock.dayAndTime(moment(one.startTime), zone)}</b>
               <span>{personOf(one)}{subjectOf(one, services) ? `, ${subjectOf(one, services)}` : ""}</span>
-              <span class="soft"><Icon name={look.icon} /> {look.label} · {calendarsOf(one).filter((id) => id !== one.userId).join(", ")}</span>
+              <span class="soft"><Icon name={look.icon} /> {look.label} · {namesOf(calendarsOf(one).filter((id) => id !== one.userId))}</span>
             </button>
           </li>
         );

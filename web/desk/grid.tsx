@@ -8,6 +8,7 @@ import type { Box, Column, Group } from "./columns";
 import { follow, PIXELS, type Held, type Place } from "./drag";
 import { snapped } from "./layout";
 import type { Service } from "./model";
+import { nameOf } from "./names";
 import { isMovable, isResizable } from "./states";
 
 export interface GridProps {
@@ -75,9 +76,9 @@ export function Grid(props: GridProps) {
           <div class="corner" key={zone} title={`Times of ${zone}`}>{groups.length > 1 ? zone.replace(/.*\//, "").replaceAll("_", " ") : ""}</div>,
           ...columns.map((column) => (
             <button type="button" class="head" key={column.key} data-today={column.line.day === today || undefined}
-              aria-label={`${week ? `${clock.shortDay(column.line.day)} ` : ""}${column.calendar.calendarId}: book or block`} onClick={() => onHead(column)}>
+              aria-label={`${week ? `${clock.shortDay(column.line.day)} ` : ""}${nameOf(column.calendar.calendarId)}: book or block`} onClick={() => onHead(column)}>
               {week && <span class="head-day">{clock.shortDay(column.line.day)}</span>}{" "}
-              <span class="head-name" title={column.calendar.calendarId}>{column.calendar.calendarId}</span>
+              <span class="head-name" title={column.calendar.calendarId}>{nameOf(column.calendar.calendarId)}</span>
             </button>
           )),
         ])}

@@ -2,7 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Clock } from "./clock";
 import { moment, type Appointment, type HistoryEntry } from "./model";
-import { happened, lookOf } from "./states";
+import { namesOf } from "./names";
+import { byWhom, happened, lookOf } from "./states";
 import type { Work } from "./work";
 
 const NAMES: Record<string, string> = {
@@ -18,7 +19,16 @@ const NAMES: Record<string, string> = {
   reminders: "reminders",
 };
 
-export function HistoryOf({ appointment, work, clock, zone }: { appointment: Appointment; work: Work; clock: Clock; zone: string }) {
+interface Props {
+  appointment: Appointment;
+  work: Work;
+  clock: Clock;
+  zone: string;
+  /** Whether people sign in, so that their changes have their names. */
+  signsIn: boolean;
+}
+
+export function HistoryOf({ appointment, work, clock, zone, signsIn }: Props) {
   const [entries, setEntries] = useState<HistoryEntry[]>();
   const [failed, setFailed] = useState(false);
   useEffect(() => {
@@ -33,7 +43,7 @@ export function HistoryOf({ appointment, work, clock, zone }: { appointment: App
       <ol>
         {entries?.map(({ version, at, by, type, changes }) => (
           <li key={version}>
-            <b>{happened(type)}</b> <span class="soft">{clock.dayAndTime(moment(at), zone)}, by {whoIs(by)}</span>
+            <b>{happened(type)}</b> <span class="soft">{clock.dayAndTime(moment(at), zone)}, {byWhom(by, type, signsIn)}</span>
             {type !== "appointment.booked" && <ul>{changesOf(changes).map(([name, { from, to }]) => <li key={name}>{NAMES[name] ?? name}{name === "status" ? told(labelOf(from), labelOf(to), clock, zone) : told(from, to, clock, zone)}</li>)}</ul>}
           </li>
         ))}
@@ -48,18 +58,13 @@ const changesOf = (changes: HistoryEntry["changes"]) => Object.entries(changes).
 /** A status by the name that the desk has for it. */
 const labelOf = (status: unknown): unknown => (typeof status === "string" ? lookOf(status).label : status);
 
-function whoIs(by: string): string {
-  if (by === "system") return "the system";
-  return by === "link" ? "the person, by link" : by;
-}
-
 /** From what to what, where the history says it. */
 function told(from: unknown, to: unknown, clock: Clock, zone: string): string {
   if (from === undefined && to === undefined) return "";
   const show = (value: unknown): string => {
     if (value === null || value === undefined) return "nothing";
     if (typeof value === "string") return /^\d{4}-\d\d-\d\dT/.test(value) ? clock.dayAndTime(moment(value), zone) : value;
-    return Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join(", ") || "none" : JSON.stringify(value);
+    return Array.isArray(value) && value.every((one) => typeof one === "string") ? namesOf(value) || "none" : JSON.stringify(value);
   };
   return `: ${show(from)} → ${show(to)}`;
 }

@@ -23,6 +23,26 @@ export function useMedia(query: string): boolean {
   return matches;
 }
 
+const FIVE_MINUTES = 5 * 60_000;
+
+/** Whether the server has other pages by now than this one; asked when somebody comes back to it, and now and then. */
+export function useOutdated(ask: () => Promise<{ version: string }>): boolean {
+  const [outdated, setOutdated] = useState(false);
+  useEffect(() => {
+    if (outdated) return undefined;
+    const look = (): void => {
+      if (document.visibilityState === "visible") void ask().then(({ version }) => setOutdated(version !== __VERSION__), () => undefined);
+    };
+    const timer = setInterval(look, FIVE_MINUTES);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [outdated]);
+  return outdated;
+}
+
 /** Whether anybody looks at the page. Coming back to it, or to the network, calls `again`. */
 export function useWatching(tell: (watching: boolean) => void, again: () => void): void {
   useEffect(() => {

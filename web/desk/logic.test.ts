@@ -9,8 +9,8 @@ import { bookingOf, contactText, isContact, missing, startOf, timesOf, whenOf, t
 import { openRanges, rest } from "./hours";
 import { freeFrom, lanesOf, shownHours } from "./layout";
 import { backBody, isOf, moveBody, movedTo, personOf, segmentsOn, stamp, subjectOf, unmovable, type Appointment, type Calendar } from "./model";
-import { refusalOf } from "./refusal";
-import { actionsOf, happened, isMovable, isResizable, lookOf } from "./states";
+import { anyway, refusalOf } from "./refusal";
+import { actionsOf, byWhom, canTurnBack, happened, isMovable, isResizable, lookOf } from "./states";
 
 const at = (text: string): number => Date.parse(text);
 const BERLIN = "Europe/Berlin";
@@ -166,6 +166,19 @@ test("a status of a later version is shown by its name", () => {
   assert.deepEqual([happened("appointment.moved"), happened("moved"), happened("other")], ["Moved", "Moved", "other"]);
 });
 
+test("who did it is told in words", () => {
+  assert.equal(byWhom("system", "appointment.booked", false), "by the desk");
+  assert.equal(byWhom("system", "appointment.booked", true), "automatically");
+  assert.equal(byWhom("system", "expired", false), "by itself, as the time was over");
+  assert.deepEqual([byWhom("link", "moved", true), byWhom("mia", "moved", true)], ["by the person, through their link", "by mia"]);
+});
+
+test("a status is taken back where the server lets it, and then alone", () => {
+  assert(canTurnBack("scheduled", "arrived") && canTurnBack("scheduled", "no_show") && canTurnBack("arrived", "completed") && canTurnBack("completed", "scheduled"));
+  assert(!canTurnBack("scheduled", "cancelled") && !canTurnBack("requested", "scheduled") && !canTurnBack("held", "scheduled") && !canTurnBack("requested", "declined"));
+  assert.deepEqual(backBody(visit, { ...visit, status: "arrived" }), { status: "scheduled" });
+});
+
 // --- refusals --------------------------------------------------------------------------------------------
 
 const refused = (problem: Partial<Problem>) =>
@@ -194,6 +207,14 @@ test("broken rules say what is nearest", () => {
   const errors = [{ field: "startTime", message: "is outside working hours", calendarId: "dr-lee", nearest: free }];
   const { lines, alternatives } = refused({ type: "#invalid-request", status: 422, errors });
   assert.deepEqual([lines, alternatives], [["dr-lee: Start is outside working hours"], [free]]);
+});
+
+test("notice alone can be waived", () => {
+  const notice = { field: "startTime", message: "breaks minNoticeMinutes of calendar dr-lee; the nearest time that its rules accept is later" };
+  const hours = { field: "startTime", message: "breaks workingHours of calendar dr-lee" };
+  const waivable = (...errors: Problem["errors"] & object) => refused({ type: "#invalid-request", status: 422, errors }).notice;
+  assert.deepEqual([waivable(notice), waivable(notice, notice), waivable(notice, hours), waivable(hours), waivable()], [true, true, false, false, false]);
+  assert.deepEqual(anyway({ startTime: "2030-01-15T09:00:00Z" }), { startTime: "2030-01-15T09:00:00Z", ignoreNotice: true });
 });
 
 test("broken rules are told in words, and their times as the desk shows them", () => {

@@ -9,6 +9,7 @@ export interface Hours {
 
 export interface Calendar {
   calendarId: string;
+  title?: string;
   timeZone: string;
   workingHours?: Record<string, Hours[]>;
   overrides?: Record<string, Hours[]>;
@@ -179,8 +180,9 @@ export function unmovable(appointment: Appointment, target: Target): string | un
   return undefined;
 }
 
-/** What gives an appointment back the times and calendars that it had. */
+/** What gives an appointment back the status that it had, or the times and calendars. */
 export function backBody(before: Appointment, now: Appointment): Record<string, unknown> {
+  if (before.status !== now.status) return { status: before.status };
   const body: Record<string, unknown> = {};
   if (before.startTime !== now.startTime || before.endTime !== now.endTime) body["startTime"] = stamp(now, moment(before.startTime));
   if (before.serviceId) return body;

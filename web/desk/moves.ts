@@ -5,7 +5,9 @@ import type { Column } from "./columns";
 import type { Held } from "./drag";
 import type { Feed } from "./feed";
 import { moment, moveBody, stamp, unmovable, type Appointment, type Target } from "./model";
-import { refusalOf, type Refusal } from "./refusal";
+import { nameOf } from "./names";
+import { anyway, refusalOf, type Refusal } from "./refusal";
+import { lookOf } from "./states";
 import type { Work } from "./work";
 
 export interface RefusedMove {
@@ -14,6 +16,8 @@ export interface RefusedMove {
   column: Column;
   /** Move it to what the server offered instead. */
   take: (interval: Interval) => void;
+  /** Move it there without the notice. */
+  anyway?: () => void;
 }
 
 export interface Told {
@@ -82,7 +86,7 @@ export class Moves {
       // On another calendar the time that it has is an offer.
       const own = "resourceIds" in body ? undefined : appointment;
       const refusal = refusalOf(error, (one) => this.write.interval(one, column), own);
-      this.set({ refused: { refusal, at, column, take } });
+      this.set({ refused: { refusal, at, column, take, anyway: () => void this.send(appointment, anyway(body), held, at) } });
       void this.feed.poll(); // the truth, where it is another one than was seen
     } finally {
       const pending = new Map(this.state.pending);
@@ -104,7 +108,7 @@ export class Moves {
     this.set({ last: { before, after } });
     const [start, end] = [moment(after.startTime), moment(after.endTime)];
     const stays = before.startTime === after.startTime && before.resourceIds.join() === after.resourceIds.join();
-    this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${column.calendar.calendarId}.`, undo: true });
+    this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${nameOf(column.calendar.calendarId)}.`, undo: true });
   }
 
   /** Whatever else was done to it, the move before is not the last any more. */
@@ -118,14 +122,15 @@ export class Moves {
     const last = this.state.last;
     if (!last) return;
     this.remember(undefined);
+    const what = last.before.status === last.after.status ? "The move" : `“${lookOf(last.after.status).label}”`;
     try {
       this.feed.keep(await this.work.undo(last.before, last.after));
-      this.say({ text: "The move was taken back." });
+      this.say({ text: `${what} was taken back.` });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const why = error.status === 412 ? "Somebody has changed the appointment since." : refusalOf(error, () => "").lines.join(" ") || error.message;
       const taken = error.slug === "conflict" ? "Its former time is taken by now." : why;
-      this.say({ text: `The move cannot be taken back. ${taken}` });
+      this.say({ text: `${what} cannot be taken back. ${taken}` });
       void this.feed.poll();
     }
   }

@@ -3,6 +3,7 @@ import { render } from "preact";
 import type { Clock } from "./clock";
 import type { Column, Group } from "./columns";
 import { personOf, subjectOf, type Service } from "./model";
+import { nameOf } from "./names";
 import { lookOf } from "./states";
 
 interface Paper {
@@ -44,7 +45,7 @@ function Sheets({ groups, clock, services, now }: Paper) {
 function Sheet({ column: { calendar, line, boxes }, clock, services }: { column: Column; clock: Clock; services: ReadonlyMap<string, Service> }) {
   return (
     <section>
-      <h2>{calendar.calendarId} <small>{clock.day(line.day)}</small></h2>
+      <h2>{nameOf(calendar.calendarId)} <small>{clock.day(line.day)}</small></h2>
       {boxes.length === 0 ? <p>Nothing is booked.</p> : (
         <table>
           <thead><tr><th>Time</th><th>Who</th><th>What</th><th>State</th><th>Contact</th></tr></thead>

@@ -1,5 +1,6 @@
 /** What the desk says when the server refuses: why, and what can be done instead. */
 import type { ApiError, Interval, Problem } from "../shared/api";
+import { nameOf } from "./names";
 
 export interface Refusal {
   title: string;
@@ -8,6 +9,8 @@ export interface Refusal {
   alternatives: Interval[];
   /** The fields that it names, as requests have them, such as `contact.phone`. */
   fields?: readonly string[];
+  /** Notice alone is in the way, which the desk may waive. */
+  notice?: boolean;
 }
 
 interface FaultWithNearest {
@@ -65,9 +68,14 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field) };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field), notice: isNotice(problem) };
   }
 }
+
+const isNotice = ({ errors = [] }: Problem): boolean => errors.length > 0 && errors.every(({ message }) => message.startsWith("breaks minNoticeMinutes of "));
+
+/** The same request once more, for somebody who stands at the desk. */
+export const anyway = (body: Record<string, unknown>): Record<string, unknown> => ({ ...body, ignoreNotice: true });
 
 /** The server names the nearest first; people read them by the clock. */
 function offered(problem: Problem, own?: Interval): Interval[] {
@@ -86,7 +94,7 @@ function nearestOf(problem: Problem): Interval[] {
 
 function conflictLines(problem: Problem, clock: (interval: Interval) => string): string[] {
   const conflicts = problem.conflicts ?? [];
-  const lines = conflicts.slice(0, 3).map((one) => `${one.calendarId}: ${clock(one)}`);
+  const lines = conflicts.slice(0, 3).map((one) => `${nameOf(one.calendarId)}: ${clock(one)}`);
   if (conflicts.length > 3) lines.push(`and ${conflicts.length - 3} more`);
   return lines;
 }
@@ -96,7 +104,7 @@ function faultLines(problem: Problem, clock: (interval: Interval) => string): st
   if (!faults.length) return problem.detail ? [problem.detail] : [];
   return faults.slice(0, 5).map((fault) => {
     const name = FIELDS[fault.field] ?? fault.field;
-    const where = fault.calendarId ? `${fault.calendarId}: ` : "";
+    const where = fault.calendarId ? `${nameOf(fault.calendarId)}: ` : "";
     return `${where}${name ? `${name} ` : ""}${inWords(fault.message, clock)}`;
   });
 }

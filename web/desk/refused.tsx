@@ -9,6 +9,10 @@ interface Props {
   /** An interval, as a button says it. */
   say: (interval: Interval) => string;
   onTake?: ((interval: Interval) => void) | undefined;
+  /** Do it without the notice. */
+  onAnyway?: (() => void) | undefined;
+  /** What the button for that says. */
+  anyway?: string;
 }
 
 /** What is told may begin below what is seen of a form: it is brought into view. */
@@ -23,7 +27,7 @@ export function Lacking({ lines }: { lines: string[] }) {
   return <div class="refusal" role="alert" ref={useSeen(lines)}>{lines.map((line) => <p key={line}>{line}</p>)}</div>;
 }
 
-export function Refused({ refusal, say, onTake }: Props) {
+export function Refused({ refusal, say, onTake, onAnyway, anyway = "Move anyway" }: Props) {
   const told = useSeen(refusal);
   return (
     <div class="refusal" role="alert" ref={told}>
@@ -38,6 +42,12 @@ export function Refused({ refusal, say, onTake }: Props) {
             ))}
           </ul>
         </>
+      )}
+      {onAnyway && refusal.notice && (
+        <div class="anyway">
+          <p class="soft">Only the notice is in the way. The desk may book without it, such as for somebody who is here.</p>
+          <button type="button" onClick={onAnyway}>{anyway}</button>
+        </div>
       )}
     </div>
   );

@@ -74,6 +74,15 @@ export function actionsOf(appointment: Pick<Appointment, "status" | "startTime">
   }
 }
 
+/** What may become of a status again, by the table of the server: who noted the wrong one takes it back. */
+const BACK: Partial<Record<Status, Status[]>> = {
+  scheduled: ["arrived", "completed", "no_show"],
+  arrived: ["scheduled", "completed", "no_show"],
+  completed: ["arrived", "scheduled"],
+  no_show: ["arrived", "scheduled"],
+};
+export const canTurnBack = (before: Status, after: Status): boolean => BACK[after]?.includes(before) ?? false;
+
 /** Whether its time may still be changed: by the table of the server, what has ended may not. */
 export const isLive = (status: Status): boolean => SHOWN.includes(status);
 /** Whether it is drawn so that it can be dragged: what is over stays where it was. */
@@ -97,6 +106,14 @@ const HAPPENED: Record<string, string> = {
   no_show: "Did not come",
   cancelled: "Cancelled",
 };
+
+/** Who did it, as a receptionist says it. Where nobody signs in, whoever asks is told apart from nobody. */
+export function byWhom(by: string, type: string, signsIn: boolean): string {
+  if (by === "link") return "by the person, through their link";
+  if (by !== "system") return `by ${by}`;
+  if (type.endsWith("expired")) return "by itself, as the time was over";
+  return signsIn ? "automatically" : "by the desk";
+}
 
 /** What an entry of the history says happened. */
 export const happened = (type: string): string => HAPPENED[type.replace(/^appointment\./, "")] ?? type;

@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ALL, type Shown, type View } from "./address";
 import type { Clock } from "./clock";
 import { Icon } from "./icons";
+import { nameOf } from "./names";
 import { LOOKS, SHOWN } from "./states";
 
 interface Props {
@@ -42,14 +43,14 @@ export function Toolbar(props: Props) {
       <div class="group calendars">
         <select aria-label="Columns" value={props.only} onChange={({ currentTarget }) => onShow({ only: currentTarget.value })}>
           <option value={ALL}>All calendars</option>
-          {shown.calendarIds.map((id) => <option key={id} value={id}>{id}</option>)}
+          {shown.calendarIds.map((id) => <option key={id} value={id}>{nameOf(id)}</option>)}
         </select>
         <button type="button" onClick={props.onCalendars}>Calendars…</button>
       </div>
       <div class="group tools">
         <button type="button" class="primary" onClick={props.onNew}><Icon name="plus" /> New appointment</button>
         <button type="button" onClick={props.onFind}><Icon name="find" /> Find a person</button>
-        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo move</button>
+        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo</button>
         <button type="button" class="paper" onClick={() => print()}><Icon name="print" /> Print</button>
         <Key />
         {props.children}

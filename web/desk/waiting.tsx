@@ -6,6 +6,7 @@ import type { Clock } from "./clock";
 import { Icon } from "./icons";
 import { Modal } from "./modal";
 import { calendarsOf, moment, personOf, subjectOf, type Appointment, type Service } from "./model";
+import { namesOf } from "./names";
 import { refusalOf, type Refusal } from "./refusal";
 import { Refused } from "./refused";
 import type { Waiting } from "./requests";
@@ -105,7 +106,7 @@ function Request({ one, clock, now, services, zoneOf, busy, sure, onAct, onKeep,
       <p>
         <b>{person}</b>{subject && `, ${subject}`}<br />
         {clock.dayAndTime(moment(one.startTime), zone)} – {clock.time(moment(one.endTime), zone)}{" "}
-        <span class="soft">{calendarsOf(one).filter((id) => id !== one.userId).join(", ")}</span>
+        <span class="soft">{namesOf(calendarsOf(one).filter((id) => id !== one.userId))}</span>
         {one.expiresAt && <><br /><span class="soft">Waits until {clock.dayAndTime(moment(one.expiresAt), zone)}</span></>}
       </p>
       {asked ? <Sure action={asked} busy={busy} onYes={() => onAct(asked)} onNo={onKeep} /> : (

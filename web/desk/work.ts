@@ -3,6 +3,7 @@ import type { Answer, Api } from "../shared/api";
 import { plusDays } from "../shared/zones";
 import type { Ask } from "./feed";
 import { backBody, type Appointment, type Block, type Calendar, type HistoryEntry, type Page, type Service, type Status } from "./model";
+import { anyway } from "./refusal";
 
 /** As many calendars as a desk can have. */
 const MOST_PAGES = 20;
@@ -64,8 +65,10 @@ export class Work {
     return this.change(seen, { status });
   }
 
+  /** Where it was it was booked, however soon that is by now. */
   undo(before: Appointment, now: Appointment): Promise<Appointment> {
-    return this.change(now, backBody(before, now));
+    const body = backBody(before, now);
+    return this.change(now, "status" in body ? body : anyway(body));
   }
 
   book(body: Record<string, unknown>): Promise<Appointment> {

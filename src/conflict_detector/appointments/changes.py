@@ -48,6 +48,7 @@ CHANGE_FIELDS = (
     "seats",
     "session",
     "contact",
+    "ignoreNotice",
 )
 # What is the session's, for those who joined it.
 _FIXED = {"startTime", "endTime", "timeZone", "resourceIds", "session"}
@@ -63,7 +64,9 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     found `beside` it, InvalidTransitionError, AppointmentCancelledError, AppointmentEndedError.
     """
     reader = Reader(body, CHANGE_FIELDS, faults=[*beside], kept_zone=before.time_zone)
-    if not body:
+    reader.flag("ignoreNotice")  # it says how to decide, and changes nothing by itself
+    asked = body.keys() - {"ignoreNotice"}
+    if not asked:
         reader.fault("", f"must change something; it takes {', '.join(CHANGE_FIELDS)}")
     status = _status(reader, before)
     confirmed = reader.flag("confirmed") if "confirmed" in body else None
@@ -83,7 +86,7 @@ def parse_change(body: dict[str, Any], before: Appointment, now: datetime, besid
     confirmed_at = before.confirmed_at if after.interval.start == before.interval.start else None
     if confirmed is not None:
         confirmed_at = (confirmed_at or now.replace(microsecond=0)) if confirmed else None
-    if body.keys() <= {"status", "confirmed"} and (status, confirmed_at) == (before.status, before.confirmed_at):
+    if asked <= {"status", "confirmed"} and (status, confirmed_at) == (before.status, before.confirmed_at):
         return before
     after = replace(after, status=status, expires_at=expiry_under(status, before), confirmed_at=confirmed_at)
     after = with_clearing(before, after) if before.joins else after

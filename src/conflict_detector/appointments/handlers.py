@@ -38,10 +38,11 @@ def book(call: Call) -> Response:
         asked = parse_booking(body, call.now, request.query, request.headers)
         call.caller.act_for(asked.user_id)
         call.caller.occupy([*asked.resource_ids, *asked.any_of])
+        call.caller.waive(notice=asked.ignore_notice)
         wanted = asked.appointment(call.now, call.caller.by)
         _log_about(wanted)
         past = [asked.past] if asked.past else []
-        terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past)
+        terms = booking.Terms(asked.any_of, asked.offsets is not None, asked.dry_run, past, asked.ignore_notice)
         booked = booking.book(wanted, call.storage, call.now, terms)
     seats_left = booked.session_seats  # nobody has joined yet
     if asked.dry_run:
@@ -99,6 +100,7 @@ def _book_service(call: Call, body: dict[str, Any]) -> tuple[BookingRequest, App
 
     asked, ask = parse_service_booking(body, call.now, call.request.query, call.request.headers)
     call.caller.act_for(asked.user_id)
+    call.caller.waive(notice=asked.ignore_notice)
     ask = ask._replace(by_person=call.caller.is_person)
     wanted = asked.appointment(call.now, call.caller.by)
     _log_about(wanted)
@@ -183,6 +185,7 @@ def change(call: Call, appointment_id: str) -> Response:
     body = request.json()
     faults = request.unknown_parameters()
     seats_left = None
+    waives = body.get("ignoreNotice") is True
 
     def updated(before: Appointment) -> Appointment:
         caller.act_for(before.user_id)
@@ -190,6 +193,7 @@ def change(call: Call, appointment_id: str) -> Response:
         # Only new calendars count: a member of the group `schedulers` may have added those that are there already.
         caller.occupy(set(after.resource_ids) - set(before.resource_ids))
         caller.turn(before.status, after.status)
+        caller.waive(notice=waives)
         # A precondition counts where the request is good without it (RFC 9110, 13.2.1).
         request.check_version(before.version)
         cancels = after.status is Status.CANCELLED
@@ -202,7 +206,8 @@ def change(call: Call, appointment_id: str) -> Response:
             seats_left = left_after(before, after, call.storage, call.now)
         return after if after is before else replace(after, by=caller.by)
 
-    before, after = booking.change(appointment_id, updated, call.storage, call.now, by_person=caller.is_person)
+    bound = booking.Bound(people=caller.is_person, notice=not waives)
+    before, after = booking.change(appointment_id, updated, call.storage, call.now, bound)
     conclude(call, before, after)
     return appointment_response(after, seats_left)
 

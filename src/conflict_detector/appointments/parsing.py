@@ -57,6 +57,7 @@ BOOKING_FIELDS = (
     "sessionId",
     "serviceId",
     "contact",
+    "ignoreNotice",
 )
 _REQUIRED_FIELDS = ("userId", "startTime", "endTime")
 
@@ -85,6 +86,7 @@ class BookingRequest:
     seats: int = 1
     session_seats: int | None = None
     contact: Contact | None = None
+    ignore_notice: bool = False
 
     def appointment(self, now: datetime, by: str = SYSTEM) -> Appointment:
         """The appointment that somebody books, with those of its reminders that are still ahead.
@@ -143,6 +145,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader)
     seats = read_seats(reader, {*resource_ids, *any_of} - {user_id})
     session_seats, contact = read_session(reader), read_contact_if_sent(reader)
+    ignore_notice = reader.flag("ignoreNotice")
     past = past_fault(start, now)
     interval = read_interval(reader, start, end, zone)
     if interval and user_id:
@@ -168,6 +171,7 @@ def parse_booking(body: dict[str, Any], now: datetime, query: Query, headers: He
         seats=seats,
         session_seats=session_seats,
         contact=contact,
+        ignore_notice=ignore_notice,
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from appointments.reader import Query
     from conflict_detector.request import Headers
 
-_FIELDS = ("serviceId", "userId", "startTime", "timeZone", "details", "reminders", "hold", "contact")
+_FIELDS = ("serviceId", "userId", "startTime", "timeZone", "details", "reminders", "hold", "contact", "ignoreNotice")
 _DECIDED = ("endTime", "resourceIds", "anyOf")
 # Until it is placed, an appointment has its start alone.
 _UNPLACED = timedelta(minutes=1)
@@ -46,7 +46,7 @@ def parse_service_booking(
     zone = reader.zone()
     start = reader.time("startTime", zone)
     details, offsets, hold = read_details(reader), reader.reminder_offsets(), read_hold(reader, by_service=True)
-    contact = read_contact_if_sent(reader)
+    contact, ignore_notice = read_contact_if_sent(reader), reader.flag("ignoreNotice")
     past = past_fault(start, now)
     faults = [*reader.faults, *parameters.faults]
     if faults or start is None or user_id is None or service_id is None:
@@ -67,5 +67,7 @@ def parse_service_booking(
         dry_run=dry_run,
         hold=hold,
         contact=contact,
+        ignore_notice=ignore_notice,
     )
-    return asked, ServiceAsk(service_id, offsets is not None, hold or None, dry_run, [past] if past else [])
+    ask = ServiceAsk(service_id, offsets is not None, hold or None, dry_run, [past] if past else [])
+    return asked, ask._replace(ignore_notice=ignore_notice)

@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const de: Words = {
   book: "Termin buchen",
   what: "Was möchten Sie buchen?",
+  another: "Andere Leistung wählen",
   loading: "Einen Moment bitte …",
   next: "Als Nächstes frei",
   day: "Tag wählen",

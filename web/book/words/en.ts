@@ -3,6 +3,7 @@
 export const en = {
   book: "Book an appointment",
   what: "What would you like to book?",
+  another: "Choose another service",
   loading: "One moment, please …",
   next: "Next free",
   day: "Choose a day",

@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const es: Words = {
   book: "Reservar una cita",
   what: "¿Qué desea reservar?",
+  another: "Elegir otro servicio",
   loading: "Un momento, por favor …",
   next: "Próximas horas libres",
   day: "Elija un día",

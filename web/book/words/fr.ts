@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const fr: Words = {
   book: "Prendre rendez-vous",
   what: "Que souhaitez-vous réserver ?",
+  another: "Choisir une autre prestation",
   loading: "Un instant, s’il vous plaît …",
   next: "Prochaines disponibilités",
   day: "Choisissez un jour",

@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const it: Words = {
   book: "Prenota un appuntamento",
   what: "Che cosa desidera prenotare?",
+  another: "Scegli un altro servizio",
   loading: "Un momento, per favore …",
   next: "Prossimi orari liberi",
   day: "Scelga un giorno",

@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const nl: Words = {
   book: "Een afspraak maken",
   what: "Waarvoor wilt u een afspraak?",
+  another: "Een andere dienst kiezen",
   loading: "Een ogenblik …",
   next: "Eerst vrij",
   day: "Kies een dag",

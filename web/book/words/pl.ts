@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const pl: Words = {
   book: "Umów wizytę",
   what: "Co chcesz zarezerwować?",
+  another: "Wybierz inną usługę",
   loading: "Chwileczkę …",
   next: "Najbliższe wolne terminy",
   day: "Wybierz dzień",

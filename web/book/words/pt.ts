@@ -3,6 +3,7 @@ import type { Words } from "./en";
 export const pt: Words = {
   book: "Marcar um horário",
   what: "O que gostaria de marcar?",
+  another: "Escolher outro serviço",
   loading: "Um momento, por favor …",
   next: "Próximos horários livres",
   day: "Escolha um dia",

@@ -1,9 +1,10 @@
 /**
- * Dates, times and zones. Nothing here reads a clock, asks the API or touches the page.
+ * Months and weeks, and how a language writes dates, times and spans. What clocks of a zone show is in ../shared/zones.
  *
- * A date is text such as 2030-01-15 and has no zone; an instant is text with an offset, as the API answers it. Only `Intl`
- * turns one into the other, so that days of 23 and 25 hours, and zones of half an hour, are what they are.
+ * A date is text such as 2030-01-15 and has no zone; an instant is text with an offset, as the API answers it.
  */
+
+import { plusDays, wallOf, weekday } from "../shared/zones";
 
 export type Day = string;
 
@@ -12,12 +13,6 @@ export type Week = (Day | undefined)[];
 
 const utc = (day: Day): Date => new Date(`${day}T00:00:00Z`);
 const dayOf = (date: Date): Day => date.toISOString().slice(0, 10);
-
-export function addDays(day: Day, count: number): Day {
-  const date = utc(day);
-  date.setUTCDate(date.getUTCDate() + count);
-  return dayOf(date);
-}
 
 export const monthOf = (day: Day): string => day.slice(0, 7);
 
@@ -31,7 +26,7 @@ export function addMonths(month: string, count: number): string {
 
 /** The same date of another month, or its last one where it is shorter. */
 export function sameDayIn(month: string, day: Day): Day {
-  const last = addDays(firstOf(addMonths(month, 1)), -1);
+  const last = plusDays(firstOf(addMonths(month, 1)), -1);
   const wanted = `${month}-${day.slice(8)}`;
   return wanted < last ? wanted : last;
 }
@@ -40,9 +35,9 @@ export function sameDayIn(month: string, day: Day): Day {
 export function weeksOf(month: string, firstDay: number): Week[] {
   const days: Week = [];
   const first = firstOf(month);
-  const before = (utc(first).getUTCDay() - (firstDay % 7) + 7) % 7;
+  const before = (weekday(first) - (firstDay % 7) + 7) % 7;
   for (let n = 0; n < before; n++) days.push(undefined);
-  for (let day = first; monthOf(day) === month; day = addDays(day, 1)) days.push(day);
+  for (let day = first; monthOf(day) === month; day = plusDays(day, 1)) days.push(day);
   while (days.length % 7) days.push(undefined);
   return Array.from({ length: days.length / 7 }, (_, n) => days.slice(7 * n, 7 * n + 7));
 }
@@ -56,25 +51,14 @@ export function firstDayOfWeek(language: string): number {
   return ["US", "CA", "MX", "BR"].includes(locale.maximize().region ?? "") ? 7 : 1; // Firefox does not tell
 }
 
-const partsIn = new Map<string, Intl.DateTimeFormat>();
-
-function wall(instant: string, zone: string): string {
-  let format = partsIn.get(zone);
-  if (!format) {
-    const numbers = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" } as const;
-    // Its own calendar and digits, whatever the visitor's are.
-    format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", { ...numbers, hourCycle: "h23", timeZone: zone });
-    partsIn.set(zone, format);
-  }
-  const parts = Object.fromEntries(format.formatToParts(new Date(instant)).map((part) => [part.type, part.value]));
-  return `${parts["year"]}-${parts["month"]}-${parts["day"]} ${parts["hour"]}:${parts["minute"]}`;
-}
-
 /** The date that it is at an instant in a zone. */
-export const dayIn = (instant: string, zone: string): Day => wall(instant, zone).slice(0, 10);
+export const dayIn = (instant: string, zone: string): Day => wallOf(Date.parse(instant), zone).day;
 
 /** Whether clocks in two zones show the same at an instant. */
-export const sameClock = (instant: string, one: string, other: string): boolean => wall(instant, one) === wall(instant, other);
+export function sameClock(instant: string, one: string, other: string): boolean {
+  const [mine, theirs] = [one, other].map((zone) => wallOf(Date.parse(instant), zone));
+  return mine?.day === theirs?.day && mine?.minutes === theirs?.minutes;
+}
 
 /** Whether the clocks of two zones show the same whenever the booking page could be about. */
 export function sameClocks(now: string, one: string, other: string): boolean {
@@ -83,15 +67,6 @@ export function sameClocks(now: string, one: string, other: string): boolean {
   return Array.from({ length: 13 }, (_, n) => new Date(start + n * month).toISOString()).every((instant) =>
     sameClock(instant, one, other),
   );
-}
-
-export function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What people call a zone: New York for America/New_York. */
@@ -150,7 +125,7 @@ export class Dates {
 
   /** The names of the weekdays, of a week that begins so; the short ones for the eye, the long ones for the ear. */
   weekdays(firstDay: number): { short: string; long: string }[] {
-    return Array.from({ length: 7 }, (_, n) => addDays("2024-01-01", ((firstDay + 6) % 7) + n)).map((day) => ({
+    return Array.from({ length: 7 }, (_, n) => plusDays("2024-01-01", ((firstDay + 6) % 7) + n)).map((day) => ({
       short: this.written(day, { weekday: "short" }),
       long: this.written(day, { weekday: "long" }),
     }));

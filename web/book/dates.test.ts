@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  addDays, addMonths, Clock, countdown, Dates, dayIn, firstDayOfWeek, isZone, placeOf, sameClock, sameClocks, sameDayIn,
+  addMonths, Clock, countdown, Dates, dayIn, firstDayOfWeek, placeOf, sameClock, sameClocks, sameDayIn,
   spanOf, weeksOf,
-} from "./zones";
+} from "./dates";
+import { isZone, plusDays } from "../shared/zones";
 
 /** Every half hour from an instant on. */
 const every = (start: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => new Date(Date.parse(start) + n * 1800_000).toISOString());
 
 test("a date has no zone, also over the changes of clocks", () => {
-  assert.equal(addDays("2030-03-30", 1), "2030-03-31");
-  assert.equal(addDays("2030-10-27", 1), "2030-10-28");
-  assert.equal(addDays("2028-02-28", 1), "2028-02-29");
-  assert.equal(addDays("2030-01-01", -1), "2029-12-31");
+  assert.equal(plusDays("2030-03-30", 1), "2030-03-31");
+  assert.equal(plusDays("2030-10-27", 1), "2030-10-28");
+  assert.equal(plusDays("2028-02-28", 1), "2028-02-29");
+  assert.equal(plusDays("2030-01-01", -1), "2029-12-31");
   assert.equal(addMonths("2030-01", 1), "2030-02");
   assert.equal(addMonths("2030-12", 1), "2031-01");
   assert.equal(addMonths("2030-01", -1), "2029-12");
@@ -28,7 +29,7 @@ test("a month has all of its days once, under their weekdays", () => {
       const days = weeks.flat().filter((day) => day !== undefined);
       assert.equal(new Set(days).size, days.length);
       assert.equal(days[0], `${month}-01`);
-      assert.equal(addDays(days[days.length - 1] as string, 1), `${addMonths(month, 1)}-01`);
+      assert.equal(plusDays(days[days.length - 1] as string, 1), `${addMonths(month, 1)}-01`);
       for (const week of weeks) {
         assert.equal(week.length, 7);
         week.forEach((day, at) => {
