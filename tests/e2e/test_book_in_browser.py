@@ -521,6 +521,7 @@ def test_from_one_service_to_another_and_back(
     one.page.locator(".service").filter(has_text=title).click()
     expect(heading).to_have_text(title)
     expect(one.page.get_by_role("button", name="Choose another service")).to_be_visible()
+    assert one.page.url.endswith(f"/book?service={other.service}")  # as a bookmark keeps it
     one.keep("another")
     one.page.reload()
     expect(heading).to_have_text(title)

@@ -6,19 +6,14 @@ import { Details } from "./details";
 import { Done } from "./done";
 import { usePage } from "./page";
 import { Heading, Note, Stop, Waiting } from "./parts";
-import { enter, type Place, placeIn, stay } from "./place";
+import { enter, type Place, placeNow, stay } from "./place";
 import { Times } from "./times";
 import { type Facts, failureOf, isOf, type Offered, uuid, type Visit } from "./visits";
 import { spanOf } from "./dates";
 import { ApiError } from "../shared/api";
 
-/** `service` is what the address asks for. */
-export function App({ service }: { service: string | undefined }) {
-  const first: Place = service === undefined ? { at: "services" } : { at: "times", service };
-  const [place, setPlace] = useState<Place>(() => {
-    const kept = placeIn(history.state);
-    return kept ?? first; // an entry of the history has one address, so what it keeps is of this one
-  });
+export function App() {
+  const [place, setPlace] = useState<Place>(placeNow);
   // Whether there is more than one service to choose from, once that is known.
   const [several, setSeveral] = useState<boolean>();
 
@@ -27,7 +22,7 @@ export function App({ service }: { service: string | undefined }) {
     setPlace(to);
   };
   useEffect(() => {
-    const moved = () => setPlace(placeIn(history.state) ?? first);
+    const moved = () => setPlace(placeNow());
     addEventListener("popstate", moved);
     return () => removeEventListener("popstate", moved);
   }, []);

@@ -43,7 +43,7 @@ document.title = page.say("book");
 render(
   <PageContext.Provider value={page}>
     <main class={framed ? "framed" : ""}>
-      <App service={query.get("service") ?? undefined} />
+      <App />
     </main>
   </PageContext.Provider>,
   document.getElementById("page") as HTMLElement,

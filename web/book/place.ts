@@ -25,6 +25,21 @@ export function placeIn(state: unknown): Place | undefined {
   return fields.every((name) => typeof kept[name] === "string") ? (kept as unknown as Place) : undefined;
 }
 
-export const enter = (place: Place): void => history.pushState(place, "");
+/** Where the visitor is: as the entry of the history keeps it, or else as its address asks. */
+export function placeNow(): Place {
+  const service = new URLSearchParams(location.search).get("service");
+  return placeIn(history.state) ?? (service === null ? { at: "services" } : { at: "times", service });
+}
 
-export const stay = (place: Place): void => history.replaceState(place, "");
+/** The address with the service that is shown, so that a bookmark leads there. It never holds a token. */
+function addressOf(place: Place): string {
+  const query = new URLSearchParams(location.search);
+  if (place.at === "services") query.delete("service");
+  else query.set("service", place.service);
+  const text = query.toString();
+  return text ? `?${text}` : location.pathname;
+}
+
+export const enter = (place: Place): void => history.pushState(place, "", addressOf(place));
+
+export const stay = (place: Place): void => history.replaceState(place, "", addressOf(place));
