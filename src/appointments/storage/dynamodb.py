@@ -5,8 +5,8 @@ Limits, error codes and the words of conditions are known in this package alone.
 
 from __future__ import annotations
 
-import os
 import random
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import sleep
@@ -230,7 +230,7 @@ class Database:
         """All of the writes, or none. Raises TransactionFailedError, ContentionError."""
         # A call that got no answer is repeated by the SDK, and may find itself at work still. By its token DynamoDB
         # knows it again, and answers how it went.
-        request: Any = {"TransactItems": entries, "ClientRequestToken": os.urandom(16).hex()}
+        request: Any = {"TransactItems": entries, "ClientRequestToken": str(uuid.uuid4())}
         try:
             self._when_free(lambda: self.client.transact_write_items(**request), "TransactionInProgressException")
         except ClientError as exc:
