@@ -440,6 +440,23 @@ def test_a_token_is_for_what_visitors_booked(world: World, visitor: Visitor) -> 
     assert visitor.ask("GET", f"/book/appointments/{gone}")[0] == 404
 
 
+@pytest.mark.parametrize("written", ["room@north:b", "room%40north%3Ab"])
+def test_addresses_are_good_however_the_service_was_written(world: World, written: str) -> None:
+    """A path may hold `:` and `@` as they are, or encoded."""
+    put_service(world, "room@north:b", step(30, "north-b"))
+    world.api = world.api_for(Access(Auth.NONE), open_to_all=True)
+    path = f"/book/services/{written}/appointments"
+    event = api_event("POST", path, {"startTime": NINE, "contact": ANNA})
+    event |= {"resource": "/book/{proxy+}", "pathParameters": {"proxy": path.removeprefix("/book/")}}
+    event["requestContext"] |= {"domainName": "api.example.org", "path": f"/prod{path}"}
+    response = world.api.handle(event)
+    contract.check("POST", path, response)
+    visit = json.loads(response["body"])
+    assert response["headers"]["Location"] == f"https://api.example.org/prod/book/appointments/{visit['token']}"
+    assert visit["link"] == f"https://api.example.org/prod/l/{visit['token']}"
+    assert visit["calendarFile"] == f"{response['headers']['Location']}/calendar"
+
+
 def test_links_are_made_for_services_that_there_are_and_end_in_time(world: World, visitor: Visitor) -> None:
     made = link(world)
     query = parse_qs(urlsplit(made["url"]).query)

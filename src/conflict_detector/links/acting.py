@@ -14,7 +14,6 @@ from conflict_detector.appointments.handlers import conclude
 from conflict_detector.links.changing import Action, Asked, change_of, is_to_do
 
 if TYPE_CHECKING:
-
     from appointments.model import Appointment
     from conflict_detector.request import Call
 
