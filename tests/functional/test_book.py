@@ -263,7 +263,13 @@ def test_a_calendar_with_approval_is_not_named(world: World, visitor: Visitor) -
 
 def test_an_answer_that_got_lost_is_asked_for_again(world: World, visitor: Visitor) -> None:
     key = {"headers": {"Idempotency-Key": str(uuid.uuid4())}}
-    assert visitor.hold(NINE_NY, **key) == visitor.hold(NINE_NY, **key)
+    visit = visitor.hold(NINE_NY, **key)
+    assert visitor.hold(NINE_NY, **key) == visit
+    put_service(world, "check-up", step(30, "dr-kim"), holdMinutes=5, version=2)
+    assert visitor.hold(NINE_NY, **key)["token"] == visit["token"]  # though it would be held for less by now
+    contact = {"startTime": NINE_NY, "contact": ANNA}
+    status, refused = visitor.ask("POST", f"{SERVICE}/appointments", contact, **key)
+    assert (status, refused["type"]) == (422, "/docs#idempotency-key-reused")
     status, refused = visitor.ask(
         "POST", f"{SERVICE}/appointments", {"startTime": NINE_NY}, headers={"Idempotency-Key": "1"}
     )
