@@ -50,13 +50,15 @@ def full_day(day: str, entries: int) -> str:
 
 @dataclass
 class FullTables:
-    """A DynamoDB client: every day of every calendar holds `entries`, every calendar has the same `settings`.
+    """A DynamoDB client: every day of every calendar holds `entries`, every calendar has the same `settings`, and every
+    service is `service`.
 
     It counts the entries that it hands out, and reads them from JSON as a real client does.
     """
 
     entries: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    service: dict[str, Any] = field(default_factory=dict)
     appointments: list[dict[str, Any]] = field(default_factory=list)
     handed_out: int = 0
     own: dict[str, int] = field(default_factory=dict)
@@ -64,6 +66,9 @@ class FullTables:
     def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
         if "appointmentId" in key:
             return None
+        if key["calendarId"]["S"] == "services#":
+            more = {"version": {"N": "1"}, "revision": {"S": "r"}, "updatedAt": {"S": "2029-12-01T00:00:00Z"}}
+            return {**key, "settings": {"S": json.dumps(self.service)}, **more}
         if key["day"]["S"] == "settings":
             if not self.settings:
                 return None
@@ -76,6 +81,10 @@ class FullTables:
         self.handed_out += self.entries
         day: dict[str, Any] = json.loads(full_day(key["day"]["S"], self.entries))
         return day | key
+
+    def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - botocore's name
+        item = self._item(Key)
+        return {"Item": item} if item else {}
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - botocore's name
         answers = {
@@ -126,6 +135,7 @@ class Worst(NamedTuple):
     entries: int = 0
     settings: dict[str, Any] | None = None
     status: int = 422
+    service: dict[str, Any] | None = None
 
     def event(self) -> dict[str, Any]:
         return api_event(self.method, self.path, self.body, multiValueQueryStringParameters=self.query)
@@ -135,7 +145,8 @@ class Worst(NamedTuple):
         if self.entries:
             for n in range(-10, 110):
                 full_day((datetime(2030, 1, 1, tzinfo=UTC) + n * DAY).date().isoformat(), self.entries)
-        return FullTables(self.entries, self.settings or {}, appointments=LARGE if self.method == "GET" else [])
+        appointments = LARGE if self.method == "GET" else []
+        return FullTables(self.entries, self.settings or {}, self.service or {}, appointments=appointments)
 
 
 def _names(beginning: str, count: int) -> list[str]:
@@ -184,6 +195,21 @@ _OPENINGS = [{"start": f"{hour:02}:00", "end": f"{hour:02}:59"} for hour in rang
 OPENINGS = {"timeZone": "America/New_York", "workingHours": dict.fromkeys(WEEKDAYS, _OPENINGS)}
 _EVERYBODY: dict[str, Any] = {"anyOf": _names("a", 20), "resourceIds": _names("r", 20)}
 _STEPS: dict[str, Any] = {"stepMinutes": "9", "timeZone": "America/New_York"}
+
+
+def _pools(steps: int, **more: Any) -> dict[str, Any]:
+    """A service each step of which takes five out of 50 calendars, and no two choices are of the same ones."""
+    names = _names("c", 50)
+    pools = [{"anyOf": [names[(n * stride + n // 10) % 50] for n in range(20)]} for stride in (1, 3, 7, 9, 11)]
+    return {"steps": [{"durationMinutes": 5, "pools": pools}] * steps, "stepMinutes": 9} | more
+
+
+def _times(days: int) -> dict[str, list[str]]:
+    end = datetime(2030, 1, 1, tzinfo=UTC) + days * DAY
+    return {"serviceId": ["s"], "from": ["2030-01-01T00:00:00Z"], "to": [f"{end:%Y-%m-%dT%H:%M:%SZ}"]}
+
+
+_SERVED: dict[str, Any] = {"userId": "u", "serviceId": "s", "startTime": "2030-01-15T09:00:00Z"}
 
 WORST: dict[str, Worst] = {
     "36,000 fields, one of them twice": Worst("POST", "/appointments", _object(*_names("f", 36_000), "f-35999")),
@@ -240,6 +266,21 @@ WORST: dict[str, Worst] = {
     ),
     "availability, more than one answer holds": Worst(
         "GET", "/availability", query=_free(13, stepMinutes="2", mode="any") | {"calendarIds": _names("c" * 120, 20)}
+    ),
+    "pools that share 50 calendars with 24 openings a day": Worst(
+        "GET", "/availability", query=_times(62), entries=45, settings=OPENINGS, service=_pools(4)
+    ),
+    "days of pools that share 50 calendars, as full as may be": Worst(
+        "GET", "/availability/days", query=_times(30), entries=45, service=_pools(1), status=200
+    ),
+    "pools that share 50 calendars with 24 openings a day, booked": Worst(
+        "POST",
+        "/appointments",
+        _SERVED,
+        entries=150,
+        settings=OPENINGS,
+        service=_pools(4, strictSteps=True),
+        status=409,
     ),
 }
 

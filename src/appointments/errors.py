@@ -47,10 +47,10 @@ class InvalidRequestError(RefusalError):
 
 
 class TooManyAppointmentsError(InvalidRequestError):
-    """The days that the request is about hold more appointments than one request may read; `limit` is the most."""
+    """The days that the request is about hold more than one request may look at; `limit` is the most."""
 
-    def __init__(self, limit: int) -> None:
-        message = f"is about days with more than {limit} appointments; ask for fewer days or fewer calendars"
+    def __init__(self, limit: int, what: str = "appointments") -> None:
+        message = f"is about days with more than {limit} {what}; ask for fewer days or fewer calendars"
         super().__init__([Fault("", message)])
 
 

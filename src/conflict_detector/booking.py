@@ -130,7 +130,7 @@ class _Update(OnCalendars):
     dry_run: bool = False
     exact: bool = False
     bound: Bound = EVERYBODY
-    # Where what was booked as a service is moved, and so may get other calendars.
+    # Where what was booked as a service is moved, or booked after it has expired, and so may get other calendars.
     placement: Placement | None = None
     change_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -140,7 +140,7 @@ class _Update(OnCalendars):
         before = reading.appointment
         after = self.update(before)
         self.placement = None
-        if after.service and after.interval.start != before.interval.start:
+        if after.service and (after.interval.start != before.interval.start or self._is_anew(before, after)):
             from conflict_detector.placement import Placement, shifted, terms_of  # noqa: PLC0415 - few are of services
 
             if not after.status.occupies:
@@ -151,6 +151,10 @@ class _Update(OnCalendars):
         if after.calendar_ids != before.calendar_ids and reading.settings.keys() >= {*after.calendar_ids}:
             after = with_zone(after, reading.settings)
         return [Change.of(before, after)]
+
+    def _is_anew(self, before: Appointment, after: Appointment) -> bool:
+        """Whether what has expired is booked after all."""
+        return before.has_expired(self.now) and after.status is not before.status and after.status.occupies
 
     def decide(self, candidates: Sequence[Change], reading: Reading, now: datetime) -> Accepted | Refused:
         faults = without_approval(candidates[0], reading)

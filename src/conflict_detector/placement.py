@@ -76,7 +76,14 @@ class Placement:
         return Refused((*own, *by_calendars), tuple(conflicts), len(candidates[0].new_claims) + 1)
 
     def alternatives(self, reading: Reading, storage: Storage) -> list[Interval]:
-        """The nearest starts that are offered and can be booked, from what was read and one further read."""
+        """The nearest starts that are offered and can be booked; none where that is too much to look at."""
+        try:
+            return self._nearest(reading, storage)
+        except TooManyAppointmentsError:
+            return []
+
+    def _nearest(self, reading: Reading, storage: Storage) -> list[Interval]:
+        """These starts, from what was read and one further read."""
         from appointments.alternatives import MAX_ALTERNATIVES, nearest_first  # noqa: PLC0415
         from conflict_detector.alternatives import (  # noqa: PLC0415 - most appointments are not refused
             ALTERNATIVES_REACH,
@@ -90,10 +97,7 @@ class Placement:
         first = start.date() - around * DAY
         days = [first + n * DAY for n in range(2 * around + 1 + -(-self.service.most_length // DAY))]
         keys = {DayKey(id_, day) for id_ in ids for day in days}
-        try:
-            reading.days.update(storage.read({*partial, *(keys - reading.days.keys())}, settings=False).days)
-        except TooManyAppointmentsError:
-            return []
+        reading.days.update(storage.read({*partial, *(keys - reading.days.keys())}, settings=False).days)
         # A day that is not read may decide about what lies near it: keep that far from the ends of the window.
         buffers = max(self.service.buffer_before, self.service.buffer_after)
         gap = buffers + max(known.settings.margin for known in reading.settings.values())

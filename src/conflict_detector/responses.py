@@ -47,8 +47,8 @@ def base_url(event: Mapping[str, Any]) -> str:
     context = event.get("requestContext") or {}
     if not context.get("domainName"):
         return ""
-    # The stage, or the base path of a custom domain, comes first in this path.
-    prefix = context.get("path", event["path"]).removesuffix(route_path(event))
+    # The stage, or the base path of a custom domain, comes first in this path. What follows may be encoded or not.
+    prefix = unquote(context.get("path", event["path"])).removesuffix(unquote(route_path(event)))
     return f"https://{context['domainName']}{prefix}"
 
 

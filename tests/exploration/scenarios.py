@@ -746,6 +746,7 @@ ON_Y: dict[str, Request] = {
 ON_A_HELD_Y: dict[str, Request] = {
     "confirm Y in time": clock(patch("Y", status="scheduled"), -1),
     "confirm Y elsewhere": clock(patch("Y", status="scheduled", startTime=at("2T12:00")), -2),
+    "confirm Y as it expires": clock(patch("Y", status="scheduled"), 2),
     "move Y": clock(move("Y", "2T13:00"), -3),
     "book after it": clock(OF_ONE_PERSON["after midnight"], 6),
     "book as it expires": clock(OF_ONE_PERSON["before midnight"], 3),

@@ -263,7 +263,13 @@ def test_a_calendar_with_approval_is_not_named(world: World, visitor: Visitor) -
 
 def test_an_answer_that_got_lost_is_asked_for_again(world: World, visitor: Visitor) -> None:
     key = {"headers": {"Idempotency-Key": str(uuid.uuid4())}}
-    assert visitor.hold(NINE_NY, **key) == visitor.hold(NINE_NY, **key)
+    visit = visitor.hold(NINE_NY, **key)
+    assert visitor.hold(NINE_NY, **key) == visit
+    put_service(world, "check-up", step(30, "dr-kim"), holdMinutes=5, version=2)
+    assert visitor.hold(NINE_NY, **key)["token"] == visit["token"]  # though it would be held for less by now
+    contact = {"startTime": NINE_NY, "contact": ANNA}
+    status, refused = visitor.ask("POST", f"{SERVICE}/appointments", contact, **key)
+    assert (status, refused["type"]) == (422, "/docs#idempotency-key-reused")
     status, refused = visitor.ask(
         "POST", f"{SERVICE}/appointments", {"startTime": NINE_NY}, headers={"Idempotency-Key": "1"}
     )
@@ -438,6 +444,23 @@ def test_a_token_is_for_what_visitors_booked(world: World, visitor: Visitor) -> 
     assert visitor.ask("GET", f"/book/appointments/{token}/calendar")[0] == 404
     gone = world.links.token_for(str(uuid.uuid4()))
     assert visitor.ask("GET", f"/book/appointments/{gone}")[0] == 404
+
+
+@pytest.mark.parametrize("written", ["room@north:b", "room%40north%3Ab"])
+def test_addresses_are_good_however_the_service_was_written(world: World, written: str) -> None:
+    """A path may hold `:` and `@` as they are, or encoded."""
+    put_service(world, "room@north:b", step(30, "north-b"))
+    world.api = world.api_for(Access(Auth.NONE), open_to_all=True)
+    path = f"/book/services/{written}/appointments"
+    event = api_event("POST", path, {"startTime": NINE, "contact": ANNA})
+    event |= {"resource": "/book/{proxy+}", "pathParameters": {"proxy": path.removeprefix("/book/")}}
+    event["requestContext"] |= {"domainName": "api.example.org", "path": f"/prod{path}"}
+    response = world.api.handle(event)
+    contract.check("POST", path, response)
+    visit = json.loads(response["body"])
+    assert response["headers"]["Location"] == f"https://api.example.org/prod/book/appointments/{visit['token']}"
+    assert visit["link"] == f"https://api.example.org/prod/l/{visit['token']}"
+    assert visit["calendarFile"] == f"{response['headers']['Location']}/calendar"
 
 
 def test_links_are_made_for_services_that_there_are_and_end_in_time(world: World, visitor: Visitor) -> None:

@@ -393,6 +393,18 @@ def test_a_form_of_another_page_changes_nothing(world: World, form: dict[str, st
     assert stored(world, who)["version"] == 1
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Africa/Monrovia"])
+@pytest.mark.parametrize(
+    "start", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+def test_a_time_that_no_page_offers_is_no_time(world: World, zone: str, start: str) -> None:
+    """The clocks of some zones cannot show the first and the last that can be written."""
+    who = holder(world, start="2030-01-15T09:00", end="2030-01-15T09:30", timeZone=zone)
+    page = who.post(action="move", startTime=start)
+    assert (page.status, page.roles) == (422, {"alert": SAY["invalid"]})
+    assert stored(world, who)["version"] == 1
+
+
 @pytest.mark.parametrize(
     ("body", "status"), [("action=cancel&action=confirm", 422), ("&".join("a=1" for _ in range(99)), 422), ("{}", 422)]
 )

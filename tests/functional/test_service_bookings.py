@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -207,6 +207,28 @@ def test_holds_requests_and_reminders_are_as_the_service_says(world: World) -> N
     status, problem = serve(world, "09:00", "ask", user="cem", hold={})
     assert (status, named(problem)) == (422, {"hold", "hold.minutes"})
     assert serve(world, "09:00", "ask", user="cem")[1]["status"] == "requested"
+
+
+def test_what_has_expired_is_booked_anew_by_its_service(world: World) -> None:
+    """Like any other booking of it: another doctor will do, what is refused has alternatives, and notice is kept."""
+    service: dict[str, Any] = {"holdMinutes": 5, "stepMinutes": 45, "strictSteps": True}
+    put_service(world, "visit", step(30, pools=[["dr-a", "dr-b"]]), **service)
+    held = [serve(world, "09:00", user=user, hold={})[1] for user in ("anna", "ben")]
+    world.now += timedelta(minutes=6)
+    world.book("09:00", "10:00", user="dr-a")
+    assert patch(world, held[0], details={"title": "x"})[1]["status"] == "held"
+    status, booked = patch(world, held[0], status="scheduled")
+    assert (status, steps_of(booked)) == (200, [("09:00", "09:30", "dr-b")])
+
+    status, refusal = patch(world, held[1], status="scheduled")
+    assert (status, {conflict["calendarId"] for conflict in refusal["conflicts"]}) == (409, {"dr-a", "dr-b"})
+    nearest = [one["startTime"] for one in refusal["alternatives"]]
+    assert nearest == [at("08:15"), at("09:45"), at("07:30")]
+    put_service(world, "visit", step(30, "dr-c"), **service, minNoticeMinutes=60, version=2)
+    _, late = serve(world, "12:00", user="cem", hold={})
+    world.now = datetime.fromisoformat(at("11:30"))
+    status, problem = patch(world, late, status="scheduled")
+    assert (status, named(problem)) == (422, {"startTime"})
 
 
 def test_a_dry_run_and_a_key(world: World) -> None:

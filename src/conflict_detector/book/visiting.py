@@ -25,7 +25,7 @@ from appointments.statuses import Status
 from conflict_detector import booking
 from conflict_detector.appointments.changes import parse_change
 from conflict_detector.appointments.handlers import announce, conclude
-from conflict_detector.appointments.parsing import read_idempotency_key
+from conflict_detector.appointments.parsing import fingerprint_of, read_idempotency_key
 from conflict_detector.appointments.service_requests import parse_service_booking
 from conflict_detector.contacts.parsing import read_contact
 from conflict_detector.refusals import log_refusal
@@ -63,6 +63,8 @@ def book(call: Call, service_id: str) -> Appointment:
     how = {} if "contact" in sent else {"hold": {"minutes": minutes}}
     body = {"serviceId": service_id, "userId": guest, **how, **sent}
     asked, ask = parse_service_booking(body, call.now, {}, call.request.headers)
+    # For how long it is held is not what the visitor asked for, and may have changed before they ask again.
+    asked = replace(asked, fingerprint=fingerprint_of({"serviceId": service_id, **sent}, asked.idempotency_key))
     call.visits.count(call.request.source, call.now)
     wanted = asked.appointment(call.now, LINK)
     with _naming_nobody(call):

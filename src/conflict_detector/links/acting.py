@@ -7,15 +7,13 @@ from urllib.parse import parse_qs
 
 from appointments.errors import Fault, InvalidRequestError
 from appointments.model import LINK
-from appointments.times import InvalidTimeError, parse_time
+from appointments.reader import Reader
 from conflict_detector import booking
 from conflict_detector.access import Caller
 from conflict_detector.appointments.handlers import conclude
 from conflict_detector.links.changing import Action, Asked, change_of, is_to_do
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from appointments.model import Appointment
     from conflict_detector.request import Call
 
@@ -38,20 +36,13 @@ def parse_form(text: str | None) -> Asked:
     if action not in tuple(Action):
         faults.append(Fault("action", f"must be one of {', '.join(Action)}"))
     if action == Action.MOVE:
-        start = _start(form.get("startTime", ""), faults)
+        reader = Reader({"startTime": form.get("startTime", "")}, ("startTime",), faults=faults)
+        start = reader.time("startTime", None)
     if version is not None and not (version.isascii() and version.isdigit() and len(version) <= _MAX_VERSION_DIGITS):
         faults.append(Fault("version", "must be a whole number"))
     if faults:
         raise InvalidRequestError(faults)
     return Asked(Action(action), start, int(version) if version else None)
-
-
-def _start(text: str, faults: list[Fault]) -> datetime | None:
-    try:
-        return parse_time(text, None)
-    except InvalidTimeError as exc:
-        faults.append(Fault("startTime", str(exc)))
-        return None
 
 
 def act(call: Call, appointment_id: str, asked: Asked) -> tuple[Appointment, Appointment]:
