@@ -6,6 +6,7 @@ import copy
 import copyreg
 import importlib
 import json
+import pickle
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.kms.utils import generate_private_key
 from moto.sns.models import Subscription
 from werkzeug.exceptions import HTTPException
 
@@ -54,6 +56,10 @@ def quick_moto() -> Iterator[None]:
         patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
         # It makes an RSA key for each topic to sign messages with.
         patch.setattr(Subscription, "private_key", lambda _: _private_key())
+        # It makes one for each key of KMS too, also of those that never sign.
+        patch.setattr("moto.kms.models.generate_private_key", cache(generate_private_key))
+        # It copies what it read of an update node by node, before it fills in the values.
+        patch.setattr("moto.dynamodb.parsing.validators.deepcopy", _copied_at_once())
         # It looks for each of the ten kinds of each attribute value by four names.
         patch.setattr(ResponseSerializer, "get_value", _picked(ResponseSerializer.get_value))
         # It lists the methods of a class at each call.
@@ -149,6 +155,16 @@ def _visit(self: Any, root: Any, _: int = -1) -> Any:
         return node
 
     return visit(root, -1)
+
+
+def _copied_at_once() -> Callable[[Any], Any]:
+    written = lru_cache(maxsize=256)(pickle.dumps)
+
+    def copied(read: Any) -> Any:
+        # A whole update stays as it was read. Its values, which it asks for too, are of an item and change.
+        return pickle.loads(written(read)) if isinstance(read, AST.Expression) else copy.deepcopy(read)
+
+    return copied
 
 
 @cache
