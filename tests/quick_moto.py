@@ -6,6 +6,7 @@ import copy
 import copyreg
 import importlib
 import json
+import pickle
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore import useragent
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import JsonRESTError
@@ -24,6 +26,7 @@ from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.kms.utils import generate_private_key
 from moto.sns.models import Subscription
 from werkzeug.exceptions import HTTPException
 
@@ -54,10 +57,17 @@ def quick_moto() -> Iterator[None]:
         patch.setattr(AST.DepthFirstTraverser, "traverse_node_recursively", _visit)
         # It makes an RSA key for each topic to sign messages with.
         patch.setattr(Subscription, "private_key", lambda _: _private_key())
+        # It makes one for each key of KMS too, also of those that never sign.
+        patch.setattr("moto.kms.models.generate_private_key", cache(generate_private_key))
+        # It copies what it read of an update node by node, before it fills in the values.
+        patch.setattr("moto.dynamodb.parsing.validators.deepcopy", _copied_at_once())
         # It looks for each of the ten kinds of each attribute value by four names.
         patch.setattr(ResponseSerializer, "get_value", _picked(ResponseSerializer.get_value))
         # It lists the methods of a class at each call.
         patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
+        # Botocore looks at each letter of who asks, at each call.
+        sanitize = useragent.sanitize_user_agent_string_component
+        patch.setattr(useragent, "sanitize_user_agent_string_component", lru_cache(maxsize=1024)(sanitize))
         # It writes down 1,300 addresses, and looks at them only for clients other than botocore's.
         patch.setattr(MockAWS, "_enable_patching", _enable)
         patch.setattr(MockAWS, "_disable_patching", _disable)
@@ -130,17 +140,21 @@ def _say(self: Any, error_type: str, message: str, _: str = "", **__: Any) -> No
 def _visit(self: Any, root: Any, _: int = -1) -> Any:
     wanted = self.nodes_to_be_processed()
     kinds: dict[type, tuple[bool, bool]] = {}
+    looks_before = type(self).pre_processing_of_child is not AST.DepthFirstTraverser.pre_processing_of_child
 
-    def visit(node: Any, place: int) -> Any:
-        kind = type(node)
+    def is_of(kind: type) -> tuple[bool, bool]:
         if kind not in kinds:
             kinds[kind] = issubclass(kind, AST.Node), issubclass(kind, wanted)
-        is_node, is_wanted = kinds[kind]
-        if is_node:
-            for n, child in enumerate(node.children or ()):
+        return kinds[kind]
+
+    def visit(node: Any, place: int, is_wanted: bool) -> Any:
+        for n, child in enumerate(node.children or ()):
+            if looks_before:
                 self.pre_processing_of_child(node, n)
-                visit(child, n)
-        if is_node and is_wanted:
+            is_node, child_is_wanted = kinds.get(type(child)) or is_of(type(child))
+            if is_node and (child_is_wanted or child.children):
+                visit(child, n, child_is_wanted)
+        if is_wanted:
             parent = node.parent
             node = self.process(node)
             node.parent = parent
@@ -148,7 +162,17 @@ def _visit(self: Any, root: Any, _: int = -1) -> Any:
                 parent.children[place] = node
         return node
 
-    return visit(root, -1)
+    return visit(root, -1, is_of(type(root))[1])
+
+
+def _copied_at_once() -> Callable[[Any], Any]:
+    written = lru_cache(maxsize=256)(pickle.dumps)
+
+    def copied(read: Any) -> Any:
+        # A whole update stays as it was read. Its values, which it asks for too, are of an item and change.
+        return pickle.loads(written(read)) if isinstance(read, AST.Expression) else copy.deepcopy(read)
+
+    return copied
 
 
 @cache

@@ -22,6 +22,13 @@ def modules() -> dict[str, ast.Module]:
     return {name: ast.parse(path.read_text()) for path, name in names.items()}
 
 
+@cache
+def _walked(node: ast.AST) -> tuple[ast.AST, ...]:
+    """A node and all within it. Most are asked for by every handler."""
+    return tuple(ast.walk(node))
+
+
+@cache
 def _executed(tree: ast.AST) -> list[ast.AST]:
     """Every node but those that only the type checker sees."""
     found, pending = [], [tree]
@@ -54,16 +61,18 @@ def imported(module: str) -> set[str]:
     return seen
 
 
+@cache
 def _routed(tree: ast.AST) -> list[tuple[str, str]]:
     """Module and name of each handler that a table of routes names; they are imported by that name alone."""
     return [
         (f"conflict_detector.{folder}.handlers", function)
-        for part in ast.walk(tree)
+        for part in _walked(tree)
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "Route"
         for folder, _, function in [str(ast.literal_eval(part.args[2])).partition(".")]
     ]
 
 
+@cache
 def _definitions(module: ast.Module) -> list[tuple[str, ast.AST]]:
     """What the names of a module stand for. A class stands for what runs when it is made, not for its methods."""
     found: list[tuple[str, ast.AST]] = []
@@ -82,7 +91,6 @@ def _definitions(module: ast.Module) -> list[tuple[str, ast.AST]]:
     return found
 
 
-@cache
 def reachable(handler: str) -> tuple[ast.AST, ...]:
     """The definitions that a handler, such as `conflict_detector.app.lambda_handler`, can come to use."""
     module, _, function = handler.rpartition(".")
@@ -103,16 +111,18 @@ def reachable(handler: str) -> tuple[ast.AST, ...]:
     return tuple(found)
 
 
-def names_in(node: ast.AST) -> set[str]:
+@cache
+def names_in(node: ast.AST) -> frozenset[str]:
     """Every name, and every attribute, that a piece of code uses."""
-    used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    used = {part.attr for part in _walked(node) if isinstance(part, ast.Attribute)}
     used |= {function for _, function in _routed(node)}
-    return used | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return frozenset(used | {part.id for part in _walked(node) if isinstance(part, ast.Name)})
 
 
-def parts(handler: str) -> list[ast.AST]:
-    """Every node of the code that a handler can come to run."""
-    return [part for node in reachable(handler) for part in ast.walk(node)]
+@cache
+def parts(handler: str) -> tuple[ast.AST, ...]:
+    """Every node of the code that a handler can come to run, once."""
+    return tuple(dict.fromkeys(part for node in reachable(handler) for part in _walked(node)))
 
 
 def members_used(handler: str, enum: str) -> set[str]:

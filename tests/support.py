@@ -10,6 +10,7 @@ import threading
 import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,10 +40,17 @@ NODE_MODULES = ROOT / "tests" / "node" / "node_modules"
 NO_NODE = "no Node.js: install one from 20.19 on with npm, then run `make node`"
 
 
+class Loader(yaml.CSafeLoader):
+    """Reads a template as SAM's own does, in a third of the time."""
+
+
+Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
 @cache
 def template() -> dict[str, Any]:
     """`template.yaml` as it is written, intrinsic functions in their long form."""
-    found: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    found: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
     return found
 
 
@@ -106,7 +115,7 @@ def stage_parameters(stage: str) -> dict[str, str]:
 @cache
 def transformed(stage: str = "default") -> dict[str, Any]:
     """Plain CloudFormation resources by logical id; conditions and references are still in it."""
-    source = yaml_parse((ROOT / "template.yaml").read_text())
+    source = deepcopy(template())
     for resource in source["Resources"].values():
         if "CodeUri" in source["Globals"]["Function"] and resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"

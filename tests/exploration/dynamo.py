@@ -70,8 +70,11 @@ class Answer:
         return self.response
 
 
+CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return CANONICAL.encode(value)
 
 
 _items: dict[str, Item] = {}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from appointments.times import to_utc_text
 from exploration import checks, dynamo
 from exploration.dynamo import Call, Database, Weakening
-from exploration.explore import MOST_STATES, Actor, Explorer, Fault, Found, Happened, Move, State, explore
+from exploration.explore import MOST_STATES, Actor, Explorer, Fault, Found, Happened, Move, State, Step, explore
 from exploration.wiring import MOST_INLINE, Determinism, Process, Request, determinism, play
 
 # By actor, and by request.
@@ -94,8 +94,10 @@ class BadSetupError(AssertionError):
     """A request that prepares a scenario was refused."""
 
 
-# The database, each process's memory, and the ids of what has a name.
-Prepared = tuple[Database, dict[str, Any], dict[str, str]]
+# The database, each process's memory, the ids of what has a name, and the steps that were played from there.
+Prepared = tuple[Database, dict[str, Any], dict[str, str], dict[Any, Step]]
+# No more of them are kept for the next scenario.
+MOST_STEPS = 50_000
 
 
 @dataclass
@@ -112,8 +114,10 @@ class Examination:
         ground = repr((self.scenario.setup, self.scenario.most_inline))
         if ground not in self.prepared:
             self.ids: dict[str, str] = {}
-            self.prepared[ground] = (*self._prepare(), self.ids)
-        self.database, memories, self.ids = self.prepared[ground]
+            self.prepared[ground] = (*self._prepare(), self.ids, {})
+        self.database, memories, self.ids, self.steps = self.prepared[ground]
+        if len(self.steps) > MOST_STEPS:
+            self.steps.clear()
         self.actors = [
             Actor(
                 name,
@@ -175,7 +179,7 @@ class Examination:
         return replace(request, path=put_in(request.path), body=body)
 
     def explorer(self) -> Explorer:
-        return Explorer(self.database, self.actors, self.made, self.weakened)
+        return Explorer(self.database, self.actors, self.made, self.weakened, steps=self.steps)
 
     def examine(self, faults: Sequence[Fault] = (), *, most: int = MOST_STATES) -> Report:
         """Explore everything, to the first failure, which has the shortest trace. Raises TooManyStatesError."""

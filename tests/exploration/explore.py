@@ -25,6 +25,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from sys import intern
 from typing import Any, NamedTuple
 
 from exploration import dynamo
@@ -134,6 +135,8 @@ class Explorer:
     effects: dict[tuple[Database, Call], Effect] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # What a step depends on beside what it was answered: other scenarios of a ground have the same actors.
+        self.whose = [intern(repr((one.name, one.requests, one.most_inline))) for one in self.actors]
         self.changed = [set() for _ in self.actors]
         self.touched = [set() for _ in self.actors]
 
@@ -145,7 +148,7 @@ class Explorer:
 
     def step(self, index: int, state: ActorState) -> Step:
         """Where an actor stands after its history."""
-        known = (index, state.assigned, state.history)
+        known = (self.whose[index], state.assigned, state.history)
         step = self.steps.get(known)
         if step is None:
             step = self.steps[known] = self._replay(index, state)
@@ -163,7 +166,7 @@ class Explorer:
             call = Call(operation, parameters)
             if made == len(state.history):
                 raise Pause(call)
-            before = self.steps.get((index, state.assigned, state.history[:made]))
+            before = self.steps.get((self.whose[index], state.assigned, state.history[:made]))
             if before and before.call != call:
                 raise NondeterminismError(f"{before.call} and {call}")
             made += 1

@@ -60,11 +60,11 @@ def examined(scenarios: Iterable[Scenario], faults: Sequence[Fault] = ()) -> lis
         conditions.add(str(atom))
         return False
 
-    for scenario in scenarios:
-        with determinism() as made:
+    with determinism() as made:
+        for scenario in scenarios:
             report = Examination(scenario, made, note, prepared).examine(faults)
-        assert report.failure is None, f"\n{report.failure}"
-        reports.append(report)
+            assert report.failure is None, f"\n{report.failure}"
+            reports.append(report)
     assert conditions <= WITHOUT.keys() | IMPLIED.keys(), "a condition that test_mutants.py does not leave out"
     return reports
 

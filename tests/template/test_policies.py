@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore import xform_name
@@ -13,6 +14,9 @@ from botocore.session import Session
 
 from reachable import parts
 from support import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Why a policy may hold a "*", by resource and statement. In all others it fails.
 TIMERS = "timers are made at run time: only the beginning of their names is known"
@@ -100,6 +104,7 @@ def plain(statement: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for part in statement["Fn::If"][1:] if "Effect" in part]
 
 
+@cache
 def documents() -> dict[str, list[dict[str, Any]]]:
     """The statements of every policy in the template, by the resource that has them."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -158,7 +163,7 @@ OPERATIONS = operations() | {
 }
 
 
-def actions_in(nodes: list[ast.AST]) -> set[str]:
+def actions_in(nodes: Sequence[ast.AST]) -> set[str]:
     """What the boto3 calls, paginators and transactions that are written in a piece of code need."""
     found = {OPERATIONS[part.attr] for part in nodes if isinstance(part, ast.Attribute) and part.attr in OPERATIONS}
     for part in nodes:

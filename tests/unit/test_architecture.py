@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from support import ROOT
@@ -39,6 +40,7 @@ def imported(tree: ast.AST, modules: Collection[str]) -> Iterator[str]:
         yield from imported(node, modules)
 
 
+@cache
 def sources() -> dict[str, ast.Module]:
     paths = [path for path in (ROOT / "src").rglob("*.py") if path.stem != "__init__"]
     return {
@@ -67,9 +69,15 @@ def test_dependencies_point_downwards() -> None:
     }
 
 
+@cache
+def written() -> dict[str, str]:
+    """Each module as code alone: without comments, and in one style."""
+    return {name: ast.unparse(tree) for name, tree in sources().items()}
+
+
 def test_those_that_call_aws_are_named() -> None:
     """Code is handed its clients, so whatever calls a service names the type of one."""
-    calling = {name for name, tree in sources().items() if "mypy_boto3_" in ast.unparse(tree)}
+    calling = {name for name, text in written().items() if "mypy_boto3_" in text}
     assert calling == {
         "appointments.storage.dynamodb",
         "appointments.storage.store",
@@ -102,7 +110,7 @@ def test_modules_and_functions_stay_readable() -> None:
 
 def test_use_cases_know_no_sdk() -> None:
     """DynamoDB's errors are known in storage, those of the other services where these are called."""
-    knowing = {name for name, tree in sources().items() if "botocore" in ast.unparse(tree)}
+    knowing = {name for name, text in written().items() if "botocore" in text}
     assert knowing == {
         "appointments.aws",
         "appointments.storage.dynamodb",

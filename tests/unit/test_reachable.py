@@ -42,7 +42,7 @@ MODULES = {
 def sources(monkeypatch: pytest.MonkeyPatch) -> None:
     trees = {name: ast.parse(dedented(text)) for name, text in MODULES.items()}
     monkeypatch.setattr(reachable, "modules", lambda: trees)
-    reachable.reachable.cache_clear()
+    reachable.parts.cache_clear()
 
 
 def dedented(text: str) -> str:
