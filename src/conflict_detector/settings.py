@@ -17,6 +17,7 @@ class PageSettings(NamedTuple):
     """What the pages have to know: how people sign in at the desk, where and as which client, and their language.
 
     `framed_by` are the origins of other sites, separated by spaces, whose pages may show the booking page in a frame.
+    `name` is that of the clinic, if it has one.
     """
 
     auth: Auth = Auth.NONE
@@ -24,6 +25,7 @@ class PageSettings(NamedTuple):
     client_id: str = ""
     locale: str = "en"
     framed_by: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -58,6 +60,7 @@ class Settings:
             env["DESK_CLIENT_ID"],
             env["DEFAULT_LOCALE"],
             env["BOOK_FRAME_ORIGINS"].replace(",", " "),
+            env["EMAIL_NAME"],
         )
         return cls(
             appointments_table=env["APPOINTMENTS_TABLE"],

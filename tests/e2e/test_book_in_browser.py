@@ -518,6 +518,8 @@ def test_from_one_service_to_another_and_back(
     heading = one.page.get_by_role("heading", level=1)
     expect(heading).to_have_text("What would you like to book?")
     expect(heading).to_be_focused()
+    expect(one.page.locator(".clinic")).to_have_text("Appointments")  # EmailName of samconfig.toml
+    expect(one.page).to_have_title(re.compile("Appointments$"))
     one.page.locator(".service").filter(has_text=title).click()
     expect(heading).to_have_text(title)
     expect(one.page.get_by_role("button", name="Choose another service")).to_be_visible()

@@ -83,6 +83,13 @@ def test_the_desk_may_talk_to_where_people_sign_in(world: World) -> None:
     assert policy(get(world, "/book")[1])["connect-src"] == ["'self'"]
 
 
+def test_the_booking_page_has_the_name_of_the_clinic_as_text(world: World) -> None:
+    named = '<meta name="application-name" content="{}">'
+    assert named.format("") in get(world, "/book")[2]
+    world.api = replace(world.api, pages=PageSettings(name='Praxis <b>"Müller" & Co'))
+    assert named.format("Praxis &lt;b&gt;&quot;Müller&quot; &amp; Co") in get(world, "/book")[2]
+
+
 def test_nothing_that_is_built_is_fetched_from_elsewhere() -> None:
     """Addresses in the code are names, such as that of SVG, and of where a person is sent to read about an error."""
     for path in FILES.iterdir():

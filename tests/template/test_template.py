@@ -617,7 +617,7 @@ def test_a_changed_setting_makes_a_new_version(name: str) -> None:
         written += "".join(text for name, text in conditions.items() if f'{{"Condition": "{name}"}}' in written)
     reached = {parameter for parameter in template()["Parameters"] if f'{{"Ref": "{parameter}"}}' in written}
     # Several that belong together share a name, because there is little room.
-    named = re.findall(r"(?:(\w+)=|/)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
+    named = re.findall(r"(?:(\w+)=|/|^)\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"])
     assert {parameter for _, parameter in named} == reached
     assert all(label in (parameter, "") for label, parameter in named)
     (version,) = [r for n, r in transformed("prod").items() if n.startswith(f"{name}Version")]

@@ -154,7 +154,7 @@ function Booking({ place, go, several, setSeveral }: BookingProps) {
   }, []);
 
   useEffect(() => {
-    if (asked.answer?.title) document.title = asked.answer.title;
+    if (asked.answer?.title) document.title = page.titled(asked.answer.title);
     // Asked once, behind what is needed; without an answer nothing else is offered.
     if (asked.answer && several === undefined) page.visits.services().then((all) => setSeveral(all.length > 1), () => setSeveral(false));
   }, [asked.answer]);

@@ -37,12 +37,14 @@ if (framed) {
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const visits = new Visits(new Api(), query.get("key") ?? undefined);
-const page = new Page(visits, language, locale, zone, framed);
-document.title = page.say("book");
+const clinic = document.querySelector<HTMLMetaElement>('meta[name="application-name"]')?.content ?? "";
+const page = new Page(visits, language, locale, zone, framed, clinic);
+document.title = page.titled(page.say("book"));
 
 render(
   <PageContext.Provider value={page}>
     <main class={framed ? "framed" : ""}>
+      {clinic && !framed && <p class="clinic">{clinic}</p>}
       <App />
     </main>
   </PageContext.Provider>,

@@ -18,10 +18,15 @@ export class Page {
     readonly zone: string,
     /** Whether another site shows the page in a frame. */
     readonly framed: boolean,
+    /** The name of the clinic, or nothing. */
+    readonly clinic: string,
   ) {
     this.words = WORDS[language];
     this.dates = new Dates(locale);
   }
+
+  /** What a tab of the browser is called. */
+  titled = (title: string): string => (this.clinic ? `${title} – ${this.clinic}` : title);
 
   say = (name: keyof Words, values?: Record<string, string>): string => say(this.words[name], values);
 }

@@ -5,6 +5,7 @@ Nobody signs in to get them, and nothing in them is secret: what a page shows, i
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 _ASSET = re.compile(r"[\w-]+\.(css|js)", re.ASCII)
 # The name of such a file holds a digest of its content.
 _FOR_EVER = "public, max-age=31536000, immutable"
+# Where the booking page looks for the name of the clinic.
+_NAME = '<meta name="application-name" content="{}">'
 
 
 def get_desk(call: Call) -> Response:
@@ -33,7 +36,9 @@ def get_desk(call: Call) -> Response:
 
 def get_book(call: Call) -> Response:
     """`GET /book`: 200."""
-    return _page("book", "'self'", call.pages.framed_by or "'none'")
+    page = _page("book", "'self'", call.pages.framed_by or "'none'")
+    named = _NAME.format(html.escape(call.pages.name))
+    return page | {"body": page["body"].replace(_NAME.format(""), named, 1)}
 
 
 def get_asset(call: Call, file: str) -> Response:
