@@ -79,24 +79,13 @@ def told(what: str, reports: Sequence[Report]) -> None:
     )
 
 
-# Operations that are never under way at the same time, although one reads what the other writes, and why.
-APART = {
-    f"{ground}: book any | {other}": (
-        "`d` has fewer appointments: the first reads `c` in one step and then writes to `d` alone, where nobody else is"
-    )
-    for ground in ("capacity 2", "capacity 2, warm", "capacity 2, stale")
-    for other in ("set capacity, book before midnight", "set buffer, book after midnight")
-}
-
-
 def assert_covers(reports: Sequence[Report], mattering: float = 0.2) -> None:
     """The operations really met: an exploration that never lets them overlap would pass for nothing."""
     meeting = [report for report in reports if report.meeting]
     assert len(meeting) > 0.6 * len(reports)
     for report in meeting:
         # Whoever is done by the first call has nothing to overlap with one whose first call is refused by that.
-        apart = not report.overlapping and report.spare > 0
-        assert apart == (report.scenario in APART), f"{'never' if apart else 'after all'} at the same time: {report}"
+        assert report.overlapping or report.spare == 0, f"never at the same time: {report}"
     assert sum(report.overlapping for report in meeting) > 0.75 * len(meeting)
     order_matters = [report for report in meeting if len(report.statuses) > 1]
     assert len(order_matters) > mattering * len(meeting)
