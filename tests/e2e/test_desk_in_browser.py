@@ -195,7 +195,7 @@ def test_dragging_moves_to_another_time_and_calendar_and_is_taken_back(
     moved = clinic.now(booked)
     assert (moved["startTime"], moved["resourceIds"]) == (clinic.at("11:15"), [clinic.kim, clinic.room])
     page.locator(".bar").get_by_role("button", name="Undo").click()
-    told(page, "The move was taken back")
+    told(page, "The move of Anna was taken back")
     back = clinic.now(booked)
     assert (back["startTime"], back["endTime"]) == (booked["startTime"], booked["endTime"])
     assert back["resourceIds"] == booked["resourceIds"]
@@ -404,7 +404,7 @@ def test_what_has_begun_is_completed_or_a_no_show(either: Page, clinic: Clinic, 
     assert clinic.now(booked)["status"] == "completed"
     either.keyboard.press("Escape")
     either.keyboard.press("Control+z")
-    told(either, "\u201cCompleted\u201d was taken back")
+    told(either, "\u201cCompleted\u201d of Anna was taken back")
     expect(anna).to_have_class(re.compile("s-arrived"))
     assert clinic.now(booked)["status"] == "arrived"
 
@@ -412,6 +412,12 @@ def test_what_has_begun_is_completed_or_a_no_show(either: Page, clinic: Clinic, 
 def test_time_is_blocked_and_free_again(either: Page, clinic: Clinic, api_url: str) -> None:
     clinic.book("Anna", "10:00", "10:30")
     either.goto(clinic.address(api_url, only=clinic.lee))
+    box(either, clinic.lee, "Anna").click()
+    either.get_by_role("dialog").get_by_role("button", name="Arrived").click()
+    told(either, "Arrived: Anna")
+    undo = either.locator(".bar .undo")
+    expect(undo).to_have_attribute("title", "Take back: \u201cArrived\u201d of Anna")
+    either.keyboard.press("Escape")
     either.get_by_role("button", name=f"{clinic.lee}: book or block").click()
     form = either.get_by_role("dialog")
     form.get_by_role("button", name="Block time").click()
@@ -420,6 +426,7 @@ def test_time_is_blocked_and_free_again(either: Page, clinic: Clinic, api_url: s
     form.get_by_label("Reason").fill("Fire drill")
     form.get_by_role("button", name="Block", exact=True).click()
     told(either, "1 appointment lies in this time and stays booked")
+    expect(undo).to_be_disabled()  # not the arrival, which was done before
     blocked = box(either, clinic.lee, "Fire drill")
     expect(blocked).to_be_visible()
     blocked.click()

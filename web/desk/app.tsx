@@ -91,6 +91,11 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
     };
     return new Moves(work, feed, setMoving, setTold, write);
   }, [work, feed, clock]);
+  // Nothing older than what was done last can be taken back.
+  const saying = (one: Told): void => {
+    if (!one.undo) moves.remember(undefined);
+    setTold(one);
+  };
 
   const one = shown.view === "week" || narrow;
   const only = shown.only ?? (one ? (shown.calendarIds[0] ?? ALL) : ALL);
@@ -143,7 +148,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
   const toApprove = <ToApprove waiting={waiting} onOpen={() => setOpen({ is: "requests" })} />;
   return (
     <>
-      <Toolbar {...{ shown, days, today, clock, only }} canUndo={moving.last !== undefined} onShow={show} onStep={(steps) => show({ day: moved(shown, steps) })}
+      <Toolbar {...{ shown, days, today, clock, only }} undoes={moves.undoes()} onShow={show} onStep={(steps) => show({ day: moved(shown, steps) })}
         onCalendars={() => setOpen({ is: "calendars" })} onFind={() => setOpen({ is: "find" })} onNew={() => beginAt(shown.view === "day" ? shown.day : days.includes(today) ? today : shown.day)} onUndo={() => void moves.undo()}>
         {session.signOut && <button type="button" class="quiet" onClick={session.signOut} title={session.person?.name}>Sign out</button>}
       </Toolbar>
@@ -161,7 +166,7 @@ function Board({ work, known, session }: { work: Work; known: Known; session: Se
         <RefusedHere refusal={moving.refused.refusal} at={moving.refused.at} onTake={moving.refused.take} onAnyway={moving.refused.anyway} onClose={() => moves.dismiss()}
           say={(interval) => clock.interval(interval, moving.refused?.column.line.zone ?? zone, moving.refused?.column.line.day)} />
       )}
-      {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} signsIn={session.person !== undefined} say={setTold} />}
+      {open && <Dialogs {...{ open, setOpen, work, feed, requests, waiting, moves, known, clock, now, zone, only, today, shown, show, seen }} signsIn={session.person !== undefined} say={saying} />}
       {told && <Toast told={told} onUndo={() => void moves.undo()} onGone={() => setTold(undefined)} />}
     </>
   );

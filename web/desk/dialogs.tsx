@@ -10,6 +10,7 @@ import type { Feed, Seen } from "./feed";
 import { FindPerson } from "./find";
 import { calendarsOf, moment, personOf, type Appointment, type Block } from "./model";
 import type { Moves, Told } from "./moves";
+import { nameOf } from "./names";
 import type { Requests, Waiting } from "./requests";
 import { canTurnBack, isLive } from "./states";
 import { WaitingRequests } from "./waiting";
@@ -98,13 +99,12 @@ function goTo(appointment: Appointment, props: Props): void {
 }
 
 function RequestsHere(props: Props) {
-  const { work, feed, requests, waiting, moves, known, clock, now, setOpen, say } = props;
+  const { work, feed, requests, waiting, known, clock, now, setOpen, say } = props;
   const zones = new Map(known.calendars.map(({ calendarId, timeZone }) => [calendarId, timeZone]));
   const zoneOf = (one: Appointment): string => calendarsOf(one).reverse().map((id) => zones.get(id)).find((zone) => zone !== undefined) ?? props.zone;
   const answered = (after: Appointment, what: string): void => {
     feed.keep(after);
     requests.keep(after);
-    if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);
     say({ text: `${what}: ${personOf(after)}.` });
   };
   return (
@@ -125,8 +125,10 @@ function OneAppointment(props: Props & { open: Extract<Open, { is: "appointment"
     const moved = before.startTime !== after.startTime || before.endTime !== after.endTime || before.resourceIds.join() !== after.resourceIds.join();
     const back = moved || canTurnBack(before.status, after.status);
     if (back) moves.remember({ before, after });
-    else if (moves.state.last?.after.appointmentId === after.appointmentId) moves.remember(undefined);
-    const where = moved ? ` to ${clock.dayAndTime(moment(after.startTime), zone)}` : "";
+    // A service may have found somebody else for the new time.
+    const others = after.resourceIds.filter((id) => !before.resourceIds.includes(id)).map(nameOf);
+    const whom = others.length ? `, now with ${others.join(", ")}` : "";
+    const where = moved ? ` to ${clock.dayAndTime(moment(after.startTime), zone)}${whom}` : "";
     say({ text: `${what}${where}: ${personOf(after)}.`, undo: back });
     if (moved || !isLive(after.status)) setOpen(undefined);
     else setOpen({ ...open, appointment: after });

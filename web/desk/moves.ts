@@ -4,7 +4,7 @@ import type { Pending } from "./column";
 import type { Column } from "./columns";
 import type { Held } from "./drag";
 import type { Feed } from "./feed";
-import { moment, moveBody, stamp, unmovable, type Appointment, type Target } from "./model";
+import { moment, moveBody, personOf, stamp, unmovable, type Appointment, type Target } from "./model";
 import { nameOf } from "./names";
 import { anyway, refusalOf, type Refusal } from "./refusal";
 import { lookOf } from "./states";
@@ -111,18 +111,26 @@ export class Moves {
     this.say({ text: `${stays ? "Now" : "Moved to"} ${this.write.span(start, end, column)}, ${nameOf(column.calendar.calendarId)}.`, undo: true });
   }
 
-  /** Whatever else was done to it, the move before is not the last any more. */
+  /** What is done last is what can be taken back, or nothing is. */
   remember(last: { before: Appointment; after: Appointment } | undefined): void {
     const { last: _, ...rest } = this.state;
     this.state = rest;
     this.set(last ? { last } : {});
   }
 
+  /** What `undo` takes back, in words. */
+  undoes(): string | undefined {
+    const last = this.state.last;
+    if (!last) return undefined;
+    const what = last.before.status === last.after.status ? "the move" : `“${lookOf(last.after.status).label}”`;
+    return `${what} of ${personOf(last.after)}`;
+  }
+
   async undo(): Promise<void> {
     const last = this.state.last;
+    const what = capital(this.undoes() ?? "");
     if (!last) return;
     this.remember(undefined);
-    const what = last.before.status === last.after.status ? "The move" : `“${lookOf(last.after.status).label}”`;
     try {
       this.feed.keep(await this.work.undo(last.before, last.after));
       this.say({ text: `${what} was taken back.` });
@@ -141,3 +149,5 @@ export class Moves {
     this.set({});
   }
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

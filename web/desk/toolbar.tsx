@@ -13,7 +13,8 @@ interface Props {
   today: string;
   clock: Clock;
   only: string;
-  canUndo: boolean;
+  /** What can be taken back, in words. */
+  undoes: string | undefined;
   children?: ComponentChildren;
   onShow: (some: Partial<Shown>) => void;
   onStep: (steps: number) => void;
@@ -50,7 +51,7 @@ export function Toolbar(props: Props) {
       <div class="group tools">
         <button type="button" class="primary" onClick={props.onNew}><Icon name="plus" /> New appointment</button>
         <button type="button" onClick={props.onFind}><Icon name="find" /> Find a person</button>
-        <button type="button" class="undo" disabled={!props.canUndo} onClick={props.onUndo}><Icon name="undo" /> Undo</button>
+        <button type="button" class="undo" disabled={props.undoes === undefined} title={props.undoes && `Take back: ${props.undoes}`} onClick={props.onUndo}><Icon name="undo" /> Undo</button>
         <button type="button" class="paper" onClick={() => print()}><Icon name="print" /> Print</button>
         <Key />
         {props.children}
