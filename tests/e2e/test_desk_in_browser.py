@@ -145,6 +145,25 @@ def test_a_service_is_booked_and_a_taken_time_offers_others(either: Page, clinic
     expect(box(either, clinic.lee, "11:00 Ida Novak")).to_be_visible()
 
 
+def test_the_form_offers_the_next_free_times(either: Page, clinic: Clinic, api_url: str) -> None:
+    clinic.book("Ben", "08:00", "09:00")
+    either.goto(clinic.address(api_url))
+    either.get_by_role("button", name="New appointment").click()
+    form = either.get_by_role("dialog", name="New appointment")
+    form.get_by_label("Name").fill("Ida Novak")
+    form.get_by_label(clinic.lee).check()
+    offered = form.get_by_role("group", name="Next free").get_by_role("button")
+    expect(offered).to_have_text(
+        ["09:00 \u2013 09:30", "09:15 \u2013 09:45", "09:30 \u2013 10:00", "09:45 \u2013 10:15"]
+    )
+    either.screenshot(path=SCREENS / f"desk-next-free-{either.evaluate('innerWidth')}.png")
+    offered.nth(1).click()
+    expect(form.get_by_label("Start")).to_have_value("09:15")
+    form.get_by_role("button", name="Book", exact=True).click()
+    told(either, "Booked: Ida Novak")
+    expect(box(either, clinic.lee, "09:15 Ida Novak")).to_be_visible()
+
+
 def with_notice(clinic: Clinic) -> Clinic:
     """The clinic on a day for which it is too late to book, as all of it wants a year's notice."""
     days = clinic.day - datetime.now(UTC).date()

@@ -7,6 +7,7 @@ import { bookingOf, contactText, isContact, missing, timesOf, whenOf, type Draft
 import { Modal } from "./modal";
 import { moment, minutesOfService, personOf, type Appointment, type Service } from "./model";
 import { namesOf } from "./names";
+import { NextFree } from "./next";
 import { lengthText } from "./clock";
 import { anyway, refusalOf, type Refusal } from "./refusal";
 import { Lacking, Refused } from "./refused";
@@ -89,7 +90,7 @@ export function BookingForm(props: Props) {
         <button type="button" aria-pressed={blocks} onClick={() => turn(true)}>Block time</button>
       </div>
       <form ref={form} onSubmit={submit} noValidate>
-        {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} {...{ draft, change }} refused={refusal?.fields ?? []} />}
+        {blocks ? <BlockFields {...{ draft, change, reason, setReason }} all={props.calendars} /> : <AppointmentFields {...props} {...{ draft, change, say }} refused={refusal?.fields ?? []} />}
         {faults.length > 0 && <Lacking lines={faults} />}
         {refusal && <Refused refusal={refusal} say={say} onTake={blocks ? undefined : take} onAnyway={blocks ? undefined : () => void send(draft, true)} anyway={draft.hold ? "Hold anyway" : "Book anyway"} />}
         <footer class="modal-foot">
@@ -140,9 +141,10 @@ interface AppointmentProps extends Props {
   change: (some: Partial<Draft>) => void;
   /** The fields that the server refused. */
   refused: readonly string[];
+  say: (interval: Interval) => string;
 }
 
-function AppointmentFields({ draft, change, services, calendars, work, refused }: AppointmentProps) {
+function AppointmentFields({ draft, change, services, calendars, work, refused, say }: AppointmentProps) {
   const field = (name: string) => ({ name, refused: refused.includes(name) });
   const [known, setKnown] = useState<string>();
   const service = services.find(({ serviceId }) => serviceId === draft.serviceId);
@@ -173,6 +175,7 @@ function AppointmentFields({ draft, change, services, calendars, work, refused }
       )}
       <WhenFields when={draft.when} fixed={service !== undefined} refused={refused.includes("startTime")} onChange={(when) => change({ when })} />
       {!service && <CalendarFields legend="Calendars" all={calendars} chosen={draft.calendarIds} onChange={(calendarIds) => change({ calendarIds })} />}
+      <NextFree {...{ draft, work, say }} onTake={({ startTime, endTime }) => change({ when: whenOf(moment(startTime), moment(endTime), draft.when.zone) })} />
       {service && <p class="hint">The service takes {lengthText(minutesOfService(service))} and chooses its calendars.</p>}
       <TextField label="Title" value={draft.title} onChange={(title) => change({ title })} hint="Optional, such as Check-up" />
       <details>

@@ -1,8 +1,9 @@
 /** What the desk asks the server to do. Every change names the version that was seen, so that nobody's is overwritten. */
-import type { Answer, Api } from "../shared/api";
+import type { Answer, Api, Interval } from "../shared/api";
 import { plusDays } from "../shared/zones";
 import type { Ask } from "./feed";
 import { backBody, type Appointment, type Block, type Calendar, type HistoryEntry, type Page, type Service, type Status } from "./model";
+import type { Wanted } from "./next";
 import { anyway } from "./refusal";
 
 /** As many calendars as a desk can have. */
@@ -93,6 +94,12 @@ export class Work {
   near(calendarIds: readonly string[], from: string, timeZone: string): Promise<Page> {
     const range = { from: `${from}T00:00`, to: `${plusDays(from, 8)}T00:00`, timeZone };
     return this.api.get("appointments", { calendarIds: calendarIds.slice(0, 20), ...range });
+  }
+
+  /** Up to four times that are free from a day on, for two weeks: of a service, or of all of some calendars. */
+  async nextFree(wanted: Wanted, from: string, timeZone: string): Promise<Interval[]> {
+    const range = { from: `${from}T00:00`, to: `${plusDays(from, 14)}T00:00`, timeZone, limit: 4 };
+    return (await this.api.get<{ available: Interval[] }>("availability", { ...wanted, ...range })).available;
   }
 
   ofPerson(userId: string, range: { from?: string; to?: string }): Promise<Page> {
