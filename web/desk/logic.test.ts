@@ -205,8 +205,15 @@ test("what is free instead is told in order of time, each once, without the time
 
 test("broken rules say what is nearest", () => {
   const errors = [{ field: "startTime", message: "is outside working hours", calendarId: "dr-lee", nearest: free }];
-  const { lines, alternatives } = refused({ type: "#invalid-request", status: 422, errors });
-  assert.deepEqual([lines, alternatives], [["dr-lee: Start is outside working hours"], [free]]);
+  const { lines, alternatives, unsure } = refused({ type: "#invalid-request", status: 422, errors });
+  assert.deepEqual([lines, alternatives, unsure], [["dr-lee: Start is outside working hours"], [free], true]);
+  assert.equal(refused({ alternatives: [free] }).unsure, undefined);
+});
+
+test("what several calendars refuse alike is said once", () => {
+  const closed = (calendarId: string) => ({ field: "startTime", message: `breaks workingHours of calendar ${calendarId}`, calendarId });
+  const { lines } = refused({ type: "#invalid-request", status: 422, errors: ["dr-lee", "dr-kim"].map(closed) });
+  assert.deepEqual(lines, ["dr-lee, dr-kim: Start is outside the working hours"]);
 });
 
 test("notice alone can be waived", () => {

@@ -7,6 +7,8 @@ export interface Refusal {
   lines: string[];
   /** What the server offers instead; one click takes one. */
   alternatives: Interval[];
+  /** These are within the rules of their calendars. Whether something lies there already, nobody has looked. */
+  unsure?: boolean;
   /** The fields that it names, as requests have them, such as `contact.phone`. */
   fields?: readonly string[];
   /** Notice alone is in the way, which the desk may waive. */
@@ -68,7 +70,7 @@ export function refusalOf(error: ApiError, clock: (interval: Interval) => string
     case "forbidden":
       return { title: "Not allowed", lines: [problem.detail ?? ""], alternatives: [] };
     default:
-      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field), notice: isNotice(problem) };
+      return { title: problem.errors?.length ? "This cannot be done" : problem.title, lines: faultLines(problem, clock), alternatives, fields: (problem.errors ?? []).map(({ field }) => field), notice: isNotice(problem), unsure: !problem.alternatives?.length };
   }
 }
 
@@ -102,11 +104,14 @@ function conflictLines(problem: Problem, clock: (interval: Interval) => string):
 function faultLines(problem: Problem, clock: (interval: Interval) => string): string[] {
   const faults = (problem.errors ?? []) as FaultWithNearest[];
   if (!faults.length) return problem.detail ? [problem.detail] : [];
-  return faults.slice(0, 5).map((fault) => {
-    const name = FIELDS[fault.field] ?? fault.field;
-    const where = fault.calendarId ? `${nameOf(fault.calendarId)}: ` : "";
-    return `${where}${name ? `${name} ` : ""}${inWords(fault.message, clock)}`;
-  });
+  // What several calendars refuse alike is one line.
+  const calendars = new Map<string, string[]>();
+  for (const { field, message, calendarId } of faults) {
+    const name = FIELDS[field] ?? field;
+    const line = `${name ? `${name} ` : ""}${inWords(message, clock)}`;
+    calendars.set(line, [...(calendars.get(line) ?? []), ...(calendarId ? [nameOf(calendarId)] : [])]);
+  }
+  return [...calendars].slice(0, 5).map(([line, names]) => (names.length ? `${names.join(", ")}: ${line}` : line));
 }
 
 /** A message of the server without its names of rules, and with times as the desk shows them. */

@@ -35,7 +35,7 @@ export function Refused({ refusal, say, onTake, onAnyway, anyway = "Move anyway"
       {refusal.lines.filter(Boolean).map((line) => <p key={line}>{line}</p>)}
       {onTake && refusal.alternatives.length > 0 && (
         <>
-          <p class="soft">Free instead:</p>
+          <p class="soft">{refusal.unsure ? "Within the rules, unless it is taken:" : "Free instead:"}</p>
           <ul class="choices">
             {refusal.alternatives.map((one) => (
               <li key={one.startTime}><button type="button" onClick={() => onTake(one)}>{say(one)}</button></li>
@@ -45,7 +45,7 @@ export function Refused({ refusal, say, onTake, onAnyway, anyway = "Move anyway"
       )}
       {onAnyway && refusal.notice && (
         <div class="anyway">
-          <p class="soft">Only the notice is in the way. The desk may book without it, such as for somebody who is here.</p>
+          <p class="soft">The desk may book without the notice, such as for somebody who is here. Whether the time is free is decided then.</p>
           <button type="button" onClick={onAnyway}>{anyway}</button>
         </div>
       )}
