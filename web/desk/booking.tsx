@@ -8,6 +8,7 @@ import { Modal } from "./modal";
 import { moment, minutesOfService, personOf, type Appointment, type Service } from "./model";
 import { namesOf } from "./names";
 import { NextFree } from "./next";
+import { tried, untried } from "./offers";
 import { lengthText } from "./clock";
 import { anyway, refusalOf, type Refusal } from "./refusal";
 import { Lacking, Refused } from "./refused";
@@ -44,7 +45,7 @@ export function BookingForm(props: Props) {
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     // Where times are offered, one of these is what comes next.
-    if (form.current && refusal?.fields && refusal.alternatives.length === 0) focusOn(form.current, refusal.fields);
+    if (form.current && refusal?.fields && !refusal.checking && refusal.alternatives.length === 0) focusOn(form.current, refusal.fields);
   }, [refusal]);
   const { zone } = draft.when;
   const say = (one: Interval): string => clock.interval(one, zone, draft.when.day);
@@ -64,8 +65,18 @@ export function BookingForm(props: Props) {
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setRefusal(refusalOf(error, say));
+      const told = refusalOf(error, say);
+      const first = blocks ? undefined : untried(told);
+      setRefusal(first ?? told);
       setBusy(false);
+      if (!first) return;
+      const attempt = (draft: Draft, waived: boolean): Promise<unknown> => {
+        const body = bookingOf(draft, () => crypto.randomUUID());
+        return props.work.tryBooking(waived ? anyway(body) : body);
+      };
+      const at = ({ startTime, endTime }: Interval) => attempt({ ...asked, when: whenOf(moment(startTime), moment(endTime), zone) }, waives);
+      const after = await tried(told, { at, waived: () => attempt(asked, true) }, say);
+      setRefusal((now) => (now === first ? after : now)); // it may be about something else by now
     }
   };
   const take = ({ startTime, endTime }: Interval): void => {

@@ -13,6 +13,8 @@ export interface Refusal {
   fields?: readonly string[];
   /** Notice alone is in the way, which the desk may waive. */
   notice?: boolean;
+  /** What could be offered is being tried. */
+  checking?: boolean;
 }
 
 interface FaultWithNearest {

@@ -33,6 +33,7 @@ export function Refused({ refusal, say, onTake, onAnyway, anyway = "Move anyway"
     <div class="refusal" role="alert" ref={told}>
       <strong>{refusal.title}</strong>
       {refusal.lines.filter(Boolean).map((line) => <p key={line}>{line}</p>)}
+      {refusal.checking && <p class="soft">Looking for what is possible…</p>}
       {onTake && refusal.alternatives.length > 0 && (
         <>
           <p class="soft">{refusal.unsure ? "Within the rules, unless it is taken:" : "Free instead:"}</p>

@@ -76,6 +76,11 @@ export class Work {
     return this.once(body, (idempotencyKey) => this.api.post("appointments", body, { idempotencyKey }));
   }
 
+  /** Whether it could be booked: raises as `book` does, and writes nothing. */
+  tryBooking(body: Record<string, unknown>): Promise<unknown> {
+    return this.api.post("appointments", body, { query: { dryRun: true }, signal: AbortSignal.timeout(8000) });
+  }
+
   block(calendarId: string, body: Record<string, unknown>): Promise<Block & { meets: string[] }> {
     const path = `calendars/${encodeURIComponent(calendarId)}/blocks`;
     return this.once([calendarId, body], (idempotencyKey) => this.api.post(path, body, { idempotencyKey }));
