@@ -94,8 +94,10 @@ class Reading:
             if day.seen is not None and not all(day.shows(quarter_hours([one], key, self.reach_of)) for one in claims)
         ]
 
-    def without_notice(self) -> Reading:
-        """The same reading, by which no calendar asks for notice. It shares the days, and is only decided by."""
+    def binding(self, *, notice: bool) -> Reading:
+        """The reading, or one by which no calendar asks for `notice`: it shares the days, and is only decided by."""
+        if notice:
+            return self
         waived = {id_: known._replace(settings=known.settings.without_notice()) for id_, known in self.settings.items()}
         return replace(self, settings=waived)
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 SECOND = timedelta(seconds=1)
 DAY_SECONDS = 24 * 60 * 60
-# Of the calendars of pools, each as often as it is looked at beside others: pools that share some are looked at in
-# every combination. Each takes some 0.4 us of CPU.
+# The most free times of calendars in pools that one search looks at. Pools that share calendars are looked at in every
+# combination, and a time counts in each. It takes some 0.4 us of CPU.
 MAX_FREE = 3_000_000
 
 
@@ -88,7 +88,7 @@ class ServiceSearch:
     _seconds: _Seconds = field(default_factory=_Seconds)
     _taken: dict[str, list[Range]] = field(default_factory=dict)
     _closed: dict[int, tuple[Range, list[Range]]] = field(default_factory=dict)
-    _looked_at: list[int] = field(default_factory=lambda: [0])
+    _looked_at: list[int] = field(default_factory=lambda: [0])  # one number, shared with the search by hours alone
 
     def starts(self, window: Interval) -> list[Course]:
         """Every start at which the service can be booked within a window, in order, with the earliest end.

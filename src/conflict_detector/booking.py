@@ -59,12 +59,12 @@ class _Booking(OnCalendars):
         faults = self.terms.faults
         if self.plain.after.status is Status.HELD:
             faults = [*faults, *map(not_held, sorted(asking_for_approval(reading)))]
-        return decide(candidates, reading.without_notice() if self.terms.ignore_notice else reading, now, faults)
+        return decide(candidates, reading.binding(notice=not self.terms.ignore_notice), now, faults)
 
     def alternatives(
         self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
     ) -> list[Interval]:
-        seen = reading.without_notice() if self.terms.ignore_notice else reading
+        seen = reading.binding(notice=not self.terms.ignore_notice)
         return OnCalendars.alternatives(self, candidates, seen, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
@@ -160,20 +160,18 @@ class _Update(OnCalendars):
         faults = without_approval(candidates[0], reading)
         if self.placement:
             return self.placement.decide(candidates, reading, now, faults)
-        return decide(candidates, self._seen(reading), now, faults)
+        return decide(candidates, reading.binding(notice=self.bound.notice), now, faults)
 
     def alternatives(
         self, candidates: Sequence[Change], reading: Reading, storage: Storage, now: datetime
     ) -> list[Interval]:
         if self.placement:
             return self.placement.alternatives(reading, storage)
-        return OnCalendars.alternatives(self, candidates, self._seen(reading), storage, now)
+        seen = reading.binding(notice=self.bound.notice)
+        return OnCalendars.alternatives(self, candidates, seen, storage, now)
 
     def more_days(self) -> Sequence[DayKey]:
         return self.placement.more_days() if self.placement else ()
-
-    def _seen(self, reading: Reading) -> Reading:
-        return reading if self.bound.notice else reading.without_notice()
 
 
 class Terms(NamedTuple):

@@ -85,8 +85,8 @@ def _left(storage: Storage, session_id: str, now: datetime) -> int | None:
 def with_seats_left(session: Appointment, storage: Storage, now: datetime) -> tuple[Appointment, int | None]:
     """A session with how many of its seats are left, both as they were at one moment; None where it has ended.
 
-    Its item and those who take seats are read one after the other, until the session has not changed in between. Nor
-    must anybody have joined it: who takes seats is read in two parts, and who has left may be in one, beside them.
+    Its item and those who take seats are read one after the other, until the session has not changed in between and
+    nobody has joined it. Those who take seats are read in two parts, which may show one who left beside one who joined.
     """
     while session.status.occupies and session.joins:
         left = storage.days.seats_left(session, now)

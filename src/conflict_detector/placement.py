@@ -66,7 +66,7 @@ class Placement:
     ) -> Accepted | Refused:
         """As the function of this name. A refusal names what is in the way of each step."""
         if candidates[0].after is not self.wanted:
-            return decide(candidates, reading if self.notice else reading.without_notice(), now, faults)
+            return decide(candidates, reading.binding(notice=self.notice), now, faults)
         assert self.search is not None  # noqa: S101 - there is something to decide only when all was read
         found = obstacles(self.search, self.wanted.interval.start)
         own = [*faults, *self._broken_rules(self.search)]
@@ -144,8 +144,7 @@ class Placement:
         return found or search.find(start)
 
     def _search(self, reading: Reading) -> ServiceSearch:
-        seen = reading if self.notice else reading.without_notice()
-        calendars = _calendars(seen, self.now, self.wanted.appointment_id)
+        calendars = _calendars(reading.binding(notice=self.notice), self.now, self.wanted.appointment_id)
         given = self.before.steps if self.before else ()
         person = calendars.get(self.wanted.user_id)
         if person and (daily := self._daily()):

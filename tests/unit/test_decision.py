@@ -265,9 +265,9 @@ def test_a_reading_without_notice_is_decided_as_that_of_calendars_that_want_none
         change = Change.of(None, wanted(start, end))
         seen.days.setdefault(key := DayKey("c", change.after.interval.start.date()), CalendarDay(key))
         assert isinstance(decide([change], seen, NOW), Refused)
-        assert isinstance(decide([change], seen.without_notice(), NOW), expected)
+        assert isinstance(decide([change], seen.binding(notice=False), NOW), expected)
     assert seen.settings["c"].settings.min_notice == notice
-    waived = seen.without_notice()
+    waived = seen.binding(notice=False)
     assert waived.days is seen.days
     assert (waived.settings["c"].mark, waived.settings["c"].token) == (
         seen.settings["c"].mark,

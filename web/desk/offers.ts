@@ -1,6 +1,6 @@
 /** What a refused booking suggests is tried before it is offered: the rules of one calendar know nothing of what lies there. */
 import { ApiError, type Interval } from "../shared/api";
-import { refusalOf, type Refusal } from "./refusal";
+import { byTime, eachOnce, refusalOf, type Refusal } from "./refusal";
 
 /** The same booking as a dry run, at another time or without the notice. */
 export interface Trial {
@@ -21,8 +21,7 @@ export async function tried(refusal: Refusal, trial: Trial, clock: (interval: In
     Promise.all(times.map(async (time) => offersAt(time, await outcome(trial.at(time))))),
     refusal.notice ? outcome(trial.waived()) : undefined,
   ]);
-  const all = new Map([...times.keys()].flatMap((n) => found[n] ?? []).map((one) => [`${Date.parse(one.startTime)} ${Date.parse(one.endTime)}`, one]));
-  const alternatives = [...all.values()].sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime)).slice(0, 4);
+  const alternatives = eachOnce(found.flat()).sort(byTime).slice(0, 4);
   const more = waiver instanceof ApiError ? refusalOf(waiver, clock) : undefined;
   const lines = more ? [...refusal.lines, `Without the notice: ${more.title}`, ...more.lines] : refusal.lines;
   return { ...refusal, lines, alternatives, unsure: false, notice: waiver === "holds" };

@@ -81,12 +81,18 @@ const isNotice = ({ errors = [] }: Problem): boolean => errors.length > 0 && err
 /** The same request once more, for somebody who stands at the desk. */
 export const anyway = (body: Record<string, unknown>): Record<string, unknown> => ({ ...body, ignoreNotice: true });
 
+const timeOf = (one: Interval): string => `${Date.parse(one.startTime)} ${Date.parse(one.endTime)}`;
+
+/** Intervals without those of the same time, which may be written in another way. */
+export const eachOnce = (all: readonly Interval[]): Interval[] => [...new Map(all.map((one) => [timeOf(one), one])).values()];
+
+export const byTime = (one: Interval, other: Interval): number => Date.parse(one.startTime) - Date.parse(other.startTime);
+
 /** The server names the nearest first; people read them by the clock. */
 function offered(problem: Problem, own?: Interval): Interval[] {
-  const key = (one: Interval): string => `${Date.parse(one.startTime)} ${Date.parse(one.endTime)}`;
-  const found = new Map([...(problem.alternatives ?? []), ...nearestOf(problem)].map((one) => [key(one), one]));
-  if (own) found.delete(key(own));
-  return [...found.values()].slice(0, 4).sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime));
+  const found = eachOnce([...(problem.alternatives ?? []), ...nearestOf(problem)]);
+  const others = own ? found.filter((one) => timeOf(one) !== timeOf(own)) : found;
+  return others.slice(0, 4).sort(byTime);
 }
 
 function nearestOf(problem: Problem): Interval[] {

@@ -65,9 +65,12 @@ class History:
         """
         items = {(kept.entry.appointment_id, kept.entry.version): _to_item(kept) for kept in entries}
         keys = {(item["calendarId"]["S"], item["day"]["S"]): which for which, item in items.items()}
-        left = [] if late else self.database.put_many(self.table, list(items.values()))
-        for item in items.values() if late else ():
-            self._put_unless_newer(item)
+        left: list[Item] = []
+        if late:
+            for item in items.values():
+                self._put_unless_newer(item)
+        else:
+            left = self.database.put_many(self.table, list(items.values()))
         for kept in entries:
             if kept.prolongs:
                 self._prolong(kept)

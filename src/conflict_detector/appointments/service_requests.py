@@ -69,5 +69,6 @@ def parse_service_booking(
         contact=contact,
         ignore_notice=ignore_notice,
     )
-    ask = ServiceAsk(service_id, offsets is not None, hold or None, dry_run, [past] if past else [])
-    return asked, ask._replace(ignore_notice=ignore_notice)
+    faults = [past] if past else []
+    ask = ServiceAsk(service_id, offsets is not None, hold or None, dry_run, faults, ignore_notice=ignore_notice)
+    return asked, ask

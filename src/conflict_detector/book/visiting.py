@@ -33,7 +33,6 @@ from conflict_detector.serving import book_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from appointments.model import Appointment
     from conflict_detector.request import Call, Request
@@ -108,7 +107,8 @@ def confirm(call: Call, token: str) -> Appointment:
             return before
         if before.status is not Status.HELD:
             raise InvalidTransitionError(before.status, ())
-        if not call.visits.open_to_all and _has_run_out(before, call.now):
+        # Others can have its time by now. To take it anew, a visitor shows a booking link, which may have ended.
+        if not call.visits.open_to_all and before.has_expired(call.now - EXPIRY_GRACE):
             raise InvalidTransitionError(Status.EXPIRED, ())
         return replace(after, by=LINK)
 
@@ -116,11 +116,6 @@ def confirm(call: Call, token: str) -> Appointment:
         before, after = booking.change(_id_of(call, token), _of_visitor(updated), call.storage, call.now)
     conclude(call, before, after)
     return after
-
-
-def _has_run_out(held: Appointment, now: datetime) -> bool:
-    """Whether others can have its time. To take it anew, a visitor shows a booking link, which may have ended."""
-    return held.expires_at is not None and now >= held.expires_at + EXPIRY_GRACE
 
 
 def release(call: Call, token: str) -> Appointment:
